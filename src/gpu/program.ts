@@ -1,0 +1,299 @@
+/**
+ * A program: a flat list of dispatches, clears and copies that is planned once and replayed for every batch.
+ *
+ * Layers append to it with tensors that have a shape but no memory yet. When the list is complete, `planMemory` knows
+ * the first and last use of every such transient tensor, lets tensors that never live at the same time share a buffer,
+ * and so knows every byte before the first dispatch. `allocatePrograms` then takes that memory, compiles the kernels
+ * and makes the bind groups; replaying a program only encodes.
+ *
+ * Shapes of transient tensors are capacities. A replay passes the sizes of its own batch, from which each dispatch
+ * computes its grid, and shaders learn the same sizes from uniforms.
+ */
+import type { Gpu } from "./device.ts";
+import { gpuError } from "./device.ts";
+import type { KernelSpec } from "./kernel.ts";
+import { alignBytes, allocateBuffers, elements, type Tensor, TENSOR_ALIGNMENT } from "./tensor.ts";
+
+export type Grid = readonly [x: number, y?: number, z?: number];
+
+export interface Dispatch<Sizes> extends KernelSpec {
+  /** One tensor for each module-scope variable that the entry point uses, by its WGSL name. */
+  bindings: Readonly<Record<string, Tensor>>;
+  /** Workgroups to run for a batch of these sizes. */
+  grid: (sizes: Sizes) => Grid;
+  /** For profiles: what this dispatch is for, e.g. "layer 3 query". */
+  label?: string;
+}
+
+type Command<Sizes> =
+  | { kind: "dispatch"; dispatch: Dispatch<Sizes> }
+  | { kind: "clear"; tensor: Tensor }
+  | { kind: "copy"; from: Tensor; to: Tensor };
+
+export interface Program<Sizes> {
+  readonly label: string;
+  /** A tensor that lives from its first to its last use in this program. */
+  transient(label: string, shape: readonly number[]): Tensor;
+  /** Like `transient`, but its content stays until the program runs again, for a later copy or read. */
+  result(label: string, shape: readonly number[]): Tensor;
+  dispatch(dispatch: Dispatch<Sizes>): void;
+  clear(tensor: Tensor): void;
+  copy(from: Tensor, to: Tensor): void;
+  readonly commands: readonly Command<Sizes>[];
+  /** Transient tensors with the indices of the first and last command that use them. */
+  lifetimes(): { tensor: Tensor; first: number; last: number }[];
+}
+
+/** An empty program. */
+export function createProgram<Sizes>(label: string): Program<Sizes> {
+  const commands: Command<Sizes>[] = [];
+  const spans = new Map<Tensor, { first: number; last: number }>();
+  const kept = new Set<Tensor>();
+
+  function create(tensorLabel: string, shape: readonly number[]): Tensor {
+    const bytes = Math.max(elements(shape), 1) * 4;
+    const tensor: Tensor = { label: tensorLabel, shape, bytes, buffer: null, offset: 0 };
+    spans.set(tensor, { first: Infinity, last: -1 });
+    return tensor;
+  }
+  function touch(tensor: Tensor) {
+    const span = spans.get(tensor);
+    if (!span) return;
+    span.first = Math.min(span.first, commands.length);
+    span.last = commands.length;
+  }
+
+  return {
+    label,
+    commands,
+    transient: create,
+    result(tensorLabel, shape) {
+      const tensor = create(tensorLabel, shape);
+      kept.add(tensor);
+      return tensor;
+    },
+    dispatch(dispatch) {
+      Object.values(dispatch.bindings).forEach(touch);
+      commands.push({ kind: "dispatch", dispatch });
+    },
+    clear(tensor) {
+      touch(tensor);
+      commands.push({ kind: "clear", tensor });
+    },
+    copy(from, to) {
+      touch(from);
+      touch(to);
+      commands.push({ kind: "copy", from, to });
+    },
+    lifetimes() {
+      return [...spans].filter(([, span]) => span.last >= 0).map(([tensor, { first, last }]) => ({
+        tensor,
+        first,
+        last: kept.has(tensor) ? Infinity : last,
+      }));
+    },
+  };
+}
+
+export interface MemoryPlan {
+  /** All transient memory of the programs, in bytes. */
+  readonly bytes: number;
+  /** Sizes of the buffers and which tensors share each. */
+  readonly slots: readonly { bytes: number; tensors: readonly Tensor[] }[];
+}
+
+/**
+ * Shares memory between transient tensors whose lifetimes do not overlap, the largest placed first. Programs given
+ * together share memory too, except their results: they are run one after another.
+ */
+// deno-lint-ignore no-explicit-any -- programs of any batch type
+export function planMemory(programs: readonly Program<any>[]): MemoryPlan {
+  type Placed = { first: number; last: number; program: number };
+  const slots: { bytes: number; tensors: Tensor[]; spans: Placed[] }[] = [];
+  const requests = programs.flatMap((program, index) =>
+    program.lifetimes().map((lifetime) => ({ ...lifetime, program: index }))
+  );
+  requests.sort((a, b) => b.tensor.bytes - a.tensor.bytes);
+  const overlap = (a: Placed, b: Placed) =>
+    a.program === b.program ? a.first <= b.last && b.first <= a.last : a.last === Infinity || b.last === Infinity;
+  for (const { tensor, ...span } of requests) {
+    let slot = slots.find(({ spans }) => !spans.some((other) => overlap(span, other)));
+    if (!slot) slots.push(slot = { bytes: alignBytes(tensor.bytes), tensors: [], spans: [] });
+    slot.tensors.push(tensor);
+    slot.spans.push(span);
+  }
+  return { bytes: slots.reduce((sum, slot) => sum + slot.bytes, 0), slots };
+}
+
+/** A program with memory and compiled kernels. */
+export interface Executable<Sizes> {
+  readonly label: string;
+  /** Encodes and submits one replay; returns at once. */
+  run(sizes: Sizes): void;
+  /** Runs once with a timestamp around every dispatch; GPU nanoseconds by label, in order. Needs timestamp queries. */
+  profile(sizes: Sizes): Promise<{ label: string; kernel: string; nanoseconds: number }[]>;
+}
+
+/** Memory shared by executables; released all at once. */
+export interface Allocation {
+  readonly bytes: number;
+  release(): void;
+}
+
+/** Takes the planned memory. Throws an `EntailError` of kind "memory" if the device does not have it. */
+export async function allocateMemory(gpu: Gpu, label: string, plan: MemoryPlan): Promise<Allocation> {
+  const buffers = await allocateBuffers(gpu, label, plan.slots.map((slot) => slot.bytes));
+  plan.slots.forEach((slot, index) => {
+    for (const tensor of slot.tensors) tensor.buffer = buffers[index];
+  });
+  return {
+    bytes: plan.bytes,
+    release: () => buffers.forEach((buffer) => buffer.destroy()),
+  };
+}
+
+/**
+ * Compiles a program whose tensors all have memory by now. Throws an `Error` that names the kernel if a shader does
+ * not compile or a binding does not fit: both are defects, not the user's doing.
+ */
+export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): Promise<Executable<Sizes>> {
+  const { device } = gpu;
+  const problems: Promise<void>[] = [];
+  const steps = program.commands.map((command) => {
+    if (command.kind !== "dispatch") return command;
+    const { dispatch } = command;
+    device.pushErrorScope("validation");
+    const kernel = gpu.kernels.get(dispatch);
+    const entries = Object.entries(dispatch.bindings).map(([name, tensor]) => {
+      const binding = kernel.bindings.get(name);
+      if (!binding) throw new Error(`${kernel.label} has no variable ${name}`);
+      if (!tensor.buffer) throw new Error(`${kernel.label}: ${name} (${tensor.label}) has no memory`);
+      if (tensor.offset % TENSOR_ALIGNMENT) throw new Error(`${kernel.label}: ${name} is not aligned`);
+      const size = Math.ceil(tensor.bytes / 16) * 16;
+      const room = tensor.buffer.size - tensor.offset;
+      return {
+        binding: binding.index,
+        resource: { buffer: tensor.buffer, offset: tensor.offset, size: Math.min(size, room) },
+      };
+    });
+    const group = device.createBindGroup({
+      label: kernel.label,
+      layout: kernel.pipeline.getBindGroupLayout(0),
+      entries,
+    });
+    problems.push(
+      device.popErrorScope().then((error) => {
+        if (error) throw gpuError(error, kernel.label);
+      }),
+    );
+    return { kind: "dispatch" as const, kernel, group, grid: dispatch.grid, label: dispatch.label ?? kernel.label };
+  });
+  await Promise.all(problems);
+
+  function encode(encoder: GPUCommandEncoder, sizes: Sizes, queries?: GPUQuerySet) {
+    let pass: GPUComputePassEncoder | null = null;
+    let query = 0;
+    const endPass = () => {
+      pass?.end();
+      pass = null;
+    };
+    for (const step of steps) {
+      if (step.kind === "dispatch") {
+        const [x, y = 1, z = 1] = step.grid(sizes);
+        if (x * y * z === 0) continue;
+        if (queries) {
+          endPass();
+          const timestampWrites = {
+            querySet: queries,
+            beginningOfPassWriteIndex: query,
+            endOfPassWriteIndex: query + 1,
+          };
+          query += 2;
+          pass = encoder.beginComputePass({ label: step.label, timestampWrites });
+        }
+        pass ??= encoder.beginComputePass({ label: program.label });
+        pass.setPipeline(step.kernel.pipeline);
+        pass.setBindGroup(0, step.group);
+        pass.dispatchWorkgroups(x, y, z);
+      } else {
+        endPass();
+        if (step.kind === "clear") encoder.clearBuffer(step.tensor.buffer!, step.tensor.offset, step.tensor.bytes);
+        else {encoder.copyBufferToBuffer(
+            step.from.buffer!,
+            step.from.offset,
+            step.to.buffer!,
+            step.to.offset,
+            step.from.bytes,
+          );}
+      }
+    }
+    endPass();
+  }
+
+  return {
+    label: program.label,
+    run(sizes) {
+      gpu.check();
+      const encoder = device.createCommandEncoder({ label: program.label });
+      encode(encoder, sizes);
+      device.queue.submit([encoder.finish()]);
+    },
+    async profile(sizes) {
+      const timed = steps.filter((step) => step.kind === "dispatch").filter((step) => {
+        const [x, y = 1, z = 1] = step.grid(sizes);
+        return x * y * z > 0;
+      });
+      const times = await timestamps(gpu, timed.length * 2, (queries) => {
+        const encoder = device.createCommandEncoder({ label: program.label });
+        encode(encoder, sizes, queries);
+        return encoder;
+      });
+      return timed.map((step, index) => ({
+        label: step.label,
+        kernel: step.kernel.label,
+        nanoseconds: times[index * 2 + 1] - times[index * 2],
+      }));
+    },
+  };
+}
+
+/** Submits what `encode` records with a query set of `count` timestamps and returns their values in nanoseconds. */
+async function timestamps(
+  gpu: Gpu,
+  count: number,
+  encode: (queries: GPUQuerySet) => GPUCommandEncoder,
+): Promise<number[]> {
+  const { device } = gpu;
+  const queries = device.createQuerySet({ type: "timestamp", count });
+  const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  const resolved = device.createBuffer({ size: count * 8, usage: QUERY_RESOLVE | COPY_SRC });
+  const staging = device.createBuffer({ size: count * 8, usage: COPY_DST | MAP_READ });
+  const encoder = encode(queries);
+  encoder.resolveQuerySet(queries, 0, count, resolved, 0);
+  encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const times = Array.from(new BigInt64Array(staging.getMappedRange()), Number);
+  staging.unmap();
+  for (const object of [queries, resolved, staging]) object.destroy();
+  gpu.check();
+  return times;
+}
+
+/** Plans, allocates and compiles programs that run one after another in shared memory. */
+export async function preparePrograms<Sizes>(
+  gpu: Gpu,
+  label: string,
+  programs: readonly Program<Sizes>[],
+): Promise<{ executables: Executable<Sizes>[]; memory: Allocation }> {
+  const memory = await allocateMemory(gpu, label, planMemory(programs));
+  const executables: Executable<Sizes>[] = [];
+  for (const program of programs) executables.push(await compileProgram(gpu, program));
+  return { executables, memory };
+}
+
+/** Workgroups for `count` of them in one dimension, folded into two where the limit of 65,535 asks for it. */
+export function linearGrid(count: number): Grid {
+  const rows = Math.ceil(count / 65535);
+  return rows <= 1 ? [count] : [Math.ceil(count / rows), rows];
+}

@@ -1,0 +1,142 @@
+/** Tensors: a shape and a window of a device buffer. All elements are 32 bits wide. */
+import { EntailError } from "../errors.ts";
+import { type Gpu, gpuError } from "./device.ts";
+
+/** A window of a buffer. `buffer` is null for a transient tensor until its program's memory has been allocated. */
+export interface Tensor {
+  readonly label: string;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  buffer: GPUBuffer | null;
+  /** In bytes, a multiple of `TENSOR_ALIGNMENT`. */
+  offset: number;
+}
+
+/** Offsets of bound windows: WebGPU's guaranteed minimum. */
+export const TENSOR_ALIGNMENT = 256;
+
+/** Uploads and downloads larger than this go in pieces, so that staging memory stays small. */
+const TRANSFER_BYTES = 32 << 20;
+
+export const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+
+export const alignBytes = (bytes: number): number => Math.ceil(bytes / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
+
+const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+
+/** Allocates buffers of the given sizes in bytes, all or none. Throws an `EntailError` of kind "memory". */
+export async function allocateBuffers(gpu: Gpu, label: string, sizes: readonly number[]): Promise<GPUBuffer[]> {
+  const total = sizes.reduce((sum, size) => sum + size, 0);
+  const tooLarge = sizes.find((size) => size > gpu.maxBufferBytes);
+  const refuse = (why: string) =>
+    new EntailError(
+      "memory",
+      `out of memory on the device: ${label} needs ${mebibytes(total)}: ${why}; lower training.batch_size`,
+    );
+  if (tooLarge !== undefined) throw refuse(`one buffer of ${mebibytes(tooLarge)} is over the adapter's limit`);
+  if (gpu.kind === "software") {
+    // Memory of a software adapter is this process's own and is committed lazily: nothing else would stop us in time.
+    const available = availableHostBytes();
+    if (total > 0.9 * available) throw refuse(`${mebibytes(available)} are free`);
+  }
+  gpu.device.pushErrorScope("out-of-memory");
+  const buffers = sizes.map((size) => gpu.device.createBuffer({ label, size: Math.max(size, 16), usage: STORAGE() }));
+  const error = await gpu.device.popErrorScope();
+  if (error) {
+    for (const buffer of buffers) buffer.destroy();
+    throw gpuError(error, `${label} (${mebibytes(total)})`);
+  }
+  return buffers;
+}
+
+/** Memory this process may still take, in bytes: what the machine has free, or what its control group leaves. */
+function availableHostBytes(): number {
+  const { available } = Deno.systemMemoryInfo();
+  try {
+    const limit = Number(Deno.readTextFileSync("/sys/fs/cgroup/memory.max"));
+    const used = Number(Deno.readTextFileSync("/sys/fs/cgroup/memory.current"));
+    return Number.isFinite(limit) ? Math.min(available, Math.max(limit - used, 0)) : available;
+  } catch {
+    return available; // no control group
+  }
+}
+
+export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** A tensor with a buffer of its own. Zero at first, as WebGPU promises. */
+export async function createTensor(gpu: Gpu, label: string, shape: readonly number[]): Promise<Tensor> {
+  const bytes = elements(shape) * 4;
+  const [buffer] = await allocateBuffers(gpu, label, [bytes]);
+  return { label, shape, bytes, buffer, offset: 0 };
+}
+
+/** A tensor that shaders read as `var<uniform>`; small, with a buffer of its own. */
+export function createUniform(gpu: Gpu, label: string, words: number): Tensor {
+  const bytes = Math.ceil(words / 4) * 16;
+  const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  return { label, shape: [words], bytes, buffer: gpu.device.createBuffer({ label, size: bytes, usage }), offset: 0 };
+}
+
+/** A window of `shape` in `tensor`, beginning `offsetElements` elements into it (aligned by the caller). */
+export function windowOf(tensor: Tensor, label: string, offsetElements: number, shape: readonly number[]): Tensor {
+  const bytes = elements(shape) * 4;
+  if (offsetElements * 4 + bytes > tensor.bytes) {
+    throw new RangeError(`${label} reaches past the end of ${tensor.label}`);
+  }
+  return { label, shape, bytes, buffer: tensor.buffer, offset: tensor.offset + offsetElements * 4 };
+}
+
+/** Writes `data` from `offsetElements` on. Ordered with the queue's other work; never waits. */
+export function writeTensor(
+  gpu: Gpu,
+  tensor: Tensor,
+  data: Float32Array | Uint32Array | Int32Array,
+  offsetElements = 0,
+): void {
+  if ((offsetElements + data.length) * 4 > alignBytes(tensor.bytes)) {
+    throw new RangeError(`too much data for ${tensor.label}`);
+  }
+  const step = TRANSFER_BYTES / 4;
+  for (let at = 0; at < data.length; at += step) {
+    const piece = data.subarray(at, at + step);
+    gpu.device.queue.writeBuffer(tensor.buffer!, tensor.offset + (offsetElements + at) * 4, piece as BufferSource);
+    // Staging memory is given back when the copy has been submitted.
+    if (data.length > step) gpu.device.queue.submit([]);
+  }
+}
+
+/** Reads `countElements` 32-bit elements (default: all) from `offsetElements` on; waits for the queue. */
+export async function readTensor(
+  gpu: Gpu,
+  tensor: Tensor,
+  offsetElements = 0,
+  countElements = elements(tensor.shape) - offsetElements,
+): Promise<Float32Array<ArrayBuffer>> {
+  const result = new Float32Array(countElements);
+  const step = TRANSFER_BYTES / 4;
+  const staging = gpu.device.createBuffer({
+    label: `read ${tensor.label}`,
+    size: Math.max(Math.min(countElements, step) * 4, 4),
+    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+  });
+  try {
+    for (let at = 0; at < countElements; at += step) {
+      const bytes = Math.min(step, countElements - at) * 4;
+      const encoder = gpu.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(tensor.buffer!, tensor.offset + (offsetElements + at) * 4, staging, 0, bytes);
+      gpu.device.queue.submit([encoder.finish()]);
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+      result.set(new Float32Array(staging.getMappedRange(0, bytes)), at);
+      staging.unmap();
+    }
+  } catch (cause) {
+    gpu.check();
+    throw new EntailError("adapter", `reading ${tensor.label} from the device failed: ${(cause as Error).message}`, {
+      cause,
+    });
+  } finally {
+    staging.destroy();
+  }
+  gpu.check();
+  return result;
+}

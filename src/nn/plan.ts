@@ -1,0 +1,50 @@
+/** What layers append to: a program for packed batches, and the kernel variants that suit the adapter. */
+import type { Gpu } from "../gpu/device.ts";
+import { createProgram, type Program } from "../gpu/program.ts";
+import { createUniform, type Tensor } from "../gpu/tensor.ts";
+
+/** Sizes of one packed batch: the tokens of its sequences one after another, no padding. */
+export interface BatchSizes {
+  readonly tokens: number;
+  readonly sequences: number;
+  /** Tokens of the longest sequence. */
+  readonly longest: number;
+  /** Distinct token ids. */
+  readonly uniqueIds: number;
+}
+
+/** The number of rows of a matrix: fixed, or that of the batch at hand. */
+export interface Rows {
+  /** What shaders read as `var<uniform> rows: u32`. */
+  readonly uniform: Tensor;
+  readonly capacity: number;
+  count(sizes: BatchSizes): number;
+}
+
+/** Which implementation of a kernel suits which adapter; the one place that decides. */
+export interface Variants {
+  /** `register`: blocks of outputs in registers, no workgroup memory. `tiled`: tiles staged in workgroup memory. */
+  readonly matmul: "register" | "tiled";
+  /** `invocation`: one invocation walks a row. `workgroup`: a workgroup shares it. */
+  readonly row: "invocation" | "workgroup";
+}
+
+export function variantsFor(gpu: Gpu): Variants {
+  return gpu.kind === "software" ? { matmul: "register", row: "invocation" } : { matmul: "tiled", row: "workgroup" };
+}
+
+export interface Plan extends Program<BatchSizes> {
+  readonly gpu: Gpu;
+  readonly variants: Variants;
+}
+
+export function createPlan(gpu: Gpu, label: string, variants = variantsFor(gpu)): Plan {
+  return { ...createProgram<BatchSizes>(label), gpu, variants };
+}
+
+/** A row count that never changes, e.g. the rows of a relative position table. */
+export function fixedRows(gpu: Gpu, label: string, count: number): Rows {
+  const uniform = createUniform(gpu, label, 1);
+  gpu.device.queue.writeBuffer(uniform.buffer!, 0, new Uint32Array([count, 0, 0, 0]));
+  return { uniform, capacity: count, count: () => count };
+}

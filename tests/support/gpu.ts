@@ -1,0 +1,74 @@
+/** Running layers on the machine's adapter: one device for all tests of a process, memory with canaries. */
+import { type Gpu, openGpu } from "../../src/gpu/device.ts";
+import { allocateMemory, compileProgram, planMemory, type Program } from "../../src/gpu/program.ts";
+import { createTensor, createUniform, elements, readTensor, type Tensor, writeTensor } from "../../src/gpu/tensor.ts";
+import { type BatchSizes, fixedRows, type Rows } from "../../src/nn/plan.ts";
+
+let shared: Promise<Gpu> | undefined;
+
+/** The shared device. Fails, never skips, where there is no adapter. */
+export const testGpu = (): Promise<Gpu> => shared ??= openGpu();
+
+/** A test with the shared device; it outlives the test, so Deno's leak checks are off. */
+export function gpuTest(name: string, fn: (gpu: Gpu) => Promise<void>): void {
+  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn: async () => await fn(await testGpu()) });
+}
+
+/** Words behind every uploaded tensor and output that no kernel may touch. */
+const CANARY_WORDS = 64;
+const CANARY = -12345;
+const guarded = new Map<Tensor, Tensor>();
+
+/** A persistent tensor with canaries behind it, holding `data` or, for outputs, the canary value everywhere. */
+export async function upload(
+  gpu: Gpu,
+  label: string,
+  shape: number[],
+  data?: Float32Array | Uint32Array | Int32Array,
+): Promise<Tensor> {
+  const size = elements(shape);
+  const whole = await createTensor(gpu, label, [size + CANARY_WORDS]);
+  writeTensor(gpu, whole, new Float32Array(size + CANARY_WORDS).fill(CANARY));
+  if (data) writeTensor(gpu, whole, data);
+  const tensor: Tensor = { label, shape, bytes: size * 4, buffer: whole.buffer, offset: 0 };
+  guarded.set(tensor, whole);
+  return tensor;
+}
+
+/** The tensor's content, after checking that the words behind it are untouched. */
+export async function download(gpu: Gpu, tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+  const whole = guarded.get(tensor);
+  if (!whole) return await readTensor(gpu, tensor);
+  const words = await readTensor(gpu, whole);
+  const size = elements(tensor.shape);
+  const broken = words.subarray(size).findIndex((word) => word !== CANARY);
+  if (broken >= 0) throw new Error(`${tensor.label}: word ${size + broken} behind the tensor was overwritten`);
+  return words.slice(0, size);
+}
+
+/** A uniform holding the given words; floats go through `floatBits`. */
+export function uniform(gpu: Gpu, label: string, words: number[]): Tensor {
+  const tensor = createUniform(gpu, label, words.length);
+  writeTensor(gpu, tensor, Uint32Array.from(words));
+  return tensor;
+}
+
+/** The bits of a float32 as an unsigned integer. */
+export const floatBits = (value: number): number => new Uint32Array(new Float32Array([value]).buffer)[0];
+
+/** A dropout uniform as kernels/lib/dropout.wgsl reads it. */
+export function dropoutUniform(gpu: Gpu, rate: number, key: [number, number] = [1, 2], step = 0): Tensor {
+  return uniform(gpu, "dropout", [...key, step, Math.round(rate * 2 ** 32), floatBits(1 / (1 - rate)), 0, 0, 0]);
+}
+
+export const testRows = (gpu: Gpu, count: number): Rows => fixedRows(gpu, "rows", count);
+
+/** Plans, allocates, runs a program once and frees its transient memory when the queue is done. */
+export async function runPlan(gpu: Gpu, program: Program<BatchSizes>, sizes: Partial<BatchSizes> = {}): Promise<void> {
+  const memory = await allocateMemory(gpu, program.label, planMemory([program]));
+  const executable = await compileProgram(gpu, program);
+  executable.run({ tokens: 0, sequences: 0, longest: 0, uniqueIds: 0, ...sizes });
+  await gpu.device.queue.onSubmittedWorkDone();
+  memory.release();
+  gpu.check();
+}
