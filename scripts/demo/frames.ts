@@ -1,0 +1,161 @@
+/**
+ * Sentence frames: who feels it, when, and whether at all.
+ *
+ * Slots take an inflected expression: `{base}` (I lie), `{third}` (she lies), `{past}` (I lay), `{gerund}` (lying).
+ * `person` says whose pronouns the expression takes. Only the frames in `PRESENT` are evidence; all others mention
+ * the same words and are not, so that a reader must look at the whole sentence.
+ */
+import type { Inventory } from "./expressions.ts";
+
+/** Whose pronouns an expression takes. */
+export type Person = "first" | "she" | "he" | "they";
+
+/** Why a sentence that names a symptom is no evidence. */
+export type Distraction = "negation" | "other" | "past" | "figurative";
+
+/** The writer's own, current state: evidence. */
+export const PRESENT: Inventory = {
+  shared: [
+    "for weeks i {base}",
+    "these days i {base}",
+    "most days i {base}",
+    "i keep {gerund}",
+    "lately i {base} and nothing helps",
+    "i told my doctor that i {base}",
+    "i do not know why i {base}",
+    "my sister is worried because i {base}",
+    "last year was fine but now i {base}",
+    "i never asked for help although i {base}",
+    "since the winter i {base}",
+    "i {base}",
+  ],
+  demo: [
+    "my parents do not see that i {base}",
+    "it used to be different but now i {base}",
+    "again and again i {base}",
+    "i cannot help {gerund}",
+  ],
+  pretraining: [
+    "my brother says that i {base}",
+    "two years ago i was happy and now i {base}",
+    "i have started {gerund}",
+    "it is not easy to admit that i {base}",
+  ],
+};
+
+/** The writer says that it is not so. */
+export const NEGATION: Inventory = {
+  shared: [
+    "i do not {base}",
+    "i never {base}",
+    "it is not true that i {base}",
+    "at least i do not {base}",
+    "nobody could say that i {base}",
+    "my doctor asked if i {base} and i do not",
+  ],
+  demo: ["my mother thinks that i {base} but she is wrong", "luckily i neither complain nor {base}"],
+  pretraining: ["people assume that i {base} and they are wrong", "i would not say that i {base}"],
+};
+
+/** Somebody else's symptom. */
+export const OTHER: { person: Person; frames: Inventory }[] = [
+  {
+    person: "she",
+    frames: {
+      shared: [
+        "my sister {third}",
+        "these days my mother {third}",
+        "for weeks my wife keeps {gerund}",
+        "my aunt told me that she {third}",
+      ],
+      demo: ["a colleague says that she {third}"],
+      pretraining: ["the woman next door {third}"],
+    },
+  },
+  {
+    person: "he",
+    frames: {
+      shared: [
+        "my brother {third}",
+        "lately my father {third}",
+        "i worry because my husband {third}",
+        "my uncle keeps {gerund}",
+      ],
+      demo: ["the hero of the novel {third}"],
+      pretraining: ["my boss told his doctor that he {third}"],
+    },
+  },
+  {
+    person: "they",
+    frames: {
+      shared: [
+        "my parents {base}",
+        "most of my friends {base}",
+        "the students i teach {base}",
+        "i read about people who {base}",
+      ],
+      demo: ["in that film they all {base}"],
+      pretraining: ["some of the neighbours {base}"],
+    },
+  },
+];
+
+/** It was so once, and is over. */
+export const PAST: Inventory = {
+  shared: [
+    "two years ago i {past} but that is over",
+    "i used to {base} and that has passed",
+    "last year i {past} and now i am fine",
+    "as a student i would {base}",
+    "i no longer {base}",
+    "i have stopped {gerund}",
+    "before the therapy i {past}",
+  ],
+  demo: ["when i was young i {past}", "i {base} no more since the spring"],
+  pretraining: ["long ago i {past}", "until last summer i {past} but it got better"],
+};
+
+/** Half of a sentence about somebody else; the writer's own half follows. */
+export const CONTRAST: Inventory = {
+  shared: ["my sister {third} while i {own}", "my brother {third} and i {own}", "i do not {base} but i {own}"],
+  demo: ["i no longer {base} but now i {own}"],
+  pretraining: ["two years ago i {past} and now i {own}"],
+};
+
+/** Everyday sentences that name no symptom. */
+export const NEUTRAL: Inventory = {
+  shared: [
+    "we moved to a new town in march",
+    "my job is in an office near the station",
+    "the weather was warm on sunday",
+    "i bought a bicycle for my son",
+    "thank you for reading this",
+    "i am new to this forum",
+    "our dog likes the park",
+    "the bus was late this morning",
+    "my daughter started school",
+    "i have an appointment on monday",
+    "work has been busy as always",
+    "i would like to hear from you",
+    "we painted the kitchen blue",
+    "my friends came over on friday",
+    "i am thirty years old",
+    "the neighbours are friendly",
+  ],
+  demo: [
+    "i study chemistry in my second year",
+    "the library closes at six",
+    "we have two cats and a rabbit",
+    "my wife works at the hospital",
+    "is there anyone with advice",
+    "i changed jobs in the spring",
+  ],
+  pretraining: [
+    "the train to the coast was full",
+    "i live alone in a small flat",
+    "my cousin married in june",
+    "we watched the match together",
+    "does anyone have an idea",
+    "the doctor is on holiday",
+  ],
+};
