@@ -1,0 +1,125 @@
+/**
+ * LayerNorm fused with the dropout and the residual in front of it: y = LN(dropout(x) + residual).
+ * Ba, Kiros, Hinton, "Layer Normalization", 2016; the biased variance and eps inside the root as in PyTorch.
+ */
+import { linearGrid } from "../gpu/program.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import type { Plan, Rows } from "./plan.ts";
+import { addPartials, GROUP, partialsFor } from "./reduce.ts";
+import { blocksOf, present, rowWalk } from "./rows.ts";
+
+export interface LayerNormSizes {
+  rows: Rows;
+  columns: number;
+  eps: number;
+  /** Dropout site, where there is dropout. */
+  site?: number;
+}
+
+/** What the backward pass needs from the forward pass. */
+export interface LayerNormKept {
+  /** x̂ [rows, columns]. */
+  normalised: Tensor;
+  /** 1 / sqrt(variance + eps) [rows]. */
+  rstd: Tensor;
+}
+
+/** y [rows, columns] = LN(dropout(x) + residual) * weight + bias. Without a backward pass nothing need be kept. */
+export function layerNormForward(
+  plan: Plan,
+  { x, residual, weight, bias, dropout, y, kept }: {
+    x: Tensor;
+    residual?: Tensor;
+    weight: Tensor;
+    bias: Tensor;
+    dropout?: Tensor;
+    y: Tensor;
+    kept?: LayerNormKept;
+  },
+  { rows, columns, eps, site = 0 }: LayerNormSizes,
+): void {
+  const walk = rowWalk(plan, rows);
+  plan.dispatch({
+    kernel: "layer_norm",
+    entry: "forward",
+    constants: {
+      ...walk.constants,
+      FORWARD: 1,
+      COLUMNS: columns,
+      EPS: eps,
+      SITE: site,
+      RESIDUAL: +!!residual,
+      INPUT_DROPOUT: +!!dropout,
+      OUTPUT_DROPOUT: 0,
+      KEEP: +!!kept,
+    },
+    bindings: present({ rows: rows.uniform, x, residual, weight, bias, dropout, y, ...kept }),
+    grid: walk.grid,
+    label: `${y.label} forward`,
+  });
+}
+
+/**
+ * From dy: dResidual = dz, dx = dropout(dz) (each written, where given; without dropout they are equal and one will do),
+ * and dWeight, dBias, which are added to. `outputDropout`: the forward pass dropped y instead of x, as embeddings do.
+ */
+export function layerNormBackward(
+  plan: Plan,
+  { dy, weight, kept, dropout, dx, dResidual, dWeight, dBias }: {
+    dy: Tensor;
+    weight: Tensor;
+    kept: LayerNormKept;
+    dropout?: Tensor;
+    dx?: Tensor;
+    dResidual?: Tensor;
+    dWeight: Tensor;
+    dBias: Tensor;
+  },
+  { rows, columns, eps, site = 0, outputDropout = false }: LayerNormSizes & { outputDropout?: boolean },
+): void {
+  const walk = rowWalk(plan, rows);
+  const inputDropout = !!dropout && !outputDropout && !!dx;
+  const constants = {
+    ...walk.constants,
+    FORWARD: 0,
+    COLUMNS: columns,
+    EPS: eps,
+    SITE: site,
+    GROUP,
+    INPUT_DROPOUT: +inputDropout,
+    OUTPUT_DROPOUT: +(!!dropout && outputDropout),
+    DX: +!!dx,
+    DRESIDUAL: +!!dResidual,
+  };
+  if (dx || dResidual) {
+    const dropped = inputDropout || outputDropout ? dropout : undefined;
+    plan.dispatch({
+      kernel: "layer_norm",
+      entry: "backward",
+      constants,
+      bindings: present({ rows: rows.uniform, dy, weight, ...kept, dropout: dropped, dx, dResidual }),
+      grid: walk.grid,
+      label: `${dWeight.label} layer norm backward`,
+    });
+  }
+  const weightPartials = partialsFor(plan, "layer norm weight partials", rows, columns);
+  const biasPartials = partialsFor(plan, "layer norm bias partials", rows, columns);
+  const tiles = Math.ceil(blocksOf(columns) / 32);
+  plan.dispatch({
+    kernel: "layer_norm",
+    entry: "partials",
+    constants: { ...constants, INPUT_DROPOUT: 0, DX: 0, DRESIDUAL: 0 },
+    bindings: present({
+      rows: rows.uniform,
+      dy,
+      normalised: kept.normalised,
+      dropout: outputDropout ? dropout : undefined,
+      weightPartials,
+      biasPartials,
+    }),
+    grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) / GROUP) * tiles),
+    label: `${dWeight.label} partials`,
+  });
+  addPartials(plan, { partials: weightPartials, into: dWeight }, { rows, columns });
+  addPartials(plan, { partials: biasPartials, into: dBias }, { rows, columns });
+}
