@@ -1,0 +1,133 @@
+/**
+ * The configuration of a run, with Hydra's semantics: files in `configs/` are composed by their defaults lists,
+ * overrides change them, interpolations are resolved, and the result is checked against the schema.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { stringify } from "yaml";
+import { EntailError } from "../errors.ts";
+import { composeDefaults, isGroup, unknownGroup } from "./defaults_list.ts";
+import { isOpenMap, schemaAt } from "./introspection.ts";
+import { type Override, parseOverride } from "./override_grammar.ts";
+import { type Config, ConfigSchema } from "./schema.ts";
+import { openSources, parseYamlTree, type Sources } from "./sources.ts";
+import { leavesOf, putAt, removeAt, splitKey, type Tree, type Value, valueAt, withoutInterpolation } from "./tree.ts";
+import { checkedConfig, unknownKey } from "./validation.ts";
+
+export type { Config } from "./schema.ts";
+export type { SearchParameter } from "./hpo_schema.ts";
+
+/** Where to look for configuration files. */
+export interface ComposeOptions {
+  /** A folder of the user's with `config.yaml`, groups or options of its own; it is searched first. */
+  configDir?: string;
+}
+
+function usage(message: string): never {
+  throw new EntailError("usage", message);
+}
+
+function sameValue(a: Value | undefined, b: Value | undefined): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** Applies one override of a key (not of a group) to the composed tree, by Hydra's rules. */
+function applyOverride(tree: Tree, { kind, key, value, text }: Override, sources: Sources) {
+  if (key.includes("/")) usage(unknownGroup(sources, key));
+  const path = splitKey(tree, key);
+  const schema = schemaAt(ConfigSchema, path);
+  if (schema === undefined) usage(unknownKey(key, tree));
+  const present = valueAt(tree, path);
+  if (kind === "delete") {
+    if (present === undefined) usage(`override "${text}": "${key}" is not in the configuration`);
+    if (value !== undefined && !sameValue(value, present)) {
+      usage(`override "${text}": the value of "${key}" is ${JSON.stringify(present)}`);
+    }
+    removeAt(tree, path);
+    return;
+  }
+  if (kind === "add" && present !== undefined && present !== null && typeof value !== "object") {
+    usage(`override "${text}": "${key}" has a value already; write ${key}=… or ++${key}=…`);
+  }
+  if (kind === "change" && present === undefined && belowNewName(tree, path)) {
+    usage(`${unknownKey(key, tree)} To add a new name, write +${text}`);
+  }
+  putAt(tree, path, value!);
+}
+
+/** Whether the path goes through a name that an open map of the schema does not have yet. */
+function belowNewName(tree: Tree, path: string[]): boolean {
+  return path.some((_, index) => {
+    const parent = schemaAt(ConfigSchema, path.slice(0, index));
+    return parent !== undefined && isOpenMap(parent) && valueAt(tree, path.slice(0, index + 1)) === undefined;
+  });
+}
+
+/**
+ * Composes the configuration from `configs/` and the user's overrides, in Hydra's syntax: `key=value`,
+ * `group=option`, `+new.key=value`, `++key=value`, `~key`. Keys that no file gives have the schema's defaults.
+ * Throws a usage `EntailError` that names the key, file or override.
+ */
+export function composeConfig(overrides: string[], options: ComposeOptions = {}): Config {
+  const sources = openSources(options.configDir);
+  const parsed = overrides.map(parseOverride);
+  const ofGroups = parsed.filter(({ key }) => isGroup(sources, key));
+  const tree = composeDefaults(sources, ofGroups);
+  for (const override of parsed) {
+    if (!ofGroups.includes(override)) applyOverride(tree, override, sources);
+  }
+  return checkedConfig(tree);
+}
+
+/**
+ * Reads a configuration that a run wrote (`<output_dir>/config.yaml`). Throws a data `EntailError` that names the
+ * file when it is missing, is not YAML or is not a configuration.
+ */
+export function loadConfigFile(path: string): Config {
+  if (!existsSync(path)) throw new EntailError("data", `${path}: there is no such file`);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new EntailError("data", `${path}: cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  return checkedConfig(parseYamlTree(text, path, "data"), "data", path);
+}
+
+/** YAML numbers that YAML 1.1 readers (PyYAML) also take for numbers: `1.0e-7`, where JavaScript prints `1e-7`. */
+const PORTABLE_NUMBER = {
+  tag: "tag:yaml.org,2002:float",
+  default: true,
+  identify: (value: unknown) => typeof value === "number" && /^-?\d+e/.test(`${value}`),
+  test: /^[-+]?\d+\.\d+[eE][-+]?\d+$/,
+  resolve: Number,
+  stringify: ({ value }: { value?: unknown }) => `${value}`.replace("e", ".0e"),
+};
+
+/** The resolved configuration as YAML, in the schema's order; `loadConfigFile` reads it back unchanged. */
+export function printConfig(config: Config): string {
+  return stringify(withoutInterpolation(config as unknown as Tree), {
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+    compat: "yaml-1.1",
+    customTags: (tags) => [PORTABLE_NUMBER, ...tags],
+  });
+}
+
+/**
+ * A copy of the configuration with one key changed, checked again: how a sampled hyper-parameter reaches a trial.
+ * Interpolations are resolved already, so other keys keep their values.
+ */
+export function setByPath(config: Config, key: string, value: Value): Config {
+  const tree = withoutInterpolation(config as unknown as Tree) as Tree;
+  const path = splitKey(tree, key);
+  if (schemaAt(ConfigSchema, path) === undefined) usage(unknownKey(key, tree));
+  putAt(tree, path, withoutInterpolation(value));
+  return checkedConfig(tree);
+}
+
+/** The dotted keys whose values differ between two configurations, in the order of the first. */
+export function differences(a: Config, b: Config): string[] {
+  const left = new Map(leavesOf(a as unknown as Tree));
+  const right = new Map(leavesOf(b as unknown as Tree));
+  return [...new Set([...left.keys(), ...right.keys()])].filter((key) => !sameValue(left.get(key), right.get(key)));
+}

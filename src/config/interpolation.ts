@@ -1,0 +1,140 @@
+/**
+ * OmegaConf's interpolations: `${key}`, `${.sibling}`, `${..of_the_parent}`, `${list[0]}`, nested ones,
+ * `${oc.env:NAME}`, `${oc.env:NAME,default}`, and `\${` for a literal `${`. One resolver of our own:
+ * `${entail:project}`, the folder that holds `configs/` and `data/demo/` (in a compiled binary, the embedded one).
+ */
+import { fileURLToPath } from "node:url";
+import { EntailError } from "../errors.ts";
+import { nearest } from "./nearest.ts";
+import { isTree, leavesOf, splitKey, type Tree, type Value, valueAt } from "./tree.ts";
+
+const PROJECT_FOLDER = new URL("../../", import.meta.url);
+
+function usage(key: string, reason: string): never {
+  throw new EntailError("usage", `"${key}": ${reason}`);
+}
+
+/** Splits resolver arguments at the commas that are outside quotes and nested interpolations. */
+function splitArguments(text: string): string[] {
+  const parts = [""];
+  let quote = "";
+  let depth = 0;
+  for (const character of text) {
+    if (quote !== "") quote = character === quote ? "" : quote;
+    else if ((character === '"' || character === "'") && parts[parts.length - 1].trim() === "") quote = character;
+    else if (character === "{") depth++;
+    else if (character === "}") depth--;
+    else if (character === "," && depth === 0) {
+      parts.push("");
+      continue;
+    }
+    parts[parts.length - 1] += character;
+  }
+  return parts.map((part) => part.trim());
+}
+
+/** The index of the `}` that closes an interpolation whose content starts at `start`, or -1. */
+function closingBrace(text: string, start: number): number {
+  let depth = 1;
+  for (let at = start; at < text.length; at++) {
+    if (text[at] === "{") depth++;
+    else if (text[at] === "}" && --depth === 0) return at;
+  }
+  return -1;
+}
+
+/**
+ * Replaces every interpolation in a tree by its value; a value that is one single interpolation keeps the type of
+ * what it names. Throws a usage `EntailError` for unknown keys, unset variables and cycles (the keys of the circle are
+ * named).
+ */
+export function resolveInterpolations(root: Tree): Tree {
+  const done = new Map<string, Value>();
+
+  function resolveValue(value: Value, path: string[], open: string[]): Value {
+    if (typeof value === "string") return value.includes("${") ? resolveText(value, path, open) : value;
+    if (Array.isArray(value)) return value.map((item, index) => resolveValue(item, [...path, `${index}`], open));
+    if (!isTree(value)) return value;
+    return Object.fromEntries(Object.keys(value).map((name) => [name, resolvePath([...path, name], open)]));
+  }
+
+  function resolvePath(path: string[], open: string[]): Value {
+    const key = path.join(".");
+    const finished = done.get(key);
+    if (finished !== undefined) return structuredClone(finished);
+    const start = open.indexOf(key);
+    if (start >= 0) usage(key, `interpolation cycle: ${[...open.slice(start), key].join(" -> ")}`);
+    const value = resolveValue(valueAt(root, path)!, path, [...open, key]);
+    done.set(key, value);
+    return value;
+  }
+
+  function resolveText(text: string, path: string[], open: string[]): Value {
+    const key = path.join(".");
+    const parts: Value[] = [];
+    let literal = "";
+    for (let at = 0; at < text.length;) {
+      if (text.startsWith("\\${", at)) {
+        literal += "${";
+        at += 3;
+      } else if (text.startsWith("${", at)) {
+        const end = closingBrace(text, at + 2);
+        if (end < 0) usage(key, `an interpolation is not closed in "${text}"`);
+        if (literal !== "") parts.push(literal);
+        literal = "";
+        parts.push(resolveExpression(text.slice(at + 2, end).trim(), path, open));
+        at = end + 1;
+      } else literal += text[at++];
+    }
+    if (literal !== "" || parts.length === 0) parts.push(literal);
+    if (parts.length === 1) return parts[0];
+    return parts.map((part) =>
+      typeof part === "object" && part !== null ? usage(key, `"${text}" puts a mapping or list into a text`) : `${part}`
+    ).join("");
+  }
+
+  function resolveExpression(expression: string, path: string[], open: string[]): Value {
+    const resolver = /^([A-Za-z_][\w.]*):([^]*)$/.exec(expression);
+    if (resolver !== null) return callResolver(resolver[1], resolver[2], path, open);
+    const inner = expression.includes("${") ? `${resolveText(expression, path, open)}` : expression;
+    return lookUp(inner, path, open);
+  }
+
+  function lookUp(reference: string, path: string[], open: string[]): Value {
+    const key = path.join(".");
+    const dots = /^\.*/.exec(reference)![0].length;
+    if (dots > path.length) usage(key, `interpolation "${reference}" leaves the configuration`);
+    const base = dots === 0 ? [] : path.slice(0, path.length - dots);
+    const name = reference.slice(dots).replace(/\[([^\]]*)\]/g, ".$1");
+    const full = [...base, name].join(".");
+    const target = name === "" ? undefined : splitKey(root, full);
+    if (target === undefined || valueAt(root, target) === undefined) {
+      const known = nearest(full, leavesOf(root).map(([leaf]) => leaf));
+      usage(key, `interpolation key "${full}" not found; did you mean "${known}"?`);
+    }
+    return resolvePath(target, open);
+  }
+
+  function callResolver(name: string, text: string, path: string[], open: string[]): Value {
+    const key = path.join(".");
+    const args = splitArguments(text).map((part): Value => {
+      if (/^(["']).*\1$/s.test(part) && part.length > 1) return part.slice(1, -1);
+      if (part.toLowerCase() === "null") return null;
+      return part.includes("${") ? resolveText(part, path, open) : part;
+    });
+    if (name === "oc.env" && args.length <= 2 && typeof args[0] === "string" && args[0] !== "") {
+      const found = Deno.env.get(args[0]) ?? args[1];
+      if (found === undefined) usage(key, `environment variable ${args[0]} is not set and has no default`);
+      return found === null ? null : `${found}`;
+    }
+    if (name === "entail" && args.length === 1 && args[0] === "project") {
+      return fileURLToPath(PROJECT_FOLDER).replace(/[/\\]$/, "");
+    }
+    return usage(
+      key,
+      `unknown resolver "\${${name}:${text}}"; known are \${oc.env:NAME,default} and \${entail:project}`,
+    );
+  }
+
+  return resolveValue(root, [], []) as Tree;
+}

@@ -1,0 +1,189 @@
+/**
+ * The schema of the configuration: every key, its type, its range and its default. The values that a run uses come
+ * from `configs/`; the defaults here stand in for keys that a configuration file leaves out, and are the same values.
+ */
+import { z } from "zod";
+import { flag, integer, oneOf, orNull, real, text } from "./fields.ts";
+import { HpoSchema } from "./hpo_schema.ts";
+
+/** Where the pairs are, and how long they may be. */
+const DataSchema = z.strictObject({
+  groundtruth_csv: text("a file name").default("data/redsm5/groundtruth.csv"),
+  criteria_json: text("a file name").default("data/DSM5/criteria.json"),
+  annotations_csv: orNull(text("a file name"), "no evidence annotations").default(null),
+  max_length: integer({ min: 4 }).default(512),
+  sample_size: orNull(integer({ min: 1 }), "everything").default(null),
+  sample_seed: integer({ min: 0, max: 2 ** 32 - 1 }).default(42),
+});
+
+const DROPOUT = real({ min: 0, below: 1 });
+
+const POSITION_ATTENTION = z.preprocess(
+  (value) => typeof value === "string" ? value.split("|") : value,
+  z.array(z.enum(["c2p", "p2c"])),
+).describe("a list of c2p and p2c");
+
+/** A model from scratch, in the words of Hugging Face's config.json (defaults: transformers' DebertaV2Config). */
+const ArchitectureSchema = z.strictObject({
+  model_type: oneOf(["deberta-v2"]).default("deberta-v2"),
+  tokenizer: orNull(text("a folder with tokenizer.json")).default(null),
+  vocab_size: integer({ min: 1 }).default(128100),
+  hidden_size: integer({ min: 1 }).default(1536),
+  num_hidden_layers: integer({ min: 1 }).default(24),
+  num_attention_heads: integer({ min: 1 }).default(24),
+  intermediate_size: integer({ min: 1 }).default(6144),
+  hidden_act: text("an activation of transformers").default("gelu"),
+  hidden_dropout_prob: DROPOUT.default(0.1),
+  attention_probs_dropout_prob: DROPOUT.default(0.1),
+  max_position_embeddings: integer({ min: 1 }).default(512),
+  type_vocab_size: integer({ min: 0 }).default(0),
+  relative_attention: flag().default(false),
+  max_relative_positions: integer({ min: -1 }).default(-1),
+  position_buckets: integer({ min: -1 }).default(-1),
+  norm_rel_ebd: oneOf(["none", "layer_norm"]).default("none"),
+  share_att_key: flag().default(false),
+  pos_att_type: orNull(POSITION_ATTENTION, "no position terms").default(null),
+  position_biased_input: flag().default(true),
+  layer_norm_eps: real({ above: 0 }).default(1e-7),
+  initializer_range: real({ min: 0 }).default(0.02),
+  pad_token_id: integer({ min: 0 }).default(0),
+  pooler_hidden_act: text("an activation of transformers").default("gelu"),
+  pooler_hidden_size: orNull(integer({ min: 1 }), "hidden_size").default(null),
+  pooler_dropout: DROPOUT.default(0),
+});
+
+/** The encoder, its head and its loss. */
+const ModelSchema = z.strictObject({
+  model_name: orNull(text("a Hugging Face folder or hub id"), "from scratch, by model.architecture").default(
+    "microsoft/deberta-v3-base",
+  ),
+  num_labels: integer({ min: 1, max: 2 }).default(2),
+  classifier_head: oneOf([
+    "pooler_linear",
+    "linear",
+    "mean_pooling",
+    "max_pooling",
+    "attention_pooling",
+    "mlp1",
+    "mlp2",
+  ]).default("pooler_linear"),
+  classifier_dropout: orNull(DROPOUT, "as the model's config.json says").default(null),
+  hidden_dropout: orNull(DROPOUT, "as the model's config.json says").default(null),
+  attention_dropout: orNull(DROPOUT, "as the model's config.json says").default(null),
+  loss_type: oneOf(["ce", "bce", "weighted_bce", "focal"]).default("focal"),
+  focal_gamma: real({ min: 0 }).default(2),
+  focal_alpha: z.union([real({ min: 0, max: 1 }), z.literal("none"), z.null()])
+    .describe("a number in [0, 1], null (from the class frequencies) or none").default(null),
+  positive_threshold: real({ min: 0, max: 1 }).default(0.5),
+  freeze_backbone: flag().default(false),
+  architecture: orNull(ArchitectureSchema.describe("a mapping of Hugging Face's config.json names")).default(null),
+}).superRefine((model, context) => {
+  const { architecture } = model;
+  if (model.model_name !== null && architecture !== null) {
+    context.addIssue({
+      code: "custom",
+      path: ["architecture"],
+      message: "is for a model from scratch; add model.model_name=null, or leave it out",
+    });
+  }
+  if (model.model_name === null && architecture === null) {
+    context.addIssue({
+      code: "custom",
+      path: ["architecture"],
+      message: "is needed for a model from scratch (model.model_name=null)",
+    });
+  }
+  if (architecture === null) return;
+  if (architecture.tokenizer === null) {
+    context.addIssue({
+      code: "custom",
+      path: ["architecture", "tokenizer"],
+      message: "is needed for a model from scratch: a folder with tokenizer.json",
+    });
+  }
+  if (architecture.hidden_size % architecture.num_attention_heads !== 0) {
+    context.addIssue({
+      code: "custom",
+      path: ["architecture", "hidden_size"],
+      message:
+        `must be a multiple of num_attention_heads (${architecture.num_attention_heads}), not ${architecture.hidden_size}`,
+    });
+  }
+});
+
+/** How a step computes. `use_bf16` is the reference's switch: it makes `precision` bf16. */
+const OptimizationSchema = z.strictObject({
+  precision: oneOf(["auto", "fp32", "fp16", "bf16"]).default("auto"),
+  use_bf16: flag().default(false),
+  use_torch_compile: flag().default(true),
+  fused_adamw: flag().default(true),
+}).superRefine((optimization, context) => {
+  if (optimization.use_bf16 && optimization.precision !== "auto" && optimization.precision !== "bf16") {
+    context.addIssue({
+      code: "custom",
+      path: ["use_bf16"],
+      message: `must be false with training.optimization.precision=${optimization.precision}`,
+    });
+  }
+}).transform((optimization) => optimization.use_bf16 ? { ...optimization, precision: "bf16" as const } : optimization);
+
+/** The training loop. */
+const TrainingSchema = z.strictObject({
+  batch_size: integer({ min: 1 }).default(16),
+  eval_batch_size: integer({ min: 1 }).default(32),
+  learning_rate: real({ min: 0 }).default(2e-5),
+  num_epochs: integer({ min: 1 }).default(100),
+  max_steps: orNull(integer({ min: 1 }), "num_epochs decides").default(null),
+  early_stopping_patience: orNull(integer({ min: 1 }), "never stop early").default(20),
+  weight_decay: real({ min: 0 }).default(0.01),
+  warmup_ratio: real({ min: 0, max: 1 }).default(0.1),
+  scheduler_type: oneOf(["linear", "cosine", "cosine_with_restarts", "constant"]).default("linear"),
+  gradient_accumulation_steps: integer({ min: 1 }).default(1),
+  target_effective_batch_size: orNull(integer({ min: 1 }), "batch_size x gradient_accumulation_steps").default(null),
+  max_grad_norm: orNull(real({ min: 0 }), "no clipping").default(1),
+  shuffle: flag().default(true),
+  num_workers: z.preprocess((value) => value === "auto" ? null : value, integer({ min: 0 }).nullable())
+    .describe("an integer >= 0, or null (chosen for this machine)").default(null),
+  optimization: OptimizationSchema.prefault({}),
+});
+
+/** Augmentation of evidence sentences. */
+const AugmentationSchema = z.strictObject({
+  enable: flag().default(false),
+  prob: real({ min: 0, max: 1 }).default(0.3),
+  method: oneOf(["synonym", "contextual"]).default("synonym"),
+});
+
+/** The whole configuration. */
+export const ConfigSchema = z.strictObject({
+  experiment_name: text().default("entail"),
+  seed: integer({ min: 0, max: 2 ** 32 - 1 }).default(42),
+  output_dir: text("a folder name").default("outputs/${experiment_name}"),
+  checkpoint_dir: text("a folder name").default("${output_dir}/checkpoints"),
+  resume: flag().default(false),
+  data: DataSchema.prefault({}),
+  model: ModelSchema.prefault({}),
+  training: TrainingSchema.prefault({}),
+  augmentation: AugmentationSchema.prefault({}),
+  kfold: z.strictObject({
+    n_splits: integer({ min: 2 }).default(5),
+    group_by_post: flag().default(true),
+  }).prefault({}),
+  reproducibility: z.strictObject({ deterministic: flag().default(true) }).prefault({}),
+  mlflow: z.strictObject({
+    tracking_uri: text("a folder or URI").default("${oc.env:MLFLOW_TRACKING_URI,file:mlflow-store}"),
+    experiment_name: text().default("${experiment_name}"),
+    enable: flag().default(true),
+  }).prefault({}),
+  gpu: z.strictObject({
+    backend: oneOf(["deno", "dawn"]).default("deno"),
+    power_preference: orNull(oneOf(["high-performance", "low-power"]), "the system's choice").default(
+      "high-performance",
+    ),
+    allow_software: flag().default(true),
+  }).prefault({}),
+  hpo: HpoSchema.prefault({}),
+});
+
+/** The checked configuration: every key is there, every interpolation is resolved. */
+export type Config = z.output<typeof ConfigSchema>;

@@ -1,0 +1,94 @@
+/** Plain configuration trees, as they come from YAML, before they are checked. */
+import { EntailError } from "../errors.ts";
+
+/** A value of a configuration file. */
+export type Value = null | boolean | number | string | Value[] | Tree;
+
+/** A mapping of a configuration file. */
+export interface Tree {
+  [key: string]: Value;
+}
+
+/** Whether the value is a mapping. */
+export function isTree(value: unknown): value is Tree {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Merges `source` into `target` as Hydra does: mappings key by key, everything else (lists too) replaced. */
+export function mergeInto(target: Tree, source: Tree): Tree {
+  for (const [key, value] of Object.entries(source)) {
+    if (key === "__proto__") throw new EntailError("usage", `"__proto__" cannot be a configuration key`);
+    const old = Object.hasOwn(target, key) ? target[key] : undefined;
+    if (isTree(value)) target[key] = mergeInto(isTree(old) ? old : {}, value);
+    else target[key] = structuredClone(value);
+  }
+  return target;
+}
+
+/**
+ * Splits a dotted key along a tree. A name that itself contains dots (a search-space entry called
+ * `training.learning_rate`) is found where the tree has it; otherwise every dot separates.
+ */
+export function splitKey(tree: Tree, key: string): string[] {
+  const names = key.split(".");
+  const path: string[] = [];
+  let node: Value | undefined = tree;
+  for (let at = 0; at < names.length;) {
+    let taken = 1;
+    if (isTree(node)) {
+      for (let count = names.length - at; count > 1; count--) {
+        if (Object.hasOwn(node, names.slice(at, at + count).join("."))) {
+          taken = count;
+          break;
+        }
+      }
+    }
+    const name = names.slice(at, at + taken).join(".");
+    path.push(name);
+    node = child(node, name);
+    at += taken;
+  }
+  return path;
+}
+
+function child(node: Value | undefined, name: string): Value | undefined {
+  if (Array.isArray(node)) return node[Number(name)];
+  return isTree(node) && Object.hasOwn(node, name) ? node[name] : undefined;
+}
+
+/** The value at a path, or `undefined`. */
+export function valueAt(tree: Tree, path: readonly string[]): Value | undefined {
+  let node: Value | undefined = tree;
+  for (const name of path) node = child(node, name);
+  return node;
+}
+
+/** Puts a value at a path, making the mappings on the way; a mapping is merged into a mapping. */
+export function putAt(tree: Tree, path: readonly string[], value: Value): void {
+  const list = path.length > 1 ? valueAt(tree, path.slice(0, -1)) : undefined;
+  if (Array.isArray(list)) list[Number(path[path.length - 1])] = value;
+  else mergeInto(tree, path.reduceRight<Value>((inner, name) => ({ [name]: inner }), value) as Tree);
+}
+
+/** Removes the value at a path. */
+export function removeAt(tree: Tree, path: readonly string[]): void {
+  const parent = valueAt(tree, path.slice(0, -1));
+  if (isTree(parent)) delete parent[path[path.length - 1]];
+}
+
+/** All leaves with their dotted keys, in order; empty mappings count as leaves. */
+export function leavesOf(tree: Tree, prefix = ""): [string, Value][] {
+  return Object.entries(tree).flatMap(([name, value]) =>
+    isTree(value) && Object.keys(value).length > 0
+      ? leavesOf(value, `${prefix}${name}.`)
+      : [[`${prefix}${name}`, value] as [string, Value]]
+  );
+}
+
+/** A copy whose texts survive interpolation unchanged: `${` becomes `\${`. */
+export function withoutInterpolation(value: Value): Value {
+  if (typeof value === "string") return value.replaceAll("${", "\\${");
+  if (Array.isArray(value)) return value.map(withoutInterpolation);
+  if (!isTree(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, withoutInterpolation(child)]));
+}

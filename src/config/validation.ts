@@ -1,0 +1,70 @@
+/** From a tree to a checked `Config`, with errors of one line that name the key. */
+import type { z } from "zod";
+import { EntailError, type ErrorKind } from "../errors.ts";
+import { resolveInterpolations } from "./interpolation.ts";
+import { allowedAt, fillDefaults, hasFixedKeys, knownKeys, schemaAt } from "./introspection.ts";
+import { nearest } from "./nearest.ts";
+import { type Config, ConfigSchema } from "./schema.ts";
+import { isTree, leavesOf, type Tree, type Value, valueAt } from "./tree.ts";
+
+/** How a value looks in a message. */
+function shown(value: unknown): string {
+  if (typeof value === "number") return Number.isNaN(value) ? "nan" : `${value}`.replace("Infinity", "inf");
+  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
+  return isTree(value) ? "a mapping" : JSON.stringify(value);
+}
+
+/** The message for a key that the schema does not have. */
+export function unknownKey(key: string, tree?: Tree): string {
+  return `unknown key "${key}"; did you mean "${nearest(key, knownKeys(ConfigSchema, tree))}"?`;
+}
+
+function issueMessage(issue: z.core.$ZodIssue, tree: Tree): string {
+  const path = issue.path.map(String);
+  const key = path.join(".");
+  if (issue.code === "custom") return `"${key}" ${issue.message}`;
+  if (issue.code === "unrecognized_keys") return unknownKey([...path, issue.keys[0]].join("."), tree);
+  if (issue.code === "invalid_key") return `"${key}": a name is made of letters, digits, "_", "." and "-"`;
+  const { depth, allowed } = allowedAt(ConfigSchema, path);
+  const value = valueAt(tree, path.slice(0, depth));
+  const name = path.slice(0, depth).join(".");
+  return value === undefined ? `"${name}" is missing: ${allowed}` : `"${name}" must be ${allowed}, not ${shown(value)}`;
+}
+
+/** Each parameter must set a configuration key, and only to values that the key allows. */
+function searchSpaceFault(config: Config): string | undefined {
+  for (const [name, { key, low, high, choices }] of Object.entries(config.hpo.search_space)) {
+    const where = `hpo.search_space.${name}`;
+    const schema = schemaAt(ConfigSchema, key.split("."));
+    if (schema === undefined) return `"${where}.key": ${unknownKey(key)}`;
+    if (hasFixedKeys(schema)) return `"${where}.key": "${key}" is a group of keys, not a key`;
+    const values: [string, unknown][] = choices === null
+      ? [["low", low], ["high", high]]
+      : choices.map((choice, index) => [`choices[${index}]`, choice]);
+    for (const [field, value] of values) {
+      if ((schema as z.ZodType).safeParse(value).success) continue;
+      return `"${where}.${field}": "${key}" must be ${allowedAt(ConfigSchema, key.split(".")).allowed}, not ${
+        shown(value)
+      }`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Fills in defaults, resolves interpolations and checks the tree. Throws an `EntailError` of the given kind whose
+ * message starts with `place` (a file, or nothing) and names the key and what it allows.
+ */
+export function checkedConfig(tree: Tree, kind: ErrorKind = "usage", place = ""): Config {
+  const fail = (message: string): never => {
+    throw new EntailError(kind, place === "" ? message : `${place}: ${message}`);
+  };
+  const filled = fillDefaults(ConfigSchema, structuredClone(tree));
+  const open = leavesOf(filled).find(([, value]: [string, Value]) => value === "???");
+  if (open !== undefined) fail(`"${open[0]}" has no value yet ("???"); give one: ${open[0]}=…`);
+  const resolved = resolveInterpolations(filled);
+  const result = ConfigSchema.safeParse(resolved);
+  if (!result.success) return fail(issueMessage(result.error.issues[0], resolved));
+  const fault = searchSpaceFault(result.data);
+  return fault === undefined ? result.data : fail(fault);
+}
