@@ -1,0 +1,95 @@
+import { EntailError } from "../errors.ts";
+import { type CsvTable, readCsv } from "../formats/csv.ts";
+import { readJson } from "../formats/json.ts";
+import { Mt19937 } from "../random/mt19937.ts";
+
+/** One row of the groundtruth file with the text of its criterion. */
+export interface Pair {
+  postId: string;
+  post: string;
+  criterionId: string;
+  criterion: string;
+  /** 1 where the post gives evidence for the criterion, else 0. */
+  label: 0 | 1;
+}
+
+/** The columns of the groundtruth file, in order. */
+export const GROUNDTRUTH_COLUMNS = ["post_id", "post", "DSM5_symptom", "groundtruth"] as const;
+
+export interface GroundtruthOptions {
+  groundtruthCsv: string;
+  criteriaJson: string;
+  /** Keep only so many pairs; null or more than there are keeps all. */
+  sampleSize?: number | null;
+  sampleSeed?: number | null;
+}
+
+/** Reads `{"criteria":[{"id","text"}]}`; id → text in file order. Data error naming the file and the entry. */
+export async function loadCriteria(path: string): Promise<Map<string, string>> {
+  const document = await readJson(path) as { criteria?: unknown } | null;
+  const list = document?.criteria;
+  if (!Array.isArray(list)) throw new EntailError("data", `${path}: expected {"criteria":[{"id":…,"text":…}]}`);
+  if (list.length === 0) throw new EntailError("data", `${path}: "criteria" is empty`);
+  const criteria = new Map<string, string>();
+  list.forEach((entry: { id?: unknown; text?: unknown } | null, i) => {
+    const { id, text } = entry ?? {};
+    if (typeof id !== "string" || id === "") throw new EntailError("data", `${path}: criteria[${i}]: "id" is missing`);
+    if (typeof text !== "string" || text.trim() === "") {
+      throw new EntailError("data", `${path}: criteria[${i}] (${id}): "text" is missing`);
+    }
+    if (criteria.has(id)) throw new EntailError("data", `${path}: criteria[${i}]: the id "${id}" is there twice`);
+    criteria.set(id, text);
+  });
+  return criteria;
+}
+
+/**
+ * Loads the labelled pairs in file order. Data errors name file, line and column: labels other than 0 and 1, unknown
+ * criterion ids, empty posts and ids, a (post, criterion) that is there twice, a file without pairs.
+ *
+ * With `sampleSize` the pairs are the ones that pandas' `sample(n=sampleSize, random_state=sampleSeed)` takes, but
+ * still in file order.
+ */
+export async function loadGroundtruth(options: GroundtruthOptions): Promise<Pair[]> {
+  const { groundtruthCsv, criteriaJson, sampleSize, sampleSeed } = options;
+  const criteria = await loadCriteria(criteriaJson);
+  const table = await readCsv(groundtruthCsv, GROUNDTRUTH_COLUMNS);
+  if (table.rows.length === 0) throw new EntailError("data", `${groundtruthCsv}: has a header but no rows`);
+  const pairs = toPairs(table, criteria, criteriaJson);
+  return sampleSize == null ? pairs : samplePairs(pairs, sampleSize, sampleSeed ?? 0);
+}
+
+function toPairs(table: CsvTable, criteria: Map<string, string>, criteriaJson: string): Pair[] {
+  const lines = new Map<string, number>();
+  return table.rows.map((row) => {
+    const { post_id: postId, post, DSM5_symptom: criterionId, groundtruth } = row.values;
+    const fail = (column: string, reason: string): never => {
+      throw new EntailError("data", `${table.at(row, column)}: ${reason}`);
+    };
+    if (postId === "") fail("post_id", "post_id is empty");
+    if (post.trim() === "") fail("post", "the post is empty");
+    const criterion = criteria.get(criterionId) ??
+      fail("DSM5_symptom", `criterion "${criterionId}" is not in ${criteriaJson} (${[...criteria.keys()].join(", ")})`);
+    if (groundtruth !== "0" && groundtruth !== "1") {
+      fail("groundtruth", `groundtruth is "${groundtruth}", it must be 0 or 1`);
+    }
+    const key = JSON.stringify([postId, criterionId]);
+    const first = lines.get(key);
+    if (first !== undefined) {
+      fail("post_id", `post ${postId} with criterion ${criterionId} is already on line ${first}, remove one`);
+    }
+    lines.set(key, row.line);
+    return { postId, post, criterionId, criterion, label: groundtruth === "1" ? 1 : 0 };
+  });
+}
+
+/** The first `size` of a seeded permutation of the pairs, put back into file order. */
+function samplePairs(pairs: Pair[], size: number, seed: number): Pair[] {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new EntailError("usage", `data.sample_size: must be a positive integer or null, not ${size}`);
+  }
+  if (size >= pairs.length) return pairs;
+  const order = Array.from(pairs, (_, i) => i);
+  new Mt19937(seed).shuffle(order);
+  return order.slice(0, size).sort((a, b) => a - b).map((i) => pairs[i]);
+}

@@ -1,0 +1,83 @@
+import { EntailError } from "../errors.ts";
+import type { TokenizedPair } from "./batches.ts";
+
+/** How a tokenizer joins two sequences. */
+export interface PairTemplate {
+  /** Special tokens that a pair gets. */
+  specialTokens: number;
+  /** Joins the first `count` ids of `first` and all of `second`. */
+  fill(first: readonly number[], count: number, second: readonly number[]): TokenizedPair;
+}
+
+/** A sequence or a special token, with its segment. */
+type Item = { sequence: "A" | "B"; typeId: number } | { ids: number[]; typeId: number };
+
+interface TemplateProcessing {
+  pair: ({ SpecialToken: { id: string; type_id: number } } | { Sequence: { id: "A" | "B"; type_id: number } })[];
+  special_tokens: Record<string, { ids: number[] }>;
+}
+
+/** Reads the `post_processor` of a tokenizer.json; data error for a kind that is not known. */
+export function parsePairTemplate(processor: unknown, name: string): PairTemplate {
+  const items = parseItems(processor as { type?: string } | null | undefined, name) ?? [
+    { sequence: "A", typeId: 0 },
+    { sequence: "B", typeId: 1 },
+  ];
+  const specialTokens = items.reduce((sum, item) => sum + ("ids" in item ? item.ids.length : 0), 0);
+  return {
+    specialTokens,
+    fill: (first, count, second) => {
+      const length = specialTokens + count + second.length;
+      const ids = new Uint32Array(length);
+      const typeIds = new Uint8Array(length);
+      let end = 0;
+      for (const item of items) {
+        const part = "ids" in item ? item.ids : item.sequence === "A" ? first : second;
+        const taken = "sequence" in item && item.sequence === "A" ? count : part.length;
+        const start = end;
+        for (let i = 0; i < taken; i++) ids[end++] = part[i];
+        typeIds.fill(item.typeId, start, end);
+      }
+      return { ids, typeIds };
+    },
+  };
+}
+
+/** Undefined for a processor that adds nothing. */
+function parseItems(processor: { type?: string } | null | undefined, name: string): Item[] | undefined {
+  switch (processor?.type) {
+    case undefined:
+    case "ByteLevel":
+      return undefined;
+    case "Sequence": {
+      const { processors } = processor as { processors: { type?: string }[] };
+      const templates = processors.map((part) => parseItems(part, name)).filter((items) => items !== undefined);
+      if (templates.length > 1) throw new EntailError("data", `${name}: post_processor has two templates`);
+      return templates[0];
+    }
+    case "TemplateProcessing": {
+      const { pair, special_tokens: special } = processor as unknown as TemplateProcessing;
+      return pair.map((item) =>
+        "Sequence" in item
+          ? { sequence: item.Sequence.id, typeId: item.Sequence.type_id }
+          : { ids: special[item.SpecialToken.id].ids, typeId: item.SpecialToken.type_id }
+      );
+    }
+    case "BertProcessing":
+    case "RobertaProcessing": {
+      const { cls, sep } = processor as unknown as { cls: [string, number]; sep: [string, number] };
+      const roberta = processor.type === "RobertaProcessing";
+      // RoBERTa separates with two tokens and knows one segment only.
+      const second = roberta ? 0 : 1;
+      return [
+        { ids: [cls[1]], typeId: 0 },
+        { sequence: "A", typeId: 0 },
+        { ids: roberta ? [sep[1], sep[1]] : [sep[1]], typeId: 0 },
+        { sequence: "B", typeId: second },
+        { ids: [sep[1]], typeId: second },
+      ];
+    }
+    default:
+      throw new EntailError("data", `${name}: post_processor "${processor?.type}" is not known`);
+  }
+}

@@ -1,0 +1,128 @@
+import { EntailError, type ErrorKind } from "../errors.ts";
+import type { TokenizedPair } from "./batches.ts";
+import type { TokenizeJob, TokenizeReply } from "./tokenize_messages.ts";
+import { loadTokenizer } from "./tokenizer.ts";
+
+export interface TokenizeOptions {
+  /** The Hugging Face folder with tokenizer.json. */
+  folder: string;
+  maxLength: number;
+  /** Threads; 0 is this one. By default as many as there are cores, at most 4. */
+  numWorkers?: number | null;
+  /** Called with the number of pairs done and of all pairs. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** Posts of a job: enough to be worth a message, few enough to spread evenly. */
+const POSTS_PER_JOB = 64;
+
+interface PlannedJob extends TokenizeJob {
+  /** The pairs of each post, as places in the input. */
+  places: number[][];
+}
+
+/**
+ * Tokenizes all pairs, each post once for all of its criteria; the result is in the order of `pairs` and does not
+ * depend on the number of workers. A compiled binary must include `tokenize_worker.ts`.
+ */
+export async function tokenizePairs(
+  pairs: readonly { post: string; criterion: string }[],
+  options: TokenizeOptions,
+): Promise<TokenizedPair[]> {
+  const wanted = options.numWorkers ?? Math.min(navigator.hardwareConcurrency, 4);
+  if (!Number.isInteger(wanted) || wanted < 0) {
+    throw new EntailError("usage", `training.num_workers: must be an integer of at least 0, not ${wanted}`);
+  }
+  const jobs = planJobs(pairs);
+  const results = new Array<TokenizedPair>(pairs.length);
+  let done = 0;
+  const advance = (count: number): void => {
+    done += count;
+    options.onProgress?.(done, pairs.length);
+  };
+  // A single job would only wait for a thread to start.
+  if (wanted === 0 || jobs.length <= 1) {
+    const tokenizer = await loadTokenizer(options.folder);
+    for (const { posts, criteria, places } of jobs) {
+      posts.forEach((post, i) =>
+        criteria[i].forEach((criterion, k) => {
+          results[places[i][k]] = tokenizer.encodePair(post, criterion, options.maxLength);
+        })
+      );
+      advance(places.flat().length);
+    }
+    return results;
+  }
+  const queue = [...jobs].reverse();
+  const workers = Array.from({ length: Math.min(wanted, jobs.length) }, startWorker);
+  try {
+    await Promise.all(workers.map((worker) =>
+      runWorker(worker, options, queue, (reply) => {
+        const places = jobs[reply.job].places.flat();
+        let start = 0;
+        places.forEach((place, i) => {
+          const end = start + reply.lengths[i];
+          results[place] = { ids: reply.ids.slice(start, end), typeIds: reply.typeIds.slice(start, end) };
+          start = end;
+        });
+        advance(places.length);
+      })
+    ));
+  } finally {
+    workers.forEach((worker) => worker.terminate());
+  }
+  return results;
+}
+
+/** Groups the pairs by post, in order of first appearance, and the posts into jobs. */
+function planJobs(pairs: readonly { post: string; criterion: string }[]): PlannedJob[] {
+  const placesOfPost = new Map<string, number[]>();
+  pairs.forEach(({ post }, place) => {
+    const places = placesOfPost.get(post);
+    if (places) places.push(place);
+    else placesOfPost.set(post, [place]);
+  });
+  const posts = [...placesOfPost.keys()];
+  const jobs: PlannedJob[] = [];
+  for (let start = 0; start < posts.length; start += POSTS_PER_JOB) {
+    const part = posts.slice(start, start + POSTS_PER_JOB);
+    const places = part.map((post) => placesOfPost.get(post)!);
+    const criteria = places.map((own) => own.map((place) => pairs[place].criterion));
+    jobs.push({ job: jobs.length, posts: part, criteria, places });
+  }
+  return jobs;
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL("./tokenize_worker.ts", import.meta.url).href, { type: "module" });
+}
+
+/** Feeds a worker from the shared queue until it is empty; rejects with the worker's first error. */
+function runWorker(
+  worker: Worker,
+  { folder, maxLength }: TokenizeOptions,
+  queue: PlannedJob[],
+  onReply: (reply: TokenizeReply) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const next = (): void => {
+      const planned = queue.pop();
+      if (!planned) return resolve();
+      const { job, posts, criteria } = planned;
+      worker.postMessage({ job, posts, criteria });
+    };
+    worker.onmessage = ({ data }: MessageEvent<TokenizeReply | { kind?: ErrorKind; message: string }>) => {
+      if ("message" in data) {
+        return reject(data.kind ? new EntailError(data.kind, data.message) : new Error(data.message));
+      }
+      onReply(data);
+      next();
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(`a tokenizing thread failed: ${event.message}`));
+    };
+    worker.postMessage({ folder, maxLength });
+    next();
+  });
+}

@@ -1,0 +1,83 @@
+import {
+  LowercaseNormalizer,
+  MetaspacePreTokenizer,
+  type Normalizer,
+  PrecompiledNormalizer,
+  type PreTokenizer,
+  SequenceNormalizer,
+  SequencePreTokenizer,
+  StripNormalizer,
+  type Tokenizer,
+  Unigram,
+} from "@huggingface/tokenizers";
+import { createCharsmap } from "./precompiled.ts";
+import { createUnigram, type UnigramModel } from "./unigram.ts";
+
+/**
+ * Replaces, inside a tokenizer of `@huggingface/tokenizers` 0.2, the parts whose results differ from those of the
+ * crate `tokenizers` that `transformers` uses:
+ * - Precompiled approximates the map of the file by NFKC and fixed lists; here the map itself is applied;
+ * - Strip uses JavaScript's white space (with U+FEFF, without U+0085), Lowercase its final sigma rule;
+ * - Metaspace does not split into words, so Unigram runs over whole texts: the sums of log probabilities then round
+ *   differently, unknown characters of two words can fuse, and the cost is high.
+ */
+export function repairTokenizer(tokenizer: Tokenizer, name: string): void {
+  repairNormalizer(tokenizer.normalizer, name);
+  repairPreTokenizer(tokenizer.pre_tokenizer);
+  const { model } = tokenizer;
+  if (model instanceof Unigram) {
+    const encodeWord = createUnigram(model.config as unknown as UnigramModel);
+    model.fuse_unk = false;
+    model.encode = (words) => words.flatMap(encodeWord);
+  }
+}
+
+function repairNormalizer(normalizer: Normalizer | null, name: string): void {
+  if (normalizer instanceof SequenceNormalizer) {
+    normalizer.normalizers.forEach((part) => repairNormalizer(part, name));
+  } else if (normalizer instanceof PrecompiledNormalizer) {
+    const { precompiled_charsmap: charsmap } = normalizer.config as { precompiled_charsmap?: string | null };
+    normalizer.normalize = charsmap ? createCharsmap(charsmap, name) : (text) => text;
+  } else if (normalizer instanceof StripNormalizer) {
+    const { strip_left: left, strip_right: right } = normalizer.config as {
+      strip_left?: boolean;
+      strip_right?: boolean;
+    };
+    normalizer.normalize = (text) => {
+      const stripped = left ? text.replace(/^\p{White_Space}+/u, "") : text;
+      return right ? stripped.slice(0, endOfText(stripped)) : stripped;
+    };
+  } else if (normalizer instanceof LowercaseNormalizer) {
+    normalizer.normalize = (text) => Array.from(text, (character) => character.toLowerCase()).join("");
+  }
+}
+
+function repairPreTokenizer(preTokenizer: PreTokenizer | null): void {
+  if (preTokenizer instanceof SequencePreTokenizer) {
+    preTokenizer.tokenizers.forEach(repairPreTokenizer);
+  } else if (preTokenizer instanceof MetaspacePreTokenizer) {
+    const { replacement } = preTokenizer;
+    const whole = preTokenizer.pre_tokenize_text.bind(preTokenizer);
+    // Each word begins with the mark that stands for the space before it.
+    preTokenizer.pre_tokenize_text = (text, options) =>
+      whole(text, options).flatMap((t) => splitBefore(t, replacement));
+  }
+}
+
+/** Cuts before every mark; a pattern for the end of a long text would be quadratic in its inner spaces. */
+function splitBefore(text: string, mark: string): string[] {
+  const parts: string[] = [];
+  for (let start = 0; start < text.length;) {
+    const next = text.indexOf(mark, start + 1);
+    const end = next < 0 ? text.length : next;
+    parts.push(text.slice(start, end));
+    start = end;
+  }
+  return parts;
+}
+
+function endOfText(text: string): number {
+  let end = text.length;
+  while (end > 0 && /\p{White_Space}/u.test(text[end - 1])) end--;
+  return end;
+}
