@@ -27,10 +27,14 @@ export interface Variants {
   readonly matmul: "register" | "tiled";
   /** `invocation`: one invocation walks a row. `workgroup`: a workgroup shares it. */
   readonly row: "invocation" | "workgroup";
+  /** `invocation`: one invocation per head and row. `tiled`: a workgroup per head and tile of rows. */
+  readonly attention: "invocation" | "tiled";
 }
 
 export function variantsFor(gpu: Gpu): Variants {
-  return gpu.kind === "software" ? { matmul: "register", row: "invocation" } : { matmul: "tiled", row: "workgroup" };
+  return gpu.kind === "software"
+    ? { matmul: "register", row: "invocation", attention: "invocation" }
+    : { matmul: "tiled", row: "workgroup", attention: "invocation" };
 }
 
 export interface Plan extends Program<BatchSizes> {

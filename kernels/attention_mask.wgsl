@@ -1,0 +1,36 @@
+// Dropout decisions of attention probabilities as bits, so that forward and both backward orders read the same mask.
+// Probability (token, head, key position j) is element ((token * heads + head) * stride + j) of dropout site SITE,
+// where stride is the longest possible sequence rounded up to whole words of 32 bits.
+override HEADS: u32;
+override FIRST_HEAD: u32;
+override GROUP_HEADS: u32;
+override LONGEST: u32;
+override SITE: u32;
+
+//#include "lib/dropout.wgsl"
+
+@group(0) @binding(0) var<uniform> dropout: Dropout;
+@group(0) @binding(1) var<storage, read> offsets: array<u32>;
+@group(0) @binding(2) var<storage, read_write> mask: array<u32>; // [tokens, group heads, words]
+
+// A lane makes the bits of one query; rows of the grid are words of 32 keys.
+@compute @workgroup_size(${LANES})
+fn draw(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let words = (LONGEST + 31u) / 32u;
+  let first = offsets[tile.z];
+  let length = offsets[tile.z + 1u] - first;
+  let tiles = (LONGEST + ${LANES}u - 1u) / ${LANES}u;
+  let row = (tile.x % tiles) * ${LANES}u + lane;
+  let word = tile.x / tiles;
+  if (dropout.threshold == 0u || word * 32u >= length || row >= length) {
+    return;
+  }
+  let head = FIRST_HEAD + tile.y;
+  let quad = (((first + row) * HEADS + head) * words + word) * 8u;
+  var bits = 0u;
+  for (var i = 0u; i < 8u; i++) {
+    let kept = select(vec4(0u), vec4(1u, 2u, 4u, 8u), dropout_quad(dropout, SITE, quad + i) != vec4(0.0));
+    bits |= (kept.x | kept.y | kept.z | kept.w) << (4u * i);
+  }
+  mask[((first + row) * GROUP_HEADS + tile.y) * words + word] = bits;
+}

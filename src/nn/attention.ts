@@ -1,0 +1,290 @@
+/**
+ * Disentangled self-attention over packed sequences (He et al., "DeBERTa", ICLR 2021, section 3.1; the arithmetic is
+ * that of transformers' `DisentangledSelfAttention`), and plain attention where there are no position tables:
+ *
+ *     score[i,j] = (q_i·k_j + q_i·positionKey[b] + k_j·positionQuery[b]) / √(headSize · terms),  b = relativeIndex(i − j)
+ *     context_i = Σ_j dropout(softmax_j(score[i,j])) v_j
+ *
+ * No matrix of scores is stored: the backward computes probabilities again from logSumExp. What is stored per head is
+ * linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a bucket, which give
+ * the position terms of dQuery, dKey and the tables as plain products, and the dropout mask as bits.
+ */
+import { EntailError } from "../errors.ts";
+import type { Constants } from "../gpu/template.ts";
+import { type Grid, linearGrid } from "../gpu/program.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import type { BatchSizes, Plan, Rows } from "./plan.ts";
+
+export interface AttentionSizes {
+  heads: number;
+  headSize: number;
+  /** Rows of the position tables; 0 without relative attention. */
+  relativeRows: number;
+  /** The batch's tokens. */
+  tokens: Rows;
+  /** The most tokens a sequence may have: what the relative index was made for. */
+  longest: number;
+  /** Number of this dropout site. */
+  site: number;
+  label?: string;
+}
+
+export interface AttentionInputs {
+  /** [tokens, heads · headSize], like `key` and `value`. */
+  query: Tensor;
+  key: Tensor;
+  value: Tensor;
+  /** [relativeRows, heads · headSize]: present for the content-to-position term. */
+  positionKey?: Tensor;
+  /** [relativeRows, heads · headSize]: present for the position-to-content term. */
+  positionQuery?: Tensor;
+  /** [2 · longest − 1], from `createRelativeIndex`; needed with either table. */
+  relativeIndex?: Tensor;
+  /** [sequences + 1] */
+  offsets: Tensor;
+  /** The dropout uniform of the probabilities; absent where nothing is dropped. */
+  dropout?: Tensor;
+  /** [tokens, heads · headSize]: written by the forward. */
+  context: Tensor;
+  /** [tokens, heads]: written by the forward. */
+  logSumExp: Tensor;
+}
+
+export interface AttentionGradients {
+  dContext: Tensor;
+  /** Written, like `dKey` and `dValue`. */
+  dQuery: Tensor;
+  dKey: Tensor;
+  dValue: Tensor;
+  /** [relativeRows, heads · headSize]: written, not added to; present where the table is. */
+  dPositionKey?: Tensor;
+  dPositionQuery?: Tensor;
+}
+
+/** Shares of the tokens over which a table's gradient is summed side by side. */
+const PARTS = 16;
+/** Tokens per workgroup of the position scores; TOKENS in kernels/attention_position.wgsl. */
+const SCORE_TOKENS = 32;
+
+/** A range of heads whose transients fit into one binding each. */
+interface HeadGroup {
+  first: number;
+  count: number;
+}
+
+function headGroups(plan: Plan, { heads, relativeRows, tokens, longest, label }: AttentionSizes): HeadGroup[] {
+  const bytes = 4 * tokens.capacity * Math.max(relativeRows, maskWords(longest));
+  const count = Math.min(Math.floor(plan.gpu.maxBindingBytes / bytes), heads);
+  if (count < 1) {
+    throw new EntailError(
+      "memory",
+      `${
+        label ?? "attention"
+      }: ${tokens.capacity} tokens with ${relativeRows} relative positions need ${bytes} bytes ` +
+        `in one binding, the adapter has ${plan.gpu.maxBindingBytes}; lower training.batch_size`,
+    );
+  }
+  return Array.from({ length: Math.ceil(heads / count) }, (_, i) => ({
+    first: i * count,
+    count: Math.min(count, heads - i * count),
+  }));
+}
+
+const maskWords = (longest: number): number => Math.ceil(longest / 32);
+
+/** What all dispatches of one group of heads have in common. */
+interface GroupPlan {
+  constants: Constants;
+  lanes: number;
+  /** Workgroups for tiles of `rows` tokens of every sequence, for every head of the group. */
+  grid(rows: number): (batch: BatchSizes) => Grid;
+  mask?: Tensor;
+  c2p?: Tensor;
+  p2c?: Tensor;
+}
+
+/** Dropout bits and position scores of a group of heads: what forward and backward both begin with. */
+function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, group: HeadGroup): GroupPlan {
+  const { heads, headSize, relativeRows, tokens, longest, site } = sizes;
+  const label = sizes.label ?? "attention";
+  const lanes = plan.variants.attention === "invocation" ? 8 : 64;
+  const constants = {
+    HEADS: heads,
+    FIRST_HEAD: group.first,
+    GROUP_HEADS: group.count,
+    HEAD_SIZE: headSize,
+    RELATIVE_ROWS: relativeRows,
+    LONGEST: longest,
+    SCALE: 1 / Math.sqrt(headSize * (1 + Number(!!t.positionKey) + Number(!!t.positionQuery))),
+    C2P: Number(!!t.positionKey),
+    P2C: Number(!!t.positionQuery),
+    DROPOUT: Number(!!t.dropout),
+    LANES: lanes,
+    PARTS,
+  };
+  const drawMask = (dropout: Tensor): Tensor => {
+    const words = maskWords(longest);
+    const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, words]);
+    plan.dispatch({
+      kernel: "attention_mask",
+      entry: "draw",
+      label: `${label} dropout bits`,
+      constants: { ...constants, SITE: site },
+      bindings: { dropout, offsets: t.offsets, mask },
+      grid: (batch) => [Math.ceil(longest / lanes) * maskWords(batch.longest), group.count, batch.sequences],
+    });
+    return mask;
+  };
+  const scores = (name: string, x: Tensor, table?: Tensor): Tensor | undefined => {
+    if (!table) return undefined;
+    const product = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, relativeRows]);
+    plan.dispatch({
+      kernel: "attention_position",
+      entry: "scores",
+      label: `${label} ${name}`,
+      constants,
+      bindings: { rows: tokens.uniform, x, table, position_scores: product },
+      grid: (batch) => [Math.ceil(relativeRows / lanes), group.count, Math.ceil(tokens.count(batch) / SCORE_TOKENS)],
+    });
+    return product;
+  };
+  return {
+    constants,
+    lanes,
+    grid: (rows) => ({ sequences, longest }) => [Math.ceil(longest / rows), group.count, sequences],
+    mask: t.dropout && drawMask(t.dropout),
+    c2p: scores("c2p", t.query, t.positionKey),
+    p2c: scores("p2c", t.key, t.positionQuery),
+  };
+}
+
+/** The bindings every attention kernel has. */
+function groupBindings(t: AttentionInputs, { mask, c2p, p2c }: GroupPlan): Record<string, Tensor> {
+  return {
+    ...(t.dropout && mask && { dropout: t.dropout, mask }),
+    offsets: t.offsets,
+    query: t.query,
+    key: t.key,
+    value: t.value,
+    ...(c2p && { c2p }),
+    ...(p2c && { p2c }),
+    ...(t.relativeIndex && (c2p || p2c) && { relative_index: t.relativeIndex }),
+  };
+}
+
+/** context and logSumExp of all tokens. */
+export function attentionForward(plan: Plan, t: AttentionInputs, sizes: AttentionSizes): void {
+  for (const group of headGroups(plan, sizes)) {
+    const prepared = prepareGroup(plan, t, sizes, group);
+    plan.dispatch({
+      kernel: `attention_${plan.variants.attention}`,
+      entry: "forward",
+      label: `${sizes.label ?? "attention"} forward`,
+      constants: prepared.constants,
+      bindings: { ...groupBindings(t, prepared), context: t.context, log_sum_exp: t.logSumExp },
+      grid: prepared.grid(prepared.lanes),
+    });
+  }
+}
+
+/** Gradients of query, key, value and of the position tables that are there; all are written, none added to. */
+export function attentionBackward(
+  plan: Plan,
+  t: AttentionInputs & AttentionGradients,
+  sizes: AttentionSizes,
+): void {
+  const { heads, relativeRows, tokens } = sizes;
+  const label = sizes.label ?? "attention";
+  const dots = plan.transient(`${label} context · dContext`, [tokens.capacity, heads]);
+  for (const group of headGroups(plan, sizes)) {
+    const prepared = prepareGroup(plan, t, sizes, group);
+    const bucketSums = (name: string, table?: Tensor): Record<string, Tensor> => {
+      if (!table) return {};
+      const tensor = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, relativeRows]);
+      plan.clear(tensor);
+      return { d_position: tensor };
+    };
+    const inputs = { ...groupBindings(t, prepared), log_sum_exp_in: t.logSumExp, d_context: t.dContext };
+    const queryBuckets = bucketSums("dC2p", t.positionKey);
+    plan.dispatch({
+      kernel: `attention_${plan.variants.attention}`,
+      entry: "backward_query",
+      label: `${label} dQuery`,
+      constants: prepared.constants,
+      bindings: { ...inputs, ...queryBuckets, context_in: t.context, dot_contexts: dots, d_query: t.dQuery },
+      grid: prepared.grid(prepared.lanes),
+    });
+    positionBackward(plan, sizes, group, prepared, {
+      x: t.query,
+      dX: t.dQuery,
+      table: t.positionKey,
+      dTable: t.dPositionKey,
+      buckets: queryBuckets.d_position,
+      name: `${label} positionKey`,
+    });
+    const keyBuckets = bucketSums("dP2c", t.positionQuery);
+    plan.dispatch({
+      kernel: `attention_${plan.variants.attention}`,
+      entry: "backward_key",
+      label: `${label} dKey dValue`,
+      constants: prepared.constants,
+      bindings: { ...inputs, ...keyBuckets, dot_contexts_in: dots, d_key: t.dKey, d_value: t.dValue },
+      grid: prepared.grid(prepared.lanes),
+    });
+    positionBackward(plan, sizes, group, prepared, {
+      x: t.key,
+      dX: t.dKey,
+      table: t.positionQuery,
+      dTable: t.dPositionQuery,
+      buckets: keyBuckets.d_position,
+      name: `${label} positionQuery`,
+    });
+  }
+}
+
+interface PositionTensors {
+  x: Tensor;
+  dX: Tensor;
+  table?: Tensor;
+  dTable?: Tensor;
+  /** Sums of dScore by token and bucket. */
+  buckets?: Tensor;
+  name: string;
+}
+
+/** Backward of the product of `x` with one position table: adds to dX, writes dTable. */
+function positionBackward(
+  plan: Plan,
+  { headSize, relativeRows, tokens }: AttentionSizes,
+  group: HeadGroup,
+  { constants, lanes }: GroupPlan,
+  { x, dX, table, dTable, buckets, name }: PositionTensors,
+): void {
+  if (!table || !buckets) return;
+  plan.dispatch({
+    kernel: "attention_position",
+    entry: "input_gradient",
+    label: `${name} input`,
+    constants,
+    bindings: { rows: tokens.uniform, table, d_position: buckets, d_input: dX },
+    grid: (batch) => linearGrid(Math.ceil(tokens.count(batch) / lanes) * group.count),
+  });
+  if (!dTable) return;
+  const parts = plan.transient(`${name} parts`, [PARTS, relativeRows, group.count, headSize]);
+  plan.dispatch({
+    kernel: "attention_position",
+    entry: "table_gradient",
+    label: `${name} gradient`,
+    constants,
+    bindings: { rows: tokens.uniform, x, d_position: buckets, parts },
+    grid: () => [Math.ceil(relativeRows / lanes), group.count, PARTS],
+  });
+  plan.dispatch({
+    kernel: "attention_position",
+    entry: "reduce",
+    label: `${name} gradient sum`,
+    constants,
+    bindings: { parts_in: parts, d_table: dTable },
+    grid: () => linearGrid(Math.ceil(relativeRows * group.count * headSize / 64)),
+  });
+}

@@ -1,0 +1,125 @@
+import { strict as assert } from "node:assert";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { relativeIndexTable } from "../../src/nn/relative_position.ts";
+import {
+  type AttentionArrays,
+  attentionBackwardReference,
+  type AttentionCase,
+  attentionForwardReference,
+} from "../reference/attention.ts";
+import { randomInputs, runAttention } from "../support/attention.ts";
+import { assertClose } from "../support/close.ts";
+import { gpuTest } from "../support/gpu.ts";
+
+const DROPOUT = { rate: 0.1, key: [7, 9] as [number, number], step: 3, site: 5 };
+const NO_DROPOUT = { ...DROPOUT, rate: 0 };
+const VARIANTS = ["invocation"] as const;
+
+/** Buckets of 8 whose logarithmic part begins at distance 4, for sequences of at most 40 tokens. */
+const logarithmic = relativeIndexTable(40, { bucketSize: 8, maxRelativePositions: 32 });
+/** Distances clipped to ±5. */
+const linear = relativeIndexTable(40, { bucketSize: -1, maxRelativePositions: 5 });
+const UNEVEN = [1, 7, 33];
+
+const base = { heads: 3, headSize: 6, lengths: UNEVEN, longest: 40, relativeIndex: logarithmic, dropout: NO_DROPOUT };
+
+interface Example {
+  shape: AttentionCase;
+  tables: { rows?: number; c2p?: boolean; p2c?: boolean; scale?: number };
+}
+
+const EXAMPLES: Record<string, Example> = {
+  "one token": { shape: { ...base, lengths: [1] }, tables: { rows: 16 } },
+  "log buckets": { shape: base, tables: { rows: 16 } },
+  "log buckets, dropout": { shape: { ...base, dropout: DROPOUT }, tables: { rows: 16 } },
+  "linear distances, dropout": {
+    shape: { ...base, relativeIndex: linear, dropout: DROPOUT, lengths: [40, 2, 19, 1, 1, 8] },
+    tables: { rows: 10 },
+  },
+  "only c2p": { shape: { ...base, dropout: DROPOUT }, tables: { rows: 16, p2c: false } },
+  "only p2c": { shape: { ...base, dropout: DROPOUT }, tables: { rows: 16, c2p: false } },
+  "no tables": { shape: base, tables: {} },
+  "no tables, dropout": { shape: { ...base, dropout: DROPOUT }, tables: {} },
+  "head size 16": { shape: { ...base, heads: 4, headSize: 16, dropout: DROPOUT }, tables: { rows: 16 } },
+  "head size 64": { shape: { ...base, heads: 2, headSize: 64, dropout: DROPOUT }, tables: { rows: 16 } },
+  "large scores": { shape: { ...base, headSize: 10 }, tables: { rows: 16, scale: 4 } },
+};
+
+async function checkAgainstReference(gpu: Gpu, { shape, tables }: Example, variant: typeof VARIANTS[number]) {
+  for (const seed of [11, 42]) {
+    const x = randomInputs(shape, seed, tables);
+    const actual = await runAttention(gpu, shape, x, { variant });
+    const expected: Record<string, Float64Array> = {
+      ...attentionForwardReference(shape, x),
+      ...attentionBackwardReference(shape, x, x.dContext),
+    };
+    for (const [name, values] of Object.entries(actual)) {
+      const size = Math.max(1e-3, ...expected[name].map(Math.abs));
+      assertClose(values, expected[name], { atol: 4e-6 * size, rtol: 2e-5 }, `${variant} ${name}, seed ${seed}`);
+    }
+  }
+}
+
+for (const variant of VARIANTS) {
+  for (const [name, example] of Object.entries(EXAMPLES)) {
+    gpuTest(`attention: ${variant} agrees with the float64 reference: ${name}`, async (gpu) => {
+      await checkAgainstReference(gpu, example, variant);
+    });
+  }
+
+  gpuTest(`attention: ${variant} gives the same bits again, and in groups of heads`, async (gpu) => {
+    const shape = { ...base, dropout: DROPOUT };
+    const x = randomInputs(shape, 5, { rows: 16 });
+    const first = await runAttention(gpu, shape, x, { variant });
+    assert.deepEqual(await runAttention(gpu, shape, x, { variant, capacity: 100 }), first);
+    const twoHeads = 4 * 41 * 16 * 2;
+    assert.deepEqual(await runAttention(gpu, shape, x, { variant, maxBindingBytes: twoHeads }), first);
+  });
+
+  gpuTest(`attention: ${variant} computes a sequence without regard to its neighbours`, async (gpu) => {
+    const whole = { ...base, lengths: [33, 7, 20] };
+    const x = randomInputs(whole, 6, { rows: 16 });
+    const hidden = base.heads * base.headSize;
+    const slice = (data: ArrayLike<number>) => Float32Array.from(data).subarray(33 * hidden, 40 * hidden);
+    const alone = {
+      ...x,
+      query: slice(x.query),
+      key: slice(x.key),
+      value: slice(x.value),
+      dContext: slice(x.dContext),
+    };
+    const together = await runAttention(gpu, whole, x, { variant });
+    const single = await runAttention(gpu, { ...whole, lengths: [7] }, alone, { variant });
+    for (const name of ["context", "dQuery", "dKey", "dValue"]) {
+      assert.deepEqual(slice(together[name]), single[name], name);
+    }
+  });
+
+  gpuTest(`attention: ${variant} without a dropout uniform equals rate 0`, async (gpu) => {
+    const x = randomInputs(base, 8, { rows: 16 });
+    const evaluated = await runAttention(gpu, base, x, { variant, evaluation: true });
+    assert.deepEqual(evaluated, await runAttention(gpu, base, x, { variant }));
+  });
+}
+
+gpuTest("attention: a head that fits no binding is refused", async (gpu) => {
+  const x = randomInputs(base, 5, { rows: 16 });
+  await assert.rejects(runAttention(gpu, base, x, { maxBindingBytes: 1024 }), { kind: "memory" });
+});
+
+Deno.test("attention reference: its backward is the derivative of its forward", () => {
+  const shape = { ...base, heads: 2, headSize: 3, lengths: [1, 6], dropout: { ...DROPOUT, rate: 0.3 } };
+  const x = randomInputs(shape, 3, { rows: 16 });
+  const gradients = attentionBackwardReference(shape, x, x.dContext);
+  const loss = (inputs: AttentionArrays) =>
+    attentionForwardReference(shape, inputs).context.reduce((sum, value, i) => sum + value * x.dContext[i], 0);
+  const step = 1e-5;
+  for (const name of ["query", "key", "value", "positionKey", "positionQuery"] as const) {
+    const numeric = Array.from(x[name]!, (_, i) => {
+      const moved = (by: number) => loss({ ...x, [name]: Float64Array.from(x[name]!, (v, k) => k === i ? v + by : v) });
+      return (moved(step) - moved(-step)) / (2 * step);
+    });
+    const analytic = gradients[`d${name[0].toUpperCase()}${name.slice(1)}` as keyof typeof gradients];
+    assertClose(analytic, numeric, { atol: 1e-8, rtol: 1e-6 }, name);
+  }
+});

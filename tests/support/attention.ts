@@ -1,0 +1,96 @@
+/** Running the attention layer on arrays, for its tests. */
+import type { Gpu } from "../../src/gpu/device.ts";
+import type { Tensor } from "../../src/gpu/tensor.ts";
+import { attentionBackward, attentionForward } from "../../src/nn/attention.ts";
+import { createPlan, type Variants, variantsFor } from "../../src/nn/plan.ts";
+import type { AttentionArrays, AttentionCase } from "../reference/attention.ts";
+import { randomArray } from "./close.ts";
+import { download, dropoutUniform, runPlan, testRows, upload } from "./gpu.ts";
+
+export const tokensOf = ({ lengths }: AttentionCase): number => lengths.reduce((sum, length) => sum + length, 0);
+
+/** Random inputs and gradient of the context; tables of `rows` rows where asked for. */
+export function randomInputs(
+  shape: AttentionCase,
+  seed: number,
+  { rows = 0, c2p = true, p2c = true, scale = 1 } = {},
+): AttentionArrays & { dContext: Float32Array } {
+  const hidden = shape.heads * shape.headSize;
+  const size = tokensOf(shape) * hidden;
+  return {
+    query: randomArray(size, seed, scale),
+    key: randomArray(size, seed + 1, scale),
+    value: randomArray(size, seed + 2),
+    positionKey: rows && c2p ? randomArray(rows * hidden, seed + 3, scale) : undefined,
+    positionQuery: rows && p2c ? randomArray(rows * hidden, seed + 4, scale) : undefined,
+    dContext: randomArray(size, seed + 5),
+  };
+}
+
+interface Options {
+  variant?: Variants["attention"];
+  /** Without a dropout uniform at all, as in evaluation. */
+  evaluation?: boolean;
+  /** Tokens that fit the plan: at least those of the batch. */
+  capacity?: number;
+  /** Replaces the device's limit, to force groups of heads. */
+  maxBindingBytes?: number;
+}
+
+/** Everything the layer writes, by name; canaries are checked. */
+export async function runAttention(
+  gpu: Gpu,
+  shape: AttentionCase,
+  x: AttentionArrays & { dContext: ArrayLike<number> },
+  { variant = "invocation", evaluation = false, capacity, maxBindingBytes = gpu.maxBindingBytes }: Options = {},
+): Promise<Record<string, Float32Array>> {
+  const { heads, headSize, lengths, longest, relativeIndex, dropout } = shape;
+  const hidden = heads * headSize;
+  const tokens = tokensOf(shape);
+  const floats = (label: string, data: ArrayLike<number>) => upload(gpu, label, [data.length], Float32Array.from(data));
+  const output = (label: string, rows: number, columns = hidden) => upload(gpu, label, [rows, columns]);
+  const offsets = new Uint32Array(lengths.length + 1);
+  lengths.forEach((length, i) => offsets[i + 1] = offsets[i] + length);
+  const tableRows = ((x.positionKey ?? x.positionQuery)?.length ?? 0) / hidden;
+  const outputs: Record<string, Tensor> = {
+    context: await output("context", tokens),
+    logSumExp: await output("log-sum-exp", tokens, heads),
+    dQuery: await output("d query", tokens),
+    dKey: await output("d key", tokens),
+    dValue: await output("d value", tokens),
+    ...(x.positionKey && { dPositionKey: await output("d position key", tableRows) }),
+    ...(x.positionQuery && { dPositionQuery: await output("d position query", tableRows) }),
+  };
+  const inputs = {
+    query: await floats("query", x.query),
+    key: await floats("key", x.key),
+    value: await floats("value", x.value),
+    positionKey: x.positionKey && await floats("position key", x.positionKey),
+    positionQuery: x.positionQuery && await floats("position query", x.positionQuery),
+    relativeIndex: await upload(gpu, "relative index", [2 * longest - 1], Uint32Array.from(relativeIndex)),
+    offsets: await upload(gpu, "offsets", [offsets.length], offsets),
+    dropout: evaluation ? undefined : dropoutUniform(gpu, dropout.rate, dropout.key, dropout.step),
+    context: outputs.context,
+    logSumExp: outputs.logSumExp,
+    dContext: await floats("d context", x.dContext),
+  };
+  const rows = testRows(gpu, tokens);
+  const sizes = {
+    heads,
+    headSize,
+    relativeRows: tableRows,
+    tokens: { ...rows, capacity: capacity ?? tokens },
+    longest,
+    site: dropout.site,
+  };
+  const limited = { ...gpu, maxBindingBytes };
+  const plan = createPlan(limited, "attention", { ...variantsFor(gpu), attention: variant });
+  attentionForward(plan, inputs, sizes);
+  const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = outputs;
+  attentionBackward(plan, { ...inputs, dQuery, dKey, dValue, dPositionKey, dPositionQuery }, sizes);
+  await runPlan(gpu, plan, { tokens, sequences: lengths.length, longest: Math.max(...lengths) });
+  const results: Record<string, Float32Array> = {};
+  for (const [name, tensor] of Object.entries(outputs)) results[name] = await download(gpu, tensor);
+  for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor?.buffer?.destroy();
+  return results;
+}
