@@ -42,8 +42,9 @@ export interface Plan extends Program<BatchSizes> {
   readonly variants: Variants;
 }
 
-export function createPlan(gpu: Gpu, label: string, variants = variantsFor(gpu)): Plan {
-  return { ...createProgram<BatchSizes>(label), gpu, variants };
+/** An empty plan; `variants` overrides what suits the adapter. */
+export function createPlan(gpu: Gpu, label: string, variants: Partial<Variants> = {}): Plan {
+  return { ...createProgram<BatchSizes>(label), gpu, variants: { ...variantsFor(gpu), ...variants } };
 }
 
 /** A row count that never changes, e.g. the rows of a relative position table. */

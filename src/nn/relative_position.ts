@@ -9,10 +9,6 @@ export interface RelativePositions {
   maxRelativePositions: number;
 }
 
-/** Half the rows of the position tables (`pos_ebd_size`). */
-export const positionSpan = ({ bucketSize, maxRelativePositions }: RelativePositions): number =>
-  bucketSize > 0 ? bucketSize : maxRelativePositions;
-
 /**
  * The logarithmic bucket of a distance: itself up to ±bucketSize/2, then growing with the logarithm so that
  * ±(maxPosition − 1) falls in ±(bucketSize − 1). Rounds to float32 wherever transformers' `make_log_bucket_position`
@@ -33,7 +29,7 @@ export function logBucketPosition(distance: number, bucketSize: number, maxPosit
  */
 export function relativeIndexTable(longest: number, positions: RelativePositions): Uint32Array<ArrayBuffer> {
   const { bucketSize, maxRelativePositions } = positions;
-  const span = positionSpan(positions);
+  const span = bucketSize > 0 ? bucketSize : maxRelativePositions; // half the rows of the tables
   return Uint32Array.from({ length: 2 * longest - 1 }, (_, i) => {
     const distance = i - (longest - 1);
     const bucket = bucketSize > 0 ? logBucketPosition(distance, bucketSize, maxRelativePositions) : distance;
@@ -42,7 +38,7 @@ export function relativeIndexTable(longest: number, positions: RelativePositions
 }
 
 /** The table on the device, for sequences of at most `longest` tokens; all layers of a model share one. */
-export async function createRelativeIndex(gpu: Gpu, positions: RelativePositions, longest: number): Promise<Tensor> {
+export async function createRelativeIndex(gpu: Gpu, longest: number, positions: RelativePositions): Promise<Tensor> {
   const table = relativeIndexTable(longest, positions);
   const tensor = await createTensor(gpu, "relative index", [table.length]);
   writeTensor(gpu, tensor, table);

@@ -84,7 +84,7 @@ export async function runAttention(
     site: dropout.site,
   };
   const limited = { ...gpu, maxBindingBytes };
-  const plan = createPlan(limited, "attention", { ...variantsFor(gpu), attention: variant });
+  const plan = createPlan(limited, "attention", { attention: variant });
   attentionForward(plan, inputs, sizes);
   const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = outputs;
   attentionBackward(plan, { ...inputs, dQuery, dKey, dValue, dPositionKey, dPositionQuery }, sizes);
