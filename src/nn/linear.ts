@@ -1,0 +1,179 @@
+/**
+ * Linear layers, y = act(x·Wᵀ + b), forward and backward. Weights are Hugging Face's [out, in].
+ *
+ * All three are one product C(m, n) = Σ_k A(m, k)·B(k, n) in different layouts. Each sum runs over k in a fixed order
+ * that depends only on the layer's sizes, so a row of the result does not depend on the other rows; the sum over rows
+ * of a weight gradient is split in shares that depend on the number of rows alone.
+ */
+import { type Grid, linearGrid } from "../gpu/program.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import type { BatchSizes, Plan, Rows } from "./plan.ts";
+
+const ACTIVATIONS = { none: 0, gelu: 1, tanh: 2 };
+
+interface Product {
+  label?: string;
+  a: Tensor;
+  b: Tensor;
+  c: Tensor;
+  /** Sizes; "rows" is the batch's number of rows. */
+  m: number | "rows";
+  n: number;
+  k: number | "rows";
+  /** Whether the operand's rows run along k. */
+  aAlongK: boolean;
+  bAlongK: boolean;
+  rows: Rows;
+  accumulate?: boolean;
+  /** Shares in which k is summed; their partial results lie one after another in c. */
+  slices?: number;
+  bias?: Tensor;
+  residual?: Tensor;
+  preActivation?: Tensor;
+  activation?: keyof typeof ACTIVATIONS;
+}
+
+const byFour = (size: number): number => (size % 4 === 0 ? 1 : 0);
+
+function product(plan: Plan, p: Product): void {
+  const size = (value: number | "rows") => (value === "rows" ? 0 : value);
+  const [m, n, k] = [size(p.m), p.n, size(p.k)];
+  const slices = p.slices ?? 1;
+  const constants = {
+    M: m,
+    N: n,
+    K: k,
+    A_K: p.aAlongK ? 1 : 0,
+    B_K: p.bAlongK ? 1 : 0,
+    VA: byFour(p.aAlongK ? k : m),
+    VB: byFour(p.bAlongK ? k : n),
+    VC: byFour(n),
+    SLICES: slices,
+    ACCUMULATE: p.accumulate ? 1 : 0,
+    BIAS: p.bias ? 1 : 0,
+    RESIDUAL: p.residual ? 1 : 0,
+    PRE_ACTIVATION: p.preActivation ? 1 : 0,
+    ACTIVATION: ACTIVATIONS[p.activation ?? "none"],
+  };
+  const bindings: Record<string, Tensor> = { a: p.a, b: p.b, c: p.c, rows: p.rows.uniform };
+  if (p.bias) bindings.bias = p.bias;
+  if (p.residual) bindings.residual = p.residual;
+  if (p.preActivation) bindings.pre_activation = p.preActivation;
+
+  const tile = plan.variants.matmul === "tiled" ? { m: 64, n: 64 } : registerTile();
+  const grid = (sizes: BatchSizes): Grid => {
+    const rows = p.rows.count(sizes);
+    if (rows === 0) return [0];
+    return [Math.ceil(n / tile.n), Math.ceil((p.m === "rows" ? rows : m) / tile.m), slices];
+  };
+  plan.dispatch({
+    kernel: `matmul_${plan.variants.matmul}`,
+    entry: "product",
+    constants: plan.variants.matmul === "tiled" ? constants : { ...constants, ...REGISTER },
+    bindings,
+    grid,
+    label: p.label,
+  });
+}
+
+/** Outputs of one invocation, and how a workgroup's invocations lie; see kernels/matmul_register.wgsl. */
+const REGISTER = { TM: 4, TN: 16, LM: 8, LN: 1, KU: 4, TU: 1 };
+const registerTile = () => ({ m: REGISTER.TM * REGISTER.LM, n: REGISTER.TN * REGISTER.LN });
+
+/**
+ * y [rows, out] = act(x [rows, in] · weightᵀ [out, in] + bias [out]) + residual [rows, out]. With an activation,
+ * `preActivation` [rows, out] receives x·Wᵀ + b, which `geluBackward` needs.
+ */
+export function linearForward(
+  plan: Plan,
+  t: { x: Tensor; weight: Tensor; bias?: Tensor; residual?: Tensor; y: Tensor; preActivation?: Tensor },
+  s: { rows: Rows; inFeatures: number; outFeatures: number; activation?: "gelu" | "tanh"; label?: string },
+): void {
+  const { rows, inFeatures: k, outFeatures: n, activation, label = "linear forward" } = s;
+  const { x: a, weight: b, y: c, bias, residual, preActivation } = t;
+  const layout = { m: "rows", n, k, aAlongK: true, bAlongK: true } as const;
+  product(plan, { ...layout, a, b, c, bias, residual, preActivation, activation, rows, label });
+}
+
+/** dx [rows, in] = dy [rows, out] · weight [out, in], added to dx if `accumulate`. */
+export function linearBackwardInput(
+  plan: Plan,
+  { dy, weight, dx }: { dy: Tensor; weight: Tensor; dx: Tensor },
+  s: { rows: Rows; inFeatures: number; outFeatures: number; accumulate: boolean; label?: string },
+): void {
+  const { rows, inFeatures: n, outFeatures: k, accumulate, label = "linear backward input" } = s;
+  const layout = { m: "rows", n, k, aAlongK: true, bAlongK: false } as const;
+  product(plan, { ...layout, a: dy, b: weight, c: dx, rows, accumulate, label });
+}
+
+/** dWeight [out, in] += dyᵀ · x, and dBias [out] += the column sums of dy [rows, out]. */
+export function linearBackwardWeight(
+  plan: Plan,
+  { dy, x, dWeight, dBias }: { dy: Tensor; x: Tensor; dWeight: Tensor; dBias?: Tensor },
+  s: { rows: Rows; inFeatures: number; outFeatures: number; label?: string },
+): void {
+  const { rows, inFeatures: n, outFeatures: m, label = "linear backward weight" } = s;
+  const size = n * m;
+  const slices = sharesOfRows(rows.capacity, Math.ceil(m / 64) * Math.ceil(n / 64));
+  const layout = { m, n, k: "rows", aAlongK: false, bAlongK: false } as const;
+  if (slices === 1) {
+    product(plan, { ...layout, a: dy, b: x, c: dWeight, rows, accumulate: true, label });
+  } else {
+    const partials = plan.transient(`${label} partial sums`, [slices, size]);
+    product(plan, { ...layout, a: dy, b: x, c: partials, rows, slices, label });
+    addPartials(plan, partials, dWeight, size, slices, rows, label);
+  }
+  if (!dBias) return;
+  const columnSlices = sharesOfRows(rows.capacity, Math.ceil(m / 64));
+  const sums = plan.transient(`${label} partial bias sums`, [columnSlices, m]);
+  plan.dispatch({
+    kernel: "matmul_reduce",
+    entry: "column_sums",
+    constants: { SIZE: m, SLICES: columnSlices },
+    bindings: { matrix: dy, sums, rows: rows.uniform },
+    grid: (sizes) => (rows.count(sizes) === 0 ? [0] : [Math.ceil(m / 64), columnSlices]),
+    label: `${label} bias`,
+  });
+  addPartials(plan, sums, dBias, m, columnSlices, rows, `${label} bias`);
+}
+
+/** Shares that give a GPU enough workgroups when one share gives it `workgroups`, of at least 64 rows each. */
+function sharesOfRows(rows: number, workgroups: number): number {
+  return Math.max(1, Math.min(Math.ceil(512 / workgroups), Math.ceil(rows / 64)));
+}
+
+function addPartials(
+  plan: Plan,
+  partials: Tensor,
+  total: Tensor,
+  size: number,
+  slices: number,
+  rows: Rows,
+  label: string,
+): void {
+  const grid = linearGrid(Math.ceil(size / 64));
+  plan.dispatch({
+    kernel: "matmul_reduce",
+    entry: "add_partials",
+    constants: { SIZE: size, SLICES: slices },
+    bindings: { partials, total },
+    grid: (sizes) => (rows.count(sizes) === 0 ? [0] : grid),
+    label: `${label} sum`,
+  });
+}
+
+/** dx = dy · gelu′(preActivation), all [rows, columns]; the exact GELU, x·Φ(x). */
+export function geluBackward(
+  plan: Plan,
+  { preActivation, dy, dx }: { preActivation: Tensor; dy: Tensor; dx: Tensor },
+  { rows, columns, label = "gelu backward" }: { rows: Rows; columns: number; label?: string },
+): void {
+  plan.dispatch({
+    kernel: "gelu",
+    entry: "backward",
+    constants: { COLUMNS: columns },
+    bindings: { pre_activation: preActivation, dy, dx, rows: rows.uniform },
+    grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) * columns / 64)),
+    label,
+  });
+}
