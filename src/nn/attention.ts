@@ -23,7 +23,7 @@ export interface AttentionSizes {
   /** The batch's tokens. */
   tokens: Rows;
   /** The most tokens a sequence may have: what the relative index was made for. */
-  longest: number;
+  longestCapacity: number;
   /** Number of this dropout site. */
   site: number;
   label?: string;
@@ -38,7 +38,7 @@ export interface AttentionInputs {
   positionKey?: Tensor;
   /** [relativeRows, heads · headSize]: present for the position-to-content term. */
   positionQuery?: Tensor;
-  /** [2 · longest − 1], from `createRelativeIndex`; needed with either table. */
+  /** [2 · longestCapacity − 1], from `createRelativeIndex`; needed with either table. */
   relativeIndex?: Tensor;
   /** [sequences + 1] */
   offsets: Tensor;
@@ -72,8 +72,8 @@ interface HeadGroup {
   count: number;
 }
 
-function headGroups(plan: Plan, { heads, relativeRows, tokens, longest, label }: AttentionSizes): HeadGroup[] {
-  const bytes = 4 * tokens.capacity * Math.max(relativeRows, maskWords(longest));
+function headGroups(plan: Plan, { heads, relativeRows, tokens, longestCapacity, label }: AttentionSizes): HeadGroup[] {
+  const bytes = 4 * tokens.capacity * Math.max(relativeRows, maskWords(longestCapacity));
   const count = Math.min(Math.floor(plan.gpu.maxBindingBytes / bytes), heads);
   if (count < 1) {
     throw new EntailError(
@@ -105,7 +105,7 @@ interface GroupPlan {
 
 /** Dropout bits and position scores of a group of heads: what forward and backward both begin with. */
 function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, group: HeadGroup): GroupPlan {
-  const { heads, headSize, relativeRows, tokens, longest, site } = sizes;
+  const { heads, headSize, relativeRows, tokens, longestCapacity, site } = sizes;
   const label = sizes.label ?? "attention";
   const lanes = plan.variants.attention === "invocation" ? 8 : 64;
   const constants = {
@@ -114,7 +114,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     GROUP_HEADS: group.count,
     HEAD_SIZE: headSize,
     RELATIVE_ROWS: relativeRows,
-    LONGEST: longest,
+    LONGEST: longestCapacity,
     SCALE: 1 / Math.sqrt(headSize * (1 + Number(!!t.positionKey) + Number(!!t.positionQuery))),
     C2P: Number(!!t.positionKey),
     P2C: Number(!!t.positionQuery),
@@ -123,7 +123,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     PARTS,
   };
   const drawMask = (dropout: Tensor): Tensor => {
-    const words = maskWords(longest);
+    const words = maskWords(longestCapacity);
     const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, words]);
     plan.dispatch({
       kernel: "attention_mask",
@@ -131,7 +131,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
       label: `${label} dropout bits`,
       constants: { ...constants, SITE: site },
       bindings: { dropout, offsets: t.offsets, mask },
-      grid: (batch) => [Math.ceil(longest / lanes) * maskWords(batch.longest), group.count, batch.sequences],
+      grid: (batch) => [Math.ceil(longestCapacity / lanes) * maskWords(batch.longest), group.count, batch.sequences],
     });
     return mask;
   };

@@ -2,7 +2,7 @@
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { Tensor } from "../../src/gpu/tensor.ts";
 import { attentionBackward, attentionForward } from "../../src/nn/attention.ts";
-import { createPlan, type Variants, variantsFor } from "../../src/nn/plan.ts";
+import { createPlan, type Variants } from "../../src/nn/plan.ts";
 import type { AttentionArrays, AttentionCase } from "../reference/attention.ts";
 import { randomArray } from "./close.ts";
 import { download, dropoutUniform, runPlan, testRows, upload } from "./gpu.ts";
@@ -80,7 +80,7 @@ export async function runAttention(
     headSize,
     relativeRows: tableRows,
     tokens: { ...rows, capacity: capacity ?? tokens },
-    longest,
+    longestCapacity: longest,
     site: dropout.site,
   };
   const limited = { ...gpu, maxBindingBytes };
