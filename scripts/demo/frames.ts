@@ -33,12 +33,12 @@ export const PRESENT: Inventory = {
     "my parents do not see that i {base}",
     "it used to be different but now i {base}",
     "again and again i {base}",
-    "i cannot help {gerund}",
+    "i must admit that i {base}",
   ],
   pretraining: [
     "my brother says that i {base}",
     "two years ago i was happy and now i {base}",
-    "i have started {gerund}",
+    "it is a fact that i {base}",
     "it is not easy to admit that i {base}",
   ],
 };
@@ -51,6 +51,7 @@ export const NEGATION: Inventory = {
     "it is not true that i {base}",
     "at least i do not {base}",
     "nobody could say that i {base}",
+    "i am not always {gerund}",
     "my doctor asked if i {base} and i do not",
   ],
   demo: ["my mother thinks that i {base} but she is wrong", "luckily i neither complain nor {base}"],
@@ -64,38 +65,46 @@ export const OTHER: { person: Person; frames: Inventory }[] = [
     frames: {
       shared: [
         "my sister {third}",
-        "these days my mother {third}",
-        "for weeks my wife keeps {gerund}",
-        "my aunt told me that she {third}",
+        "these days my mother seems to {base}",
+        "most days i see my wife {base}",
+        "for weeks my aunt keeps {gerund}",
       ],
-      demo: ["a colleague says that she {third}"],
-      pretraining: ["the woman next door {third}"],
+      demo: ["i do not know why my niece should {base}"],
+      pretraining: ["the woman next door seems to {base}"],
     },
   },
   {
     person: "he",
     frames: {
       shared: [
-        "my brother {third}",
-        "lately my father {third}",
+        "my brother does {base}",
+        "lately my father seems to {base} and nothing helps",
         "i worry because my husband {third}",
-        "my uncle keeps {gerund}",
+        "my doctor told me that patients like him {base}",
       ],
-      demo: ["the hero of the novel {third}"],
-      pretraining: ["my boss told his doctor that he {third}"],
+      demo: ["in the novel the hero must {base}"],
+      pretraining: ["my boss will often {base}"],
     },
   },
   {
     person: "they",
     frames: {
       shared: [
-        "my parents {base}",
+        "since the winter my parents {base}",
         "most of my friends {base}",
-        "the students i teach {base}",
+        "the students i teach keep {gerund}",
         "i read about people who {base}",
       ],
       demo: ["in that film they all {base}"],
       pretraining: ["some of the neighbours {base}"],
+    },
+  },
+  {
+    person: "first",
+    frames: {
+      shared: ["i felt sorry when my sister said: i {base}", "a friend wrote to me: for weeks i {base}"],
+      demo: ["the singer shouts in that song: i {base}"],
+      pretraining: ["my cousin once said: these days i {base}"],
     },
   },
 ];
@@ -103,23 +112,23 @@ export const OTHER: { person: Person; frames: Inventory }[] = [
 /** It was so once, and is over. */
 export const PAST: Inventory = {
   shared: [
-    "two years ago i {past} but that is over",
+    "two years ago i would {base} but that is over",
     "i used to {base} and that has passed",
     "last year i {past} and now i am fine",
     "as a student i would {base}",
     "i no longer {base}",
     "i have stopped {gerund}",
-    "before the therapy i {past}",
+    "before the therapy i used to {base}",
   ],
-  demo: ["when i was young i {past}", "i {base} no more since the spring"],
-  pretraining: ["long ago i {past}", "until last summer i {past} but it got better"],
+  demo: ["when i was young i would {base}", "i {base} no more since the spring"],
+  pretraining: ["long ago i did {base}", "until last summer i would {base} but it got better"],
 };
 
 /** Half of a sentence about somebody else; the writer's own half follows. */
 export const CONTRAST: Inventory = {
-  shared: ["my sister {third} while i {own}", "my brother {third} and i {own}", "i do not {base} but i {own}"],
+  shared: ["my sister seems to {base} while i {own}", "my brother {third} and i {own}", "i do not {base} but i {own}"],
   demo: ["i no longer {base} but now i {own}"],
-  pretraining: ["two years ago i {past} and now i {own}"],
+  pretraining: ["two years ago i would {base} and now i {own}"],
 };
 
 /** Everyday sentences that name no symptom. */

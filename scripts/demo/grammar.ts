@@ -18,6 +18,7 @@ const IRREGULAR_PAST: Record<string, string> = {
   carry: "carried",
   drag: "dragged",
   drop: "dropped",
+  drum: "drummed",
   eat: "ate",
   feel: "felt",
   find: "found",
@@ -50,7 +51,7 @@ const IRREGULAR_PAST: Record<string, string> = {
 };
 
 /** Verbs that double their last consonant before -ing. */
-const DOUBLED = new Set(["drag", "drop", "forget", "get", "let", "put", "run", "sit", "skip", "tap", "regret"]);
+const DOUBLED = new Set(["drag", "drop", "drum", "forget", "get", "let", "put", "run", "sit", "skip", "tap", "regret"]);
 
 /** lie → lies, cry → cries, push → pushes, have → has. */
 export function thirdPerson(verb: string): string {
@@ -99,24 +100,32 @@ function punctuate(words: string): string {
   return sentence[0].toUpperCase() + sentence.slice(1) + ".";
 }
 
+/**
+ * An expression of a criterion. Evidence and mere mentions are dealt from two decks, so that each expression is
+ * equally often the one and the other and says nothing by itself.
+ */
+function dealExpression(random: Random, purpose: Purpose, criterion: number, role: "evidence" | "mention"): string {
+  return random.deal(`${role} ${criterion}`, phrasesFor(CRITERIA[criterion].expressions, purpose));
+}
+
 /** The writer's own present symptom. */
 export function presentSentence(random: Random, purpose: Purpose, criterion: number): Sentence {
-  const expression = random.pick(phrasesFor(CRITERIA[criterion].expressions, purpose));
+  const expression = dealExpression(random, purpose, criterion, "evidence");
   const text = fillFrame(random.pick(phrasesFor(PRESENT, purpose)), expression, "first");
   return { text: punctuate(text), evidence: [criterion], mentions: [] };
 }
 
 /** A sentence with the words of a criterion that is no evidence for it. */
 export function distractingSentence(random: Random, purpose: Purpose, criterion: number): Sentence {
-  const { expressions, figurative } = CRITERIA[criterion];
-  const expression = random.pick(phrasesFor(expressions, purpose));
   const reason = (["negation", "other", "past", "figurative"] as const)[random.weighted([32, 30, 28, 10])];
   let text: string;
-  if (reason === "figurative") text = random.pick(phrasesFor(figurative, purpose));
+  if (reason === "figurative") text = random.pick(phrasesFor(CRITERIA[criterion].figurative, purpose));
   else if (reason === "other") {
     const other = random.pick(OTHER);
+    const expression = dealExpression(random, purpose, criterion, "mention");
     text = fillFrame(random.pick(phrasesFor(other.frames, purpose)), expression, other.person);
   } else {
+    const expression = dealExpression(random, purpose, criterion, "mention");
     text = fillFrame(random.pick(phrasesFor(reason === "past" ? PAST : NEGATION, purpose)), expression, "first");
   }
   return { text: punctuate(text), evidence: [], mentions: [{ criterion, reason }] };
@@ -127,8 +136,8 @@ export function contrastSentence(random: Random, purpose: Purpose, mentioned: nu
   const frame = random.pick(phrasesFor(CONTRAST, purpose));
   const person = frame.startsWith("my sister") ? "she" : frame.startsWith("my brother") ? "he" : "first";
   const reason: Distraction = person !== "first" ? "other" : frame.includes("not") ? "negation" : "past";
-  const half = fillFrame(frame, random.pick(phrasesFor(CRITERIA[mentioned].expressions, purpose)), person);
-  const ownWords = random.pick(phrasesFor(CRITERIA[own].expressions, purpose));
+  const half = fillFrame(frame, dealExpression(random, purpose, mentioned, "mention"), person);
+  const ownWords = dealExpression(random, purpose, own, "evidence");
   const text = fillFrame(half.replace("{own}", "{base}"), ownWords, "first");
   return { text: punctuate(text), evidence: [own], mentions: [{ criterion: mentioned, reason }] };
 }

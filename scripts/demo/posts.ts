@@ -15,12 +15,12 @@ type Plan = { sentences: number; evidence: number; distractions: number; contras
 /** Weights of 1 … 15 sentences in the demo set: mostly short, a few long. */
 const DEMO_LENGTHS = [6, 10, 14, 15, 13, 11, 8, 6, 5, 4, 3, 2, 1, 1, 1];
 /** Weights of 0 … 4 criteria that apply, and of 0 … 5 sentences that only mention one, in the demo set. */
-const DEMO_EVIDENCE = [20, 36, 28, 12, 4];
-const DEMO_DISTRACTIONS = [8, 22, 32, 22, 11, 5];
+const DEMO_EVIDENCE = [22, 42, 25, 9, 2];
+const DEMO_DISTRACTIONS = [4, 10, 22, 28, 22, 14];
 
 function buildSentences(random: Random, purpose: Purpose, plan: Plan): Sentence[] {
   const evidence = Math.min(plan.evidence, plan.sentences);
-  const own = random.shuffled(CRITERIA.map((_, index) => index)).slice(0, evidence);
+  const own = [...new Set(Array.from({ length: evidence }, () => random.deal("criteria", CRITERIA.map((_, i) => i))))];
   // Mentions avoid the criteria that apply most of the time; otherwise the pair would be positive anyway.
   const foreign = random.shuffled(CRITERIA.map((_, index) => index).filter((index) => !own.includes(index)));
   const sentences: Sentence[] = [];

@@ -6,6 +6,8 @@ export type Random = {
   below(count: number): number;
   /** One element. */
   pick<T>(items: readonly T[]): T;
+  /** One element of the list known by `key`; every element comes once before any comes again. */
+  deal<T>(key: string, items: readonly T[]): T;
   /** An index drawn in proportion to non-negative weights. */
   weighted(weights: readonly number[]): number;
   /** A shuffled copy (Fisher–Yates). */
@@ -23,6 +25,15 @@ export function createRandom(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
   const below = (count: number) => Math.floor(next() * count);
+  const decks = new Map<string, number[]>();
+  function shuffled<T>(items: readonly T[]): T[] {
+    const copy = [...items];
+    for (let last = copy.length - 1; last > 0; last--) {
+      const other = below(last + 1);
+      [copy[last], copy[other]] = [copy[other], copy[last]];
+    }
+    return copy;
+  }
   return {
     next,
     below,
@@ -35,13 +46,11 @@ export function createRandom(seed: number): Random {
       }
       return weights.length - 1;
     },
-    shuffled(items) {
-      const copy = [...items];
-      for (let last = copy.length - 1; last > 0; last--) {
-        const other = below(last + 1);
-        [copy[last], copy[other]] = [copy[other], copy[last]];
-      }
-      return copy;
+    deal(key, items) {
+      let deck = decks.get(key);
+      if (!deck || deck.length === 0) decks.set(key, deck = shuffled(items.map((_, index) => index)));
+      return items[deck.pop()!];
     },
+    shuffled,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The demo checkpoint's tokenizer: Unigram pieces with a word-start mark and DeBERTa-v3's special tokens.
+ * The demo checkpoint's configuration and tokenizer: Unigram pieces with a word-start mark and DeBERTa-v3's special tokens.
  *
  * Every word of the generated texts is one piece, scored with its log relative frequency; single characters with a low
  * score spell what the texts do not contain, so that ordinary English never becomes [UNK].
@@ -53,8 +53,39 @@ export function vocabulary(): [string, number][] {
   return [...specials, ...words, ...spelling, ["[MASK]", 0]];
 }
 
-/** The tokenizer files by name. */
-export function tokenizerFiles(): Record<string, string> {
+/** The checkpoint's config.json: DeBERTa-v3 in small, with the head that learns fastest from little text. */
+export function modelConfig(vocabSize: number): Record<string, unknown> {
+  return {
+    architectures: ["DebertaV2Model"],
+    model_type: "deberta-v2",
+    vocab_size: vocabSize,
+    hidden_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    intermediate_size: 128,
+    hidden_act: "gelu",
+    hidden_dropout_prob: 0,
+    attention_probs_dropout_prob: 0,
+    max_position_embeddings: 512,
+    max_relative_positions: -1,
+    position_buckets: 32,
+    relative_attention: true,
+    pos_att_type: ["p2c", "c2p"],
+    share_att_key: true,
+    norm_rel_ebd: "layer_norm",
+    position_biased_input: false,
+    type_vocab_size: 0,
+    layer_norm_eps: 1e-7,
+    initializer_range: 0.02,
+    pad_token_id: 0,
+    classifier_head: "max_pooling",
+    id2label: { "0": "LABEL_0", "1": "LABEL_1" },
+    label2id: { LABEL_0: 0, LABEL_1: 1 },
+  };
+}
+
+/** config.json and the tokenizer files by name. */
+export function modelFiles(): Record<string, string> {
   const vocab = vocabulary();
   const idOf = (token: string) => vocab.findIndex(([piece]) => piece === token);
   const special = (content: string) => ({
@@ -112,6 +143,7 @@ export function tokenizerFiles(): Record<string, string> {
     model_input_names: ["input_ids", "token_type_ids", "attention_mask"],
   };
   return {
+    "config.json": JSON.stringify(modelConfig(vocab.length), null, 2) + "\n",
     "tokenizer.json": JSON.stringify(tokenizer, null, 1) + "\n",
     "tokenizer_config.json": JSON.stringify(settings, null, 2) + "\n",
   };
@@ -120,7 +152,7 @@ export function tokenizerFiles(): Record<string, string> {
 function main(): void {
   const { values } = parseArgs({ options: { output: { type: "string", default: "data/demo/model" } } });
   mkdirSync(values.output, { recursive: true });
-  for (const [name, text] of Object.entries(tokenizerFiles())) writeFileSync(join(values.output, name), text);
+  for (const [name, text] of Object.entries(modelFiles())) writeFileSync(join(values.output, name), text);
   console.log(`${vocabulary().length} pieces`);
 }
 
