@@ -1,7 +1,7 @@
 // LayerNorm over the columns of f32 [rows, COLUMNS], fused with what surrounds it (Ba et al., 2016):
 //   forward   y = weight * x̂ + bias, x̂ = (z - mean(z)) * rstd, z = dropout(x) + residual; keeps x̂ and rstd
 //   backward  g = dy * weight, dz = rstd * (g - mean(g) - x̂ * mean(g * x̂)), dResidual = dz, dx = dropout(dz)
-//   partials  dWeight = sum of dy * x̂, dBias = sum of dy, over groups of GROUP rows; lib/reduce adds the groups
+//   partials  dWeight = sum of dy * x̂, dBias = sum of dy, over groups of GROUP rows; reduce.wgsl adds the groups
 // INPUT_DROPOUT: dropout on x. OUTPUT_DROPOUT (backward and partials): the layer's output went through dropout.
 //#include "lib/block.wgsl"
 //#include "lib/row.wgsl"

@@ -1,0 +1,147 @@
+/**
+ * Embedding fused with its LayerNorm and dropout: y = dropout(LN(word[id] + position[p] + type[k])).
+ * The word table comes in shards of whole rows, because a large one is wider than a binding.
+ */
+import { linearGrid } from "../gpu/program.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { layerNormBackward, type LayerNormKept, type LayerNormSizes } from "./layer_norm.ts";
+import type { Shard } from "./parameters.ts";
+import type { Plan, Rows } from "./plan.ts";
+import { addPartials, GROUP, partialsFor } from "./reduce.ts";
+import { blocksOf, present, rowWalk } from "./rows.ts";
+
+/** Invocations of a workgroup that walks columns. */
+const TILE = 32;
+
+export interface EmbeddingForward {
+  /** u32 [rows]; every id lies in one of the shards. */
+  ids: Tensor;
+  wordShards: readonly Shard[];
+  /** u32 [rows] and [positions, columns]: both or neither. */
+  position?: Tensor;
+  positionTable?: Tensor;
+  /** u32 [rows] and [types, columns]: both or neither. */
+  typeIds?: Tensor;
+  typeTable?: Tensor;
+  weight: Tensor;
+  bias: Tensor;
+  dropout?: Tensor;
+  /** [rows, columns], written. */
+  y: Tensor;
+  kept?: LayerNormKept;
+}
+
+/** One dispatch per shard. Without a backward pass nothing need be kept. */
+export function embeddingForward(
+  plan: Plan,
+  { ids, wordShards, position, positionTable, typeIds, typeTable, weight, bias, dropout, y, kept }: EmbeddingForward,
+  { rows, columns, eps, site = 0 }: LayerNormSizes,
+): void {
+  const walk = rowWalk(plan, rows);
+  for (const { tensor, rowBegin, rows: rowCount } of wordShards) {
+    plan.dispatch({
+      kernel: "embedding",
+      entry: "forward",
+      constants: {
+        ...walk.constants,
+        FORWARD: 1,
+        COLUMNS: columns,
+        EPS: eps,
+        SITE: site,
+        ROW_BEGIN: rowBegin,
+        ROW_COUNT: rowCount,
+        POSITION: +!!positionTable,
+        TYPE: +!!typeTable,
+        OUTPUT_DROPOUT: +!!dropout,
+        KEEP: +!!kept,
+      },
+      bindings: present({
+        rows: rows.uniform,
+        ids,
+        word: tensor,
+        position: positionTable && position,
+        positionTable,
+        typeIds: typeTable && typeIds,
+        typeTable,
+        weight,
+        bias,
+        dropout,
+        y,
+        ...kept,
+      }),
+      grid: walk.grid,
+      label: "embedding forward",
+    });
+  }
+}
+
+export interface EmbeddingBackward {
+  dy: Tensor;
+  weight: Tensor;
+  kept: LayerNormKept;
+  dropout?: Tensor;
+  /** Distinct ids, ascending, u32 [uniqueRows]; where each one's tokens begin in `tokenOrder` [uniqueRows + 1]. */
+  sortedIds: Tensor;
+  segmentStart: Tensor;
+  /** Token indices sorted by (id, index), u32 [rows]. */
+  tokenOrder: Tensor;
+  /** Gradients of the word table; all gradients are added to. None: the table is frozen. */
+  wordGradientShards: readonly Shard[];
+  /** Position ids [rows], consecutive within a sequence, where the sequences begin [sequences + 1], and the gradient. */
+  positions?: { position: Tensor; offsets: Tensor; dTable: Tensor };
+  types?: { typeIds: Tensor; dTable: Tensor };
+  dWeight: Tensor;
+  dBias: Tensor;
+}
+
+/** Adds to the gradients of all tables and of the LayerNorm, every sum in a fixed order. */
+export function embeddingBackward(
+  plan: Plan,
+  { sortedIds, segmentStart, tokenOrder, wordGradientShards, positions, types, ...layerNorm }: EmbeddingBackward,
+  { rows, uniqueRows, sequences, columns, eps, site }: LayerNormSizes & { uniqueRows: Rows; sequences: Rows },
+): void {
+  const dz = wordGradientShards.length > 0 || positions || types
+    ? plan.transient("embedding dz", [rows.capacity, columns])
+    : undefined;
+  layerNormBackward(plan, { ...layerNorm, dResidual: dz }, { rows, columns, eps, site, outputDropout: true });
+  if (!dz) return;
+  const tiles = Math.ceil(blocksOf(columns) / TILE);
+  const constants = { FORWARD: 0, COLUMNS: columns, GROUP, WORD: 0, POSITION: 0, TYPES: 0 };
+
+  for (const { tensor, rowBegin, rows: rowCount } of wordGradientShards) {
+    plan.dispatch({
+      kernel: "embedding",
+      entry: "word_gradient",
+      constants: { ...constants, WORD: 1, ROW_BEGIN: rowBegin, ROW_COUNT: rowCount },
+      bindings: { rows: uniqueRows.uniform, dz, gradient: tensor, sortedIds, segmentStart, tokenOrder },
+      grid: (sizes) => linearGrid(uniqueRows.count(sizes) * tiles),
+      label: "word gradient",
+    });
+  }
+  if (positions) {
+    const { position, offsets, dTable } = positions;
+    const count = dTable.shape[0];
+    plan.dispatch({
+      kernel: "embedding",
+      entry: "position_gradient",
+      constants: { ...constants, POSITION: 1, POSITIONS: count },
+      bindings: { rows: sequences.uniform, dz, gradient: dTable, position, offsets },
+      grid: () => linearGrid(count * tiles),
+      label: "position gradient",
+    });
+  }
+  if (types) {
+    const { typeIds, dTable } = types;
+    const width = dTable.shape[0] * columns;
+    const partials = partialsFor(plan, "type partials", rows, width);
+    plan.dispatch({
+      kernel: "embedding",
+      entry: "type_partials",
+      constants: { ...constants, TYPES: dTable.shape[0] },
+      bindings: { rows: rows.uniform, dz, typeIds, partials },
+      grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) / GROUP) * tiles),
+      label: "type partials",
+    });
+    addPartials(plan, { partials, into: dTable }, { rows, columns: width });
+  }
+}
