@@ -4,11 +4,13 @@ import {
   type Normalizer,
   PrecompiledNormalizer,
   type PreTokenizer,
+  PunctuationPreTokenizer,
   SequenceNormalizer,
   SequencePreTokenizer,
   StripNormalizer,
   type Tokenizer,
   Unigram,
+  WhitespaceSplitPreTokenizer,
 } from "@huggingface/tokenizers";
 import { createCharsmap } from "./precompiled.ts";
 import { createUnigram, type UnigramModel } from "./unigram.ts";
@@ -17,7 +19,9 @@ import { createUnigram, type UnigramModel } from "./unigram.ts";
  * Replaces, inside a tokenizer of `@huggingface/tokenizers` 0.2, the parts whose results differ from those of the
  * crate `tokenizers` that `transformers` uses:
  * - Precompiled approximates the map of the file by NFKC and fixed lists; here the map itself is applied;
- * - Strip uses JavaScript's white space (with U+FEFF, without U+0085), Lowercase its final sigma rule;
+ * - Strip and WhitespaceSplit use JavaScript's white space (with U+FEFF, without U+0085), Lowercase its final sigma
+ *   rule;
+ * - Punctuation keeps a run of marks in one piece, whatever the file says;
  * - Metaspace does not split into words, so Unigram runs over whole texts: the sums of log probabilities then round
  *   differently, unknown characters of two words can fuse, and the cost is high.
  */
@@ -61,6 +65,11 @@ function repairPreTokenizer(preTokenizer: PreTokenizer | null): void {
     // Each word begins with the mark that stands for the space before it.
     preTokenizer.pre_tokenize_text = (text, options) =>
       whole(text, options).flatMap((t) => splitBefore(t, replacement));
+  } else if (preTokenizer instanceof WhitespaceSplitPreTokenizer) {
+    preTokenizer.pre_tokenize_text = (text) => text.match(/\P{White_Space}+/gu) ?? [];
+  } else if (preTokenizer instanceof PunctuationPreTokenizer) {
+    const behavior = preTokenizer.config.behavior ?? "Isolated";
+    preTokenizer.pre_tokenize_text = (text) => splitAtPunctuation(text, behavior);
   }
 }
 
@@ -74,6 +83,24 @@ function splitBefore(text: string, mark: string): string[] {
     start = end;
   }
   return parts;
+}
+
+/** The marks of a text as `behavior` wants them; ASCII symbols such as "$" count as marks. */
+function splitAtPunctuation(text: string, behavior: string): string[] {
+  const mark = "[\\p{P}$+<=>^`|~]";
+  const other = "[^\\p{P}$+<=>^`|~]";
+  switch (behavior) {
+    case "Removed":
+      return text.match(new RegExp(`${other}+`, "gu")) ?? [];
+    case "Contiguous":
+      return text.match(new RegExp(`${other}+|${mark}+`, "gu")) ?? [];
+    case "MergedWithPrevious":
+      return text.match(new RegExp(`${other}*${mark}|${other}+`, "gu")) ?? [];
+    case "MergedWithNext":
+      return text.match(new RegExp(`${mark}${other}*|${other}+`, "gu")) ?? [];
+    default:
+      return text.match(new RegExp(`${other}+|${mark}`, "gu")) ?? [];
+  }
 }
 
 function endOfText(text: string): number {
