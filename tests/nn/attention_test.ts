@@ -107,6 +107,34 @@ gpuTest("attention: a head that fits no binding is refused", async (gpu) => {
   await assert.rejects(runAttention(gpu, base, x, { maxBindingBytes: 1024 }), { kind: "memory" });
 });
 
+interface Fixture {
+  heads: number;
+  headSize: number;
+  length: number;
+  bucketSize: number;
+  maxRelativePositions: number;
+  inputs: AttentionArrays & { dContext: number[] };
+  outputs: Record<string, number[]>;
+}
+const fixtures: Fixture[] = JSON.parse(
+  Deno.readTextFileSync(new URL("../fixtures/nn/attention.json", import.meta.url)),
+);
+
+for (const { inputs, outputs, ...fixture } of fixtures) {
+  for (const variant of VARIANTS) {
+    gpuTest(`attention: ${variant} agrees with transformers, position_buckets ${fixture.bucketSize}`, async (gpu) => {
+      const { heads, headSize, length } = fixture;
+      const relativeIndex = relativeIndexTable(20, fixture);
+      const shape = { heads, headSize, lengths: [length], longest: 20, relativeIndex, dropout: NO_DROPOUT };
+      const actual = await runAttention(gpu, shape, inputs, { variant });
+      assert.deepEqual(Object.keys(actual).sort(), [...Object.keys(outputs), "logSumExp"].sort());
+      for (const [name, values] of Object.entries(outputs)) {
+        assertClose(actual[name], values, { atol: 3e-6, rtol: 1e-5 }, name);
+      }
+    });
+  }
+}
+
 Deno.test("attention reference: its backward is the derivative of its forward", () => {
   const shape = { ...base, heads: 2, headSize: 3, lengths: [1, 6], dropout: { ...DROPOUT, rate: 0.3 } };
   const x = randomInputs(shape, 3, { rows: 16 });
