@@ -105,7 +105,14 @@ const PORTABLE_NUMBER = {
 
 /** The resolved configuration as YAML, in the schema's order; `loadConfigFile` reads it back unchanged. */
 export function printConfig(config: Config): string {
-  return stringify(withoutInterpolation(config as unknown as Tree), {
+  const tree = withoutInterpolation(config as unknown as Tree) as Tree;
+  // What a parameter does not use (a categorical one has no bounds) is left out.
+  for (const parameter of Object.values(valueAt(tree, ["hpo", "search_space"]) as Record<string, Tree>)) {
+    for (const [field, value] of Object.entries(parameter)) {
+      if (value === null || (field === "log" && value === false)) delete parameter[field];
+    }
+  }
+  return stringify(tree, {
     lineWidth: 0,
     aliasDuplicateObjects: false,
     compat: "yaml-1.1",

@@ -90,12 +90,16 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
     if (chain.length === 0) {
       children.push(...appended.filter((entry) => !own.some(({ group }) => group === entry.group)));
     }
-    const parts: [SourceFile, string][][] = [];
-    for (const entry of children.reverse()) {
-      if (entry.kind === "self") parts.push([[file, target]]);
-      else parts.push(expandChild(file, entry, target, [...chain, file.name]));
-    }
-    return parts.reverse().flat();
+    const parts = children.map((): [SourceFile, string][] => []);
+    const visit = (index: number) => {
+      const entry = children[index];
+      parts[index] = entry.kind === "self" ? [[file, target]] : expandChild(file, entry, target, [...chain, file.name]);
+    };
+    // Entries with `${group}` wait for the choices of all others.
+    const indices = [...children.keys()].reverse();
+    indices.filter((index) => !children[index].option?.includes("${")).forEach(visit);
+    indices.filter((index) => children[index].option?.includes("${")).forEach(visit);
+    return parts.flat();
   }
 
   function applyOverride(file: SourceFile, { group, option }: Entry) {

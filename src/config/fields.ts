@@ -5,7 +5,8 @@
  */
 import { z } from "zod";
 
-const NUMBER_TEXT = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+/** Also with YAML 1.1's digit groups, `1_000`, which YAML 1.2 reads as a text. */
+const NUMBER_TEXT = /^\s*[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
 const BOOLEAN_TEXT: Record<string, boolean> = {
   true: true,
   yes: true,
@@ -16,7 +17,7 @@ const BOOLEAN_TEXT: Record<string, boolean> = {
 };
 
 function numberFromText(value: unknown): unknown {
-  return typeof value === "string" && NUMBER_TEXT.test(value) ? Number(value) : value;
+  return typeof value === "string" && NUMBER_TEXT.test(value) ? Number(value.replaceAll("_", "")) : value;
 }
 
 /** Bounds of a number; `below` and `above` exclude the bound itself. */

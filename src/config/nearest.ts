@@ -2,9 +2,21 @@
 import { closest } from "fastest-levenshtein";
 
 /**
- * The known name that the user most likely meant. A key without its group (`learning_rate`) finds the full one
- * (`training.learning_rate`) before edit distance is asked. `known` must not be empty.
+ * The known name that the user most likely meant. Before edit distance is asked: a key without its group
+ * (`learning_rate`) finds the full one (`training.learning_rate`), so does one that lacks a group in the middle
+ * (`training.precision`), and a key whose group is right stays in the group. `known` must not be empty.
  */
 export function nearest(name: string, known: readonly string[]): string {
-  return known.find((candidate) => candidate.endsWith(`.${name}`)) ?? closest(name, known);
+  const parts = name.split(".");
+  const ending = known.find((candidate) => candidate.endsWith(`.${name}`)) ??
+    known.find((candidate) =>
+      candidate.startsWith(`${parts[0]}.`) && candidate.endsWith(`.${parts[parts.length - 1]}`)
+    );
+  if (ending !== undefined) return ending;
+  for (let count = parts.length - 1; count > 0; count--) {
+    const group = `${parts.slice(0, count).join(".")}.`;
+    const inside = known.filter((candidate) => candidate.startsWith(group));
+    if (inside.length > 0) return closest(name, inside);
+  }
+  return closest(name, known);
 }

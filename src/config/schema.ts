@@ -23,10 +23,13 @@ const POSITION_ATTENTION = z.preprocess(
   z.array(z.enum(["c2p", "p2c"])),
 ).describe("a list of c2p and p2c");
 
-/** A model from scratch, in the words of Hugging Face's config.json (defaults: transformers' DebertaV2Config). */
+/**
+ * A model from scratch, in the words of Hugging Face's config.json (defaults: transformers' DebertaV2Config), and the
+ * tokenizer that goes with it (default: the demo's).
+ */
 const ArchitectureSchema = z.strictObject({
   model_type: oneOf(["deberta-v2"]).default("deberta-v2"),
-  tokenizer: orNull(text("a folder with tokenizer.json")).default(null),
+  tokenizer: text("a folder with tokenizer.json").default("${entail:project}/data/demo/model"),
   vocab_size: integer({ min: 1 }).default(128100),
   hidden_size: integer({ min: 1 }).default(1536),
   num_hidden_layers: integer({ min: 1 }).default(24),
@@ -94,13 +97,6 @@ const ModelSchema = z.strictObject({
     });
   }
   if (architecture === null) return;
-  if (architecture.tokenizer === null) {
-    context.addIssue({
-      code: "custom",
-      path: ["architecture", "tokenizer"],
-      message: "is needed for a model from scratch: a folder with tokenizer.json",
-    });
-  }
   if (architecture.hidden_size % architecture.num_attention_heads !== 0) {
     context.addIssue({
       code: "custom",

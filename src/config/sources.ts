@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { isScalar, parseDocument, visit } from "yaml";
+import { parseDocument } from "yaml";
 import { EntailError, type ErrorKind } from "../errors.ts";
 import { isTree, type Tree, type Value } from "./tree.ts";
 
@@ -42,22 +42,15 @@ export function openSources(configDir?: string): Sources {
 
 /**
  * Parses YAML whose top level is a mapping (an empty file is an empty one). Errors name file, line and column.
- * Mapping keys become texts.
  */
 export function parseYamlTree(text: string, name: string, kind: ErrorKind = "usage"): Tree {
-  const document = parseDocument(text, { prettyErrors: true, stringKeys: false });
+  const document = parseDocument(text, { merge: true });
   const problem = document.errors[0];
   if (problem !== undefined) {
     const { line, col } = problem.linePos?.[0] ?? { line: 1, col: 1 };
     const reason = problem.message.split(/ at line \d+|\n/)[0];
     throw new EntailError(kind, `${name}:${line}:${col}: ${reason}`);
   }
-  // YAML 1.2 has neither `1_000` nor Hydra's `inf`; tags and other documents' objects are not configuration.
-  visit(document, {
-    Pair(_, pair) {
-      if (isScalar(pair.key)) pair.key.value = String(pair.key.value);
-    },
-  });
   const tree = document.toJS({ maxAliasCount: 100 }) as Value;
   if (tree === null || tree === undefined) return {};
   if (!isTree(tree)) throw new EntailError(kind, `${name}:1:1: a configuration file is a mapping of keys to values`);

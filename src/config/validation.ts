@@ -33,7 +33,7 @@ function issueMessage(issue: z.core.$ZodIssue, tree: Tree): string {
 
 /** Each parameter must set a configuration key, and only to values that the key allows. */
 function searchSpaceFault(config: Config): string | undefined {
-  for (const [name, { key, low, high, choices }] of Object.entries(config.hpo.search_space)) {
+  for (const [name, { key, type, low, high, step, choices }] of Object.entries(config.hpo.search_space)) {
     const where = `hpo.search_space.${name}`;
     const schema = schemaAt(ConfigSchema, key.split("."));
     if (schema === undefined) return `"${where}.key": ${unknownKey(key)}`;
@@ -41,6 +41,8 @@ function searchSpaceFault(config: Config): string | undefined {
     const values: [string, unknown][] = choices === null
       ? [["low", low], ["high", high]]
       : choices.map((choice, index) => [`choices[${index}]`, choice]);
+    // Whole bounds say nothing about what lies between them.
+    if (type === "float" && step === null && low !== high) values.push(["type", low! + (high! - low!) / Math.E]);
     for (const [field, value] of values) {
       if ((schema as z.ZodType).safeParse(value).success) continue;
       return `"${where}.${field}": "${key}" must be ${allowedAt(ConfigSchema, key.split(".")).allowed}, not ${
