@@ -1,0 +1,112 @@
+/** Models of tests/fixtures/deberta with what transformers makes of them; tests/oracles/deberta.py explains the files. */
+import { type DebertaConfig, parseConfig } from "../../src/deberta/config.ts";
+import { readJson } from "../../src/formats/json.ts";
+import { openSafetensors } from "../../src/formats/safetensors.ts";
+
+export const DEBERTA_CASES = [
+  "shared_buckets",
+  "separate_c2p",
+  "separate_p2c",
+  "absolute",
+  "separate_both",
+  "shared_c2p",
+] as const;
+export type DebertaCase = typeof DEBERTA_CASES[number];
+
+export interface FixtureTensor {
+  shape: readonly number[];
+  data: Float32Array<ArrayBuffer>;
+}
+
+export interface ExpectedTraining {
+  /** Micro-batches per step. */
+  accumulation: number;
+  learningRate: number;
+  warmupSteps: number;
+  weightDecay: number;
+  maxGradNorm: number;
+  steps: {
+    /** Indices of the sequences of each micro-batch. */
+    microBatches: number[][];
+    /** Mean over the micro-batches of their mean losses. */
+    loss: number;
+    /** Before clipping. */
+    gradNorm: number;
+    learningRate: number;
+  }[];
+}
+
+export interface DebertaFixture {
+  /** A Hugging Face folder. */
+  folder: string;
+  config: DebertaConfig;
+  /** Parameters at first, by transformers' names. */
+  weights: Map<string, FixtureTensor>;
+  loss: {
+    type: "ce" | "focal" | "bce" | "weighted_bce";
+    gamma: number | null;
+    /** Of the positive class; null: none. */
+    alpha: number | null;
+    posWeight: number | null;
+  };
+  sequences: number[][];
+  typeIds: number[][];
+  labels: number[];
+  /** Indices of the sequences in the forward batch. */
+  batch: number[];
+  /** Mean loss and gradient norm of the forward batch. */
+  lossValue: number;
+  gradNorm: number;
+  /** Parameters whose gradient is zero but for rounding. */
+  zeroGradients: string[];
+  training: ExpectedTraining[];
+  /** hidden_states.<i>, logits, gradient.<parameter>, trained.<accumulation>.<parameter>. */
+  expected: Map<string, FixtureTensor>;
+}
+
+export interface TextFixture {
+  folder: string;
+  maxLength: number;
+  pairs: {
+    post: string;
+    criterion: string;
+    ids: number[];
+    typeIds: number[];
+    logits: number[];
+    probability: number;
+  }[];
+}
+
+export const DEBERTA_FIXTURES = new URL("../fixtures/deberta/", import.meta.url);
+
+export async function loadDebertaFixture(name: DebertaCase): Promise<DebertaFixture> {
+  const folder = decodeURIComponent(new URL(name, DEBERTA_FIXTURES).pathname);
+  const scalars = await readJson(`${folder}/expected.json`) as Omit<
+    DebertaFixture,
+    "folder" | "config" | "weights" | "expected"
+  >;
+  return {
+    folder,
+    config: parseConfig(await readJson(`${folder}/config.json`), `${folder}/config.json`),
+    weights: await readTensors(`${folder}/model.safetensors`),
+    ...scalars,
+    expected: await readTensors(`${folder}/expected.safetensors`),
+  };
+}
+
+export async function loadTextFixture(): Promise<TextFixture> {
+  const folder = decodeURIComponent(new URL("text", DEBERTA_FIXTURES).pathname);
+  return { folder, ...(await readJson(`${folder}/expected.json`) as Omit<TextFixture, "folder">) };
+}
+
+/** All tensors of a safetensors file. */
+export async function readTensors(path: string): Promise<Map<string, FixtureTensor>> {
+  const source = await openSafetensors(path);
+  try {
+    const tensors = new Map<string, FixtureTensor>();
+    for (const [name, { shape }] of source.tensors) tensors.set(name, { shape, data: await source.readTensor(name) });
+    return tensors;
+  } finally {
+    source.close();
+  }
+}
