@@ -357,7 +357,7 @@ export const CRITERIA: Criterion[] = [
         "picture {my} own funeral",
         "feel that dying would be a relief",
         "dream of being gone",
-        "consider a farewell letter",
+        "lose the will to go on",
       ],
       pretraining: ["have thoughts about death", "want to stop living", "feel better off dead", "want life to end"],
     },

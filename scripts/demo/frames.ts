@@ -51,7 +51,7 @@ export const NEGATION: Inventory = {
     "it is not true that i {base}",
     "at least i do not {base}",
     "nobody could say that i {base}",
-    "i am not always {gerund}",
+    "i am certainly not {gerund}",
     "my doctor asked if i {base} and i do not",
   ],
   demo: ["my mother thinks that i {base} but she is wrong", "luckily i neither complain nor {base}"],
