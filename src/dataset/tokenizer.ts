@@ -1,11 +1,11 @@
-import { Tokenizer } from "@huggingface/tokenizers";
+import type { Tokenizer } from "@huggingface/tokenizers";
 import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { parseJson } from "../formats/json.ts";
 import { readText } from "../formats/text.ts";
 import type { TokenizedPair } from "./batches.ts";
 import { type PairTemplate, parsePairTemplate } from "./pair_template.ts";
-import { repairTokenizer } from "./tokenizer_repairs.ts";
+import { buildTokenizer, type TokenizerDocument } from "./tokenizer_repairs.ts";
 
 /** A Hugging Face tokenizer, for pairs. */
 export interface PairTokenizer {
@@ -48,12 +48,10 @@ export function createTokenizer(document: unknown, name: string): PairTokenizer 
   let tokenizer: Tokenizer;
   let template: PairTemplate;
   try {
-    const parts = document as Record<string, unknown>;
-    // The library demands keys that a file may leave out. The contents of tokenizer_config.json are not handed on:
-    // where the library would act on them (remove_space and others), `transformers` goes by tokenizer.json alone.
-    const complete = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, ...parts };
-    tokenizer = new Tokenizer({ decoder: null, ...complete }, {});
-    repairTokenizer(tokenizer, name);
+    const parts = document as TokenizerDocument;
+    // The library demands keys that a file may leave out.
+    const optional = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
+    tokenizer = buildTokenizer({ ...optional, ...parts }, name);
     template = parsePairTemplate(parts.post_processor, name);
   } catch (error) {
     if (error instanceof EntailError) throw error;

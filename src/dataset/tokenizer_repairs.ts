@@ -8,32 +8,56 @@ import {
   SequenceNormalizer,
   SequencePreTokenizer,
   StripNormalizer,
-  type Tokenizer,
-  Unigram,
+  Tokenizer,
   WhitespaceSplitPreTokenizer,
 } from "@huggingface/tokenizers";
 import { createCharsmap } from "./precompiled.ts";
 import { createUnigram, type UnigramModel } from "./unigram.ts";
 
+/** The parts of a tokenizer.json. */
+export interface TokenizerDocument {
+  model: unknown;
+  [part: string]: unknown;
+}
+
 /**
- * Replaces, inside a tokenizer of `@huggingface/tokenizers` 0.2, the parts whose results differ from those of the
- * crate `tokenizers` that `transformers` uses:
+ * A tokenizer of `@huggingface/tokenizers` 0.2, with the parts replaced whose results differ from those of the crate
+ * `tokenizers` that `transformers` uses:
  * - Precompiled approximates the map of the file by NFKC and fixed lists; here the map itself is applied;
  * - Strip and WhitespaceSplit use JavaScript's white space (with U+FEFF, without U+0085), Lowercase its final sigma
  *   rule;
  * - Punctuation keeps a run of marks in one piece, whatever the file says;
  * - Metaspace does not split into words, so Unigram runs over whole texts: the sums of log probabilities then round
  *   differently, unknown characters of two words can fuse, and the cost is high.
+ * What remains are characters that newer versions of Unicode class otherwise than the crate's older tables.
  */
-export function repairTokenizer(tokenizer: Tokenizer, name: string): void {
+export function buildTokenizer(document: TokenizerDocument, name: string): Tokenizer {
+  const { model } = document;
+  // The contents of tokenizer_config.json are not handed on: where the library would act on them (remove_space and
+  // others), `transformers` goes by tokenizer.json alone.
+  const tokenizer = isUnigram(model) ? buildUnigram(document, model) : new Tokenizer(document, {});
   repairNormalizer(tokenizer.normalizer, name);
   repairPreTokenizer(tokenizer.pre_tokenizer);
-  const { model } = tokenizer;
-  if (model instanceof Unigram) {
-    const encodeWord = createUnigram(model.config as unknown as UnigramModel);
-    model.fuse_unk = false;
-    model.encode = (words) => words.flatMap(encodeWord);
-  }
+  return tokenizer;
+}
+
+function isUnigram(model: unknown): model is UnigramModel {
+  return Array.isArray((model as UnigramModel | null)?.vocab);
+}
+
+/** The library gets no vocabulary, because its search tree of 128,000 pieces takes seconds and 200 MB. */
+function buildUnigram(document: TokenizerDocument, model: UnigramModel): Tokenizer {
+  const tokenizer = new Tokenizer({ ...document, model: { ...model, vocab: [["", 0]], unk_id: 0 } }, {});
+  const shell = tokenizer.model!;
+  const encodeWord = createUnigram(model);
+  shell.encode = (words) => words.flatMap(encodeWord);
+  shell.fuse_unk = false;
+  shell.unk_token_id = model.unk_id ?? undefined;
+  const added = tokenizer.get_added_tokens_decoder();
+  shell.vocab = model.vocab.map(([piece]) => piece);
+  added.forEach(({ content }, id) => shell.vocab[id] = content);
+  shell.tokens_to_ids = new Map(shell.vocab.map((piece, id) => [piece, id]));
+  return tokenizer;
 }
 
 function repairNormalizer(normalizer: Normalizer | null, name: string): void {
