@@ -51,15 +51,15 @@ function nameKey(name: string): number {
   return hash >>> 0;
 }
 
-/** High word of the 64-bit product of two unsigned 32-bit numbers. */
+/** High word of the 64-bit product of two unsigned 32-bit numbers, in int32 arithmetic: no partial sum overflows. */
 function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
-  const middle = aHigh * bLow + (Math.imul(aLow, bLow) >>> 16);
-  const cross = aLow * bHigh + (middle & 0xffff);
-  return (aHigh * bHigh + Math.floor(middle / 0x10000) + Math.floor(cross / 0x10000)) >>> 0;
+  const middle = (Math.imul(aHigh, bLow) + (Math.imul(aLow, bLow) >>> 16)) | 0;
+  const cross = (Math.imul(aLow, bHigh) + (middle & 0xffff)) | 0;
+  return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
 }
 
 /** values[i] = deviation · normal number `offset + i` of the stream (seed, stream). */
@@ -68,26 +68,26 @@ function fillNormal(values: Float32Array, seed: number, stream: number, offset: 
   const last = Math.floor((offset + values.length - 1) / 4);
   const normal = new Float64Array(4);
   for (let block = first; block <= last; block++) {
-    let c0 = block >>> 0;
-    let c1 = Math.floor(block / 2 ** 32);
+    let c0 = block | 0;
+    let c1 = Math.floor(block / 2 ** 32) | 0;
     let c2 = 0;
     let c3 = 0;
-    let k0 = seed >>> 0;
-    let k1 = stream;
+    let k0 = seed | 0;
+    let k1 = stream | 0;
     for (let round = 0; round < 10; round++) {
       const high0 = multiplyHigh(0xD2511F53, c0);
       const high1 = multiplyHigh(0xCD9E8D57, c2);
       const low0 = Math.imul(0xD2511F53, c0);
       const low1 = Math.imul(0xCD9E8D57, c2);
-      c0 = (high1 ^ c1 ^ k0) >>> 0;
-      c1 = low1 >>> 0;
-      c2 = (high0 ^ c3 ^ k1) >>> 0;
-      c3 = low0 >>> 0;
-      k0 = (k0 + 0x9E3779B9) >>> 0;
-      k1 = (k1 + 0xBB67AE85) >>> 0;
+      c0 = high1 ^ c1 ^ k0;
+      c1 = low1;
+      c2 = high0 ^ c3 ^ k1;
+      c3 = low0;
+      k0 = (k0 + 0x9E3779B9) | 0;
+      k1 = (k1 + 0xBB67AE85) | 0;
     }
-    boxMuller(normal, 0, c0, c1, deviation);
-    boxMuller(normal, 2, c2, c3, deviation);
+    boxMuller(normal, 0, c0 >>> 0, c1 >>> 0, deviation);
+    boxMuller(normal, 2, c2 >>> 0, c3 >>> 0, deviation);
     const at = block * 4 - offset;
     for (let i = 0; i < 4; i++) {
       if (at + i >= 0 && at + i < values.length) values[at + i] = normal[i];
