@@ -1,0 +1,19 @@
+/** From a storage URL, as Optuna writes them, to a storage. */
+
+import { EntailError } from "../errors.ts";
+import { MemoryStorage } from "./memory_storage.ts";
+import { openSqliteStorage } from "./sqlite_storage.ts";
+import type { Storage } from "./storage.ts";
+
+/**
+ * Opens `sqlite:///relative.db`, `sqlite:////absolute.db`, or, for null, a storage in memory. The file and its tables
+ * are made when missing.
+ */
+export async function openStorage(url: string | null): Promise<Storage> {
+  if (url === null) return new MemoryStorage();
+  if (/^sqlite(\+\w+)?:\/\/\//.test(url)) return await openSqliteStorage(url);
+  if (/^postgres(ql)?(\+\w+)?:/.test(url)) {
+    throw new EntailError("usage", `${url}: PostgreSQL is not supported yet; use sqlite:///FILE`);
+  }
+  throw new EntailError("usage", `${url}: not a storage URL; use sqlite:///relative.db or sqlite:////absolute.db`);
+}

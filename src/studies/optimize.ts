@@ -1,0 +1,103 @@
+/** The loop that runs an objective trial after trial. */
+
+import { EntailError } from "../errors.ts";
+import type { FrozenTrial } from "./frozen_trial.ts";
+import { failStaleTrials, startHeartbeat } from "./heartbeat.ts";
+import type { Study, TellOptions } from "./study.ts";
+import { type Trial, TrialPruned } from "./trial.ts";
+
+/** Computes the value of one trial. */
+export type Objective = (trial: Trial) => number | Promise<number>;
+
+/** Called after each trial; may call `study.stop()`. */
+export type StudyCallback = (study: Study, trial: FrozenTrial) => void | Promise<void>;
+
+export interface OptimizeOptions {
+  /** Trials to run in this call; without it, until `study.stop()` or the signal. */
+  nTrials?: number;
+  callbacks?: readonly StudyCallback[];
+  /** Aborting it ends the study cleanly, see `Study.optimize`. */
+  signal?: AbortSignal;
+  /** Errors of the objective for which the study goes on (their trials are FAIL in any case). Default: none. */
+  catch?: (error: unknown) => boolean;
+}
+
+/** What became of the objective. */
+type Outcome = { value: number } | { error: unknown } | { aborted: true };
+
+export async function optimize(
+  study: Study,
+  objective: Objective,
+  options: OptimizeOptions,
+  stopRequested: () => boolean,
+): Promise<void> {
+  const { nTrials = Infinity, callbacks = [], signal = null } = options;
+  const aborted = signal === null ? null : abortOf(signal);
+  for (let i = 0; i < nTrials && !stopRequested(); i++) {
+    if (signal?.aborted) throw interrupted(study);
+    if (study.heartbeat !== null) await failStaleTrials(study.storage, study.studyId, study.heartbeat);
+    const { trial, fatal } = await runTrial(study, objective, { signal, aborted }, options.catch ?? (() => false));
+    for (const callback of callbacks) await callback(study, trial);
+    if (fatal !== null) throw fatal.error;
+  }
+}
+
+function interrupted(study: Study): EntailError {
+  return new EntailError("interrupted", `study ${study.studyName} was interrupted; run it again to continue`);
+}
+
+async function runTrial(
+  study: Study,
+  objective: Objective,
+  { signal, aborted }: { signal: AbortSignal | null; aborted: Promise<Outcome> | null },
+  accepts: (error: unknown) => boolean,
+): Promise<{ trial: FrozenTrial; fatal: { error: unknown } | null }> {
+  const trial = await study.ask(signal);
+  const stopHeartbeat = study.heartbeat === null
+    ? () => {}
+    : await startHeartbeat(study.storage, trial.trialId, study.heartbeat);
+  try {
+    const running = run(trial, objective);
+    const outcome = aborted === null ? await running : await Promise.race([running, aborted]);
+    const ending = "aborted" in outcome || ("error" in outcome && signal?.aborted)
+      ? { value: null, options: { state: "FAIL", failReason: "interrupted" } as TellOptions }
+      : endingOf(outcome);
+    const told = await study.tell(trial, ending.value, { ...ending.options, skipIfFinished: true });
+    await running;
+    if (signal?.aborted) return { trial: told, fatal: { error: interrupted(study) } };
+    const failed = "error" in outcome && !(outcome.error instanceof TrialPruned) && !accepts(outcome.error);
+    return { trial: told, fatal: failed ? outcome : null };
+  } finally {
+    stopHeartbeat();
+  }
+}
+
+/** The objective's outcome, never rejected. */
+async function run(trial: Trial, objective: Objective): Promise<Outcome> {
+  try {
+    const value = await objective(trial);
+    await trial.settle();
+    return { value };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function abortOf(signal: AbortSignal): Promise<Outcome> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve({ aborted: true });
+    signal.addEventListener("abort", () => resolve({ aborted: true }), { once: true });
+  });
+}
+
+function endingOf(outcome: Outcome): { value: number | null; options: TellOptions } {
+  if ("value" in outcome) {
+    const { value } = outcome;
+    if (typeof value === "number" && !Number.isNaN(value)) return { value, options: {} };
+    return { value: null, options: { state: "FAIL", failReason: `the objective returned ${value}` } };
+  }
+  const error = "error" in outcome ? outcome.error : null;
+  if (error instanceof TrialPruned) return { value: null, options: { state: "PRUNED" } };
+  const failReason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { value: null, options: { state: "FAIL", failReason } };
+}

@@ -1,0 +1,312 @@
+/**
+ * The Parzen estimator of TPE: a mixture with one component per observation and one prior component, each a product
+ * over the parameters of truncated normals (numbers) and smoothed one-hot weights (categoricals).
+ *
+ * Bandwidths, weights and the order of random draws are those of Optuna 5's `_ParzenEstimator` with its defaults
+ * (prior weight 1, magic clip on, end points off), so that equal streams give equal samples. Observations that are
+ * equal keep their order when sorted; NumPy's sort leaves that order to the CPU.
+ */
+
+import { type Distribution, roundHalfEven, type SearchSpace } from "./distributions.ts";
+import type { RandomStream } from "./random_stream.ts";
+import { logGaussMass, truncatedNormalQuantile } from "./truncated_normal.ts";
+
+const LOG_SQRT_2PI = 0.5 * Math.log(2 * Math.PI);
+
+interface NumericDimension {
+  readonly kind: "numeric";
+  /** Component means and widths, in log space when `log`; the prior is the last component. */
+  readonly mu: Float64Array;
+  readonly sigma: Float64Array;
+  /** The domain that the normals are truncated to, half a step wider on both sides, in log space when `log`. */
+  readonly low: number;
+  readonly high: number;
+  readonly log: boolean;
+  /** 0 for a continuous parameter. */
+  readonly step: number;
+  /** The bounds of the values themselves. */
+  readonly lowest: number;
+  readonly highest: number;
+}
+
+interface CategoricalDimension {
+  readonly kind: "categorical";
+  readonly choices: number;
+  /** Observed choice of each component; the number of choices for the prior, the last one. */
+  readonly observed: Int32Array;
+}
+
+export interface ParzenEstimator {
+  readonly weights: Float64Array;
+  readonly dimensions: readonly (NumericDimension | CategoricalDimension)[];
+}
+
+/** Samples by parameter (in the order of the space), `size` internal values each. */
+export type SampleColumns = readonly Float64Array[];
+
+/** TPE's weights of n observations, oldest first: 25 recent ones count fully, older ones ramp up from 1/n. */
+export function recencyWeights(n: number): Float64Array {
+  const weights = new Float64Array(n).fill(1);
+  const ramp = n - 25;
+  for (let i = 0; i < ramp; i++) {
+    weights[i] = i === ramp - 1 && ramp > 1 ? 1 : 1 / n + i * ((1 - 1 / n) / Math.max(ramp - 1, 1));
+  }
+  return weights;
+}
+
+/** Fits the mixture to observations: one column of internal values per parameter of the space, oldest first. */
+export function fitParzen(space: SearchSpace, columns: SampleColumns): ParzenEstimator {
+  const n = columns[0].length;
+  const weights = new Float64Array(n + 1);
+  weights.set(recencyWeights(n));
+  weights[n] = 1;
+  const total = pairwiseSum(weights, 0, n + 1);
+  for (let j = 0; j <= n; j++) weights[j] /= total;
+  const dimensions = [...space.values()].map((distribution, i) => fitDimension(distribution, columns[i]));
+  return { weights, dimensions };
+}
+
+function fitDimension(distribution: Distribution, values: Float64Array): NumericDimension | CategoricalDimension {
+  const n = values.length;
+  if (distribution.kind === "categorical") {
+    const observed = new Int32Array(n + 1);
+    for (let j = 0; j < n; j++) observed[j] = Math.trunc(values[j]);
+    observed[n] = distribution.choices.length;
+    return { kind: "categorical", choices: distribution.choices.length, observed };
+  }
+  const { log } = distribution;
+  const step = distribution.step ?? 0;
+  let low = distribution.low - step / 2;
+  let high = distribution.high + step / 2;
+  const mu = new Float64Array(n + 1);
+  mu.set(values);
+  if (log) {
+    for (let j = 0; j < n; j++) mu[j] = Math.log(mu[j]);
+    low = Math.log(low);
+    high = Math.log(high);
+  }
+  const sigma = new Float64Array(n + 1);
+  fillWidths(sigma, mu.subarray(0, n), low, high);
+  mu[n] = 0.5 * (low + high);
+  sigma[n] = high - low;
+  return { kind: "numeric", mu, sigma, low, high, log, step, lowest: distribution.low, highest: distribution.high };
+}
+
+/** The width of each observation: the larger distance to its sorted neighbours, clipped. */
+function fillWidths(sigma: Float64Array, mu: Float64Array, low: number, high: number): void {
+  const n = mu.length;
+  const sorted = Float64Array.from(mu).sort();
+  const widths = new Float64Array(n);
+  const smallest = (high - low) / Math.min(100, n + 2);
+  const largest = high - low;
+  for (let i = 0; i < n; i++) {
+    const left = sorted[i] - (i === 0 ? low : sorted[i - 1]);
+    const right = (i === n - 1 ? high : sorted[i + 1]) - sorted[i];
+    let width = Math.max(left, right);
+    if (n >= 2 && i === 0) width = right;
+    if (n >= 2 && i === n - 1) width = left;
+    widths[i] = Math.min(Math.max(width, smallest), largest);
+  }
+  // Ranks by binary search: equal observations take the ranks of their run in order of appearance.
+  const taken = new Uint32Array(n);
+  for (let j = 0; j < n; j++) {
+    let from = 0;
+    let to = n - 1;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (sorted[middle] < mu[j]) from = middle + 1;
+      else to = middle;
+    }
+    sigma[j] = widths[from + taken[from]++];
+  }
+}
+
+/** Draws `size` samples. Order of draws: components, then each categorical, then all numeric parameters row by row. */
+export function sampleParzen(estimator: ParzenEstimator, random: RandomStream, size: number): Float64Array[] {
+  const active = drawComponents(estimator.weights, random, size);
+  const columns: Float64Array[] = [];
+  estimator.dimensions.forEach((dimension, d) => {
+    if (dimension.kind === "categorical") columns[d] = drawChoices(dimension, active, random);
+  });
+  estimator.dimensions.forEach((dimension, d) => {
+    if (dimension.kind === "numeric") columns[d] = drawNumbers(dimension, active, random);
+  });
+  return columns;
+}
+
+function drawComponents(weights: Float64Array, random: RandomStream, size: number): Uint32Array {
+  const cumulative = new Float64Array(weights.length);
+  let sum = 0;
+  for (let j = 0; j < weights.length; j++) cumulative[j] = sum += weights[j];
+  for (let j = 0; j < weights.length; j++) cumulative[j] /= sum;
+  const active = new Uint32Array(size);
+  for (let i = 0; i < size; i++) {
+    const u = random.next();
+    let j = 0;
+    while (!(cumulative[j] > u)) j++;
+    active[i] = j;
+  }
+  return active;
+}
+
+/** The weights of all choices in a component that observed choice c (row c) and in the prior (the last row). */
+function choiceWeights({ choices, observed }: CategoricalDimension): Float64Array[] {
+  const prior = 1 / observed.length;
+  return Array.from({ length: choices + 1 }, (_, seen) => {
+    const row = Float64Array.from({ length: choices }, (_, c) => c === seen ? prior + 1 : prior);
+    const total = pairwiseSum(row, 0, choices);
+    return row.map((weight) => weight / total);
+  });
+}
+
+function drawChoices(dimension: CategoricalDimension, active: Uint32Array, random: RandomStream): Float64Array {
+  const weights = choiceWeights(dimension);
+  const { choices, observed } = dimension;
+  return Float64Array.from(active, (component) => {
+    const row = weights[observed[component]];
+    const u = random.next();
+    let sum = 0;
+    let choice = 0;
+    for (let c = 0; c < choices - 1; c++) {
+      sum += row[c];
+      if (sum < u) choice++;
+    }
+    return choice;
+  });
+}
+
+function drawNumbers(dimension: NumericDimension, active: Uint32Array, random: RandomStream): Float64Array {
+  const { mu, sigma, low, high, log, step, lowest, highest } = dimension;
+  return Float64Array.from(active, (component) => {
+    const m = mu[component];
+    const s = sigma[component];
+    let x = truncatedNormalQuantile(random.next(), (low - m) / s, (high - m) / s) * s + m;
+    if (log) x = Math.exp(x);
+    if (step === 0) return x;
+    return Math.min(Math.max(lowest + roundHalfEven((x - lowest) / step) * step, lowest), highest);
+  });
+}
+
+/**
+ * The sum in NumPy's order of additions. Choices that are equally good have scores that differ in the last bit only, by
+ * the order of summation, and that bit decides between them.
+ */
+function pairwiseSum(values: Float64Array, from: number, count: number): number {
+  if (count < 8) {
+    let sum = 0;
+    for (let i = from; i < from + count; i++) sum += values[i];
+    return sum;
+  }
+  if (count > 128) {
+    const half = (count >> 1) - (count >> 1) % 8;
+    return pairwiseSum(values, from, half) + pairwiseSum(values, from + half, count - half);
+  }
+  const sums = values.slice(from, from + 8);
+  const whole = count - count % 8;
+  for (let i = 8; i < whole; i++) sums[i % 8] += values[from + i];
+  let sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+  for (let i = whole; i < count; i++) sum += values[from + i];
+  return sum;
+}
+
+/** Log density of the mixture at each sample (for stepped parameters the log mass of the step). */
+export function logDensity(estimator: ParzenEstimator, samples: SampleColumns): Float64Array {
+  const size = samples[0].length;
+  const components = estimator.weights.length;
+  const logs = new Float64Array(size * components);
+  const constant = Float64Array.from(estimator.weights, Math.log);
+  estimator.dimensions.forEach((dimension, d) => {
+    if (dimension.kind === "categorical") addChoices(logs, dimension, samples[d]);
+    else if (dimension.step === 0) addNormals(logs, constant, dimension, samples[d]);
+    else addSteps(logs, dimension, samples[d]);
+  });
+  return Float64Array.from({ length: size }, (_, i) => {
+    const row = logs.subarray(i * components, (i + 1) * components);
+    let largest = -Infinity;
+    for (let j = 0; j < components; j++) {
+      row[j] += constant[j];
+      if (row[j] > largest) largest = row[j];
+    }
+    if (largest === -Infinity) return -Infinity;
+    for (let j = 0; j < components; j++) row[j] = Math.exp(row[j] - largest);
+    return Math.log(pairwiseSum(row, 0, components)) + largest;
+  });
+}
+
+function addChoices(logs: Float64Array, dimension: CategoricalDimension, samples: Float64Array): void {
+  const rows = choiceWeights(dimension).map((row) => row.map(Math.log));
+  const { observed } = dimension;
+  for (let i = 0, at = 0; i < samples.length; i++) {
+    const bySeen = Float64Array.from(rows, (row) => row[samples[i]]);
+    for (let j = 0; j < observed.length; j++) logs[at++] += bySeen[observed[j]];
+  }
+}
+
+function addNormals(
+  logs: Float64Array,
+  constant: Float64Array,
+  dimension: NumericDimension,
+  samples: Float64Array,
+): void {
+  const { mu, sigma, low, high, log } = dimension;
+  const components = mu.length;
+  const inverse = new Float64Array(components);
+  for (let j = 0; j < components; j++) {
+    inverse[j] = 1 / sigma[j];
+    const mass = logGaussMass((low - mu[j]) / sigma[j], (high - mu[j]) / sigma[j]);
+    constant[j] -= mass + Math.log(sigma[j]) + LOG_SQRT_2PI;
+  }
+  for (let i = 0, at = 0; i < samples.length; i++) {
+    const x = log ? Math.log(samples[i]) : samples[i];
+    for (let j = 0; j < components; j++) {
+      const z = (x - mu[j]) * inverse[j];
+      logs[at++] -= 0.5 * z * z;
+    }
+  }
+}
+
+function addSteps(logs: Float64Array, dimension: NumericDimension, samples: Float64Array): void {
+  const { mu, sigma, low, high, log, step } = dimension;
+  const components = mu.length;
+  // Stepped parameters repeat: each distinct component is computed once per distinct value.
+  const slots = distinctPairs(mu, sigma);
+  const count = slots.first.length;
+  const domain = Float64Array.from(
+    slots.first,
+    (j) => logGaussMass((low - mu[j]) / sigma[j], (high - mu[j]) / sigma[j]),
+  );
+  const masses = new Map<number, Float64Array>();
+  for (let i = 0, at = 0; i < samples.length; i++) {
+    let mass = masses.get(samples[i]);
+    if (mass === undefined) {
+      const left = log ? Math.log(samples[i] - step / 2) : samples[i] - step / 2;
+      const right = log ? Math.log(samples[i] + step / 2) : samples[i] + step / 2;
+      mass = new Float64Array(count);
+      for (let k = 0; k < count; k++) {
+        const j = slots.first[k];
+        mass[k] = logGaussMass((left - mu[j]) / sigma[j], (right - mu[j]) / sigma[j]) - domain[k];
+      }
+      masses.set(samples[i], mass);
+    }
+    for (let j = 0; j < components; j++) logs[at++] += mass[slots.slot[j]];
+  }
+}
+
+/** Numbers the distinct (mu, sigma) pairs: the slot of each component, and one component of each slot. */
+function distinctPairs(mu: Float64Array, sigma: Float64Array): { slot: Uint32Array; first: number[] } {
+  const slot = new Uint32Array(mu.length);
+  const first: number[] = [];
+  const byMean = new Map<number, number[]>();
+  for (let j = 0; j < mu.length; j++) {
+    let same = byMean.get(mu[j]);
+    if (same === undefined) byMean.set(mu[j], same = []);
+    let k = same.find((k) => sigma[first[k]] === sigma[j]);
+    if (k === undefined) {
+      k = first.length;
+      first.push(j);
+      same.push(k);
+    }
+    slot[j] = k;
+  }
+  return { slot, first };
+}

@@ -1,0 +1,358 @@
+/** Studies in Optuna's relational schema, over any database that has a driver. */
+
+import { EntailError } from "../errors.ts";
+import { checkCompatible, type Distribution, distributionFromJson, distributionToJson } from "./distributions.ts";
+import { type Direction, type FrozenTrial, isFinished, type TrialState } from "./frozen_trial.ts";
+import { type JsonValue, pythonJson } from "./python_text.ts";
+import { attributesFromRows, timeText, trialFromRows, valueColumns } from "./rdb_rows.ts";
+import type { Sql, SqlDriver, SqlRow } from "./sql_driver.ts";
+import type { Storage, StoredParam, StudyRecord, TrialChanges, TrialTemplate } from "./storage.ts";
+import { TrialCache } from "./trial_cache.ts";
+
+const DETAIL_QUERIES = {
+  params: "SELECT trial_id, param_name, param_value, distribution_json FROM trial_params WHERE # ORDER BY param_id",
+  values: "SELECT trial_id, objective, value, value_type FROM trial_values WHERE #",
+  intermediateValues: "SELECT trial_id, step, intermediate_value, intermediate_value_type " +
+    "FROM trial_intermediate_values WHERE # ORDER BY trial_intermediate_value_id",
+  userAttrs: 'SELECT trial_id, "key", value_json FROM trial_user_attributes WHERE # ORDER BY trial_user_attribute_id',
+  systemAttrs:
+    'SELECT trial_id, "key", value_json FROM trial_system_attributes WHERE # ORDER BY trial_system_attribute_id',
+};
+type Detail = keyof typeof DETAIL_QUERIES;
+
+interface StudyCache {
+  readonly cache: TrialCache;
+  /** The domain that each parameter had when it was first stored. */
+  readonly domains: Map<string, Distribution>;
+  /** The storage's epoch that the cache is up to date with. */
+  epoch: number;
+}
+
+/** The `Storage` over Optuna's tables. `place` names the database in error messages. */
+export class RdbStorage implements Storage {
+  readonly #driver: SqlDriver;
+  readonly #place: string;
+  readonly #caches = new Map<number, StudyCache>();
+  readonly #studyOfTrial = new Map<number, number>();
+  /** Counts the times that others were seen to have written. */
+  #epoch = 0;
+
+  constructor(driver: SqlDriver, place: string) {
+    this.#driver = driver;
+    this.#place = place;
+  }
+
+  async createStudy(studyName: string, directions: readonly Direction[]): Promise<StudyRecord | null> {
+    return await this.#driver.transaction(async (sql) => {
+      const [taken] = await sql.all("SELECT study_id FROM studies WHERE study_name = ?", [studyName]);
+      if (taken !== undefined) return null;
+      const [row] = await sql.all("INSERT INTO studies (study_name) VALUES (?) RETURNING study_id", [studyName]);
+      const studyId = Number(row.study_id);
+      for (const [objective, direction] of directions.entries()) {
+        await sql.all("INSERT INTO study_directions (direction, study_id, objective) VALUES (?, ?, ?)", [
+          direction.toUpperCase(),
+          studyId,
+          objective,
+        ]);
+      }
+      return { studyId, studyName, directions: [...directions], userAttrs: {}, systemAttrs: {} };
+    });
+  }
+
+  async findStudy(studyName: string): Promise<StudyRecord | null> {
+    const [row] = await this.#driver.all("SELECT study_id, study_name FROM studies WHERE study_name = ?", [studyName]);
+    return row === undefined ? null : await this.#studyRecord(row);
+  }
+
+  async listStudies(): Promise<StudyRecord[]> {
+    const rows = await this.#driver.all("SELECT study_id, study_name FROM studies ORDER BY study_id");
+    const studies: StudyRecord[] = [];
+    for (const row of rows) studies.push(await this.#studyRecord(row));
+    return studies;
+  }
+
+  async #studyRecord(row: SqlRow): Promise<StudyRecord> {
+    const studyId = Number(row.study_id);
+    const directions = await this.#driver.all(
+      "SELECT direction FROM study_directions WHERE study_id = ? ORDER BY objective",
+      [studyId],
+    );
+    const attributes = async (kind: string) => {
+      return attributesFromRows(
+        await this.#driver.all(`SELECT "key", value_json FROM study_${kind}_attributes WHERE study_id = ?`, [studyId]),
+      );
+    };
+    return {
+      studyId,
+      studyName: String(row.study_name),
+      // NOT_SET (from very old studies) behaves as minimise.
+      directions: directions.map((line) => line.direction === "MAXIMIZE" ? "maximize" : "minimize"),
+      userAttrs: await attributes("user"),
+      systemAttrs: await attributes("system"),
+    };
+  }
+
+  async deleteStudy(studyId: number): Promise<void> {
+    await this.#driver.transaction(async (sql) => {
+      await this.#checkStudy(sql, studyId);
+      const details = ["params", "values", "intermediate_values", "user_attributes", "system_attributes", "heartbeats"];
+      for (const detail of details) {
+        const own = "trial_id IN (SELECT trial_id FROM trials WHERE study_id = ?)";
+        await sql.all(`DELETE FROM trial_${detail} WHERE ${own}`, [studyId]);
+      }
+      const tables = ["trials", "study_directions", "study_user_attributes", "study_system_attributes", "studies"];
+      for (const table of tables) await sql.all(`DELETE FROM ${table} WHERE study_id = ?`, [studyId]);
+    });
+    this.#caches.delete(studyId);
+  }
+
+  async setStudyAttr(studyId: number, kind: "user" | "system", key: string, value: JsonValue): Promise<void> {
+    await this.#driver.transaction(async (sql) => {
+      await this.#checkStudy(sql, studyId);
+      await sql.all(
+        `INSERT INTO study_${kind}_attributes (study_id, "key", value_json) VALUES (?, ?, ?) ` +
+          `ON CONFLICT (study_id, "key") DO UPDATE SET value_json = excluded.value_json`,
+        [studyId, key, pythonJson(value)],
+      );
+    });
+  }
+
+  async createTrial(studyId: number, template?: TrialTemplate): Promise<FrozenTrial> {
+    const trialId = await this.#driver.transaction(async (sql) => {
+      await this.#checkStudy(sql, studyId);
+      const start = template === undefined ? new Date() : template.datetimeStart ?? null;
+      const complete = template?.datetimeComplete ?? null;
+      // The number is how many of the study's trials have smaller ids: not "largest + 1", see Optuna's storage.
+      const [row] = await sql.all(
+        "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) " +
+          "VALUES ((SELECT COUNT(*) FROM trials WHERE study_id = ?), ?, ?, ?, ?) RETURNING trial_id",
+        [studyId, studyId, template?.state ?? "RUNNING", start && timeText(start), complete && timeText(complete)],
+      );
+      const id = Number(row.trial_id);
+      if (template !== undefined) {
+        await this.#writeChanges(sql, id, studyId, template);
+        await this.#writeValues(sql, id, template.values ?? null);
+      }
+      return id;
+    });
+    this.#studyOfTrial.set(trialId, studyId);
+    this.#cacheOf(studyId).cache.markChanged([trialId]);
+    return await this.#readOne(trialId);
+  }
+
+  async claimWaitingTrial(studyId: number): Promise<FrozenTrial | null> {
+    const waiting = (await this.trials(studyId)).filter((trial) => trial.state === "WAITING");
+    for (const { trialId } of waiting) {
+      const claimed = await this.#driver.transaction((sql) =>
+        sql.all(
+          "UPDATE trials SET state = 'RUNNING', datetime_start = ? WHERE trial_id = ? AND state = 'WAITING' " +
+            "RETURNING trial_id",
+          [timeText(new Date()), trialId],
+        )
+      );
+      this.#markChanged(trialId);
+      if (claimed.length > 0) return await this.#readOne(trialId);
+    }
+    return null;
+  }
+
+  async updateTrial(trialId: number, changes: TrialChanges): Promise<void> {
+    await this.#driver.transaction(async (sql) => {
+      const { state, studyId, number } = await this.#stateOf(sql, trialId);
+      if (state !== "RUNNING") {
+        throw new EntailError("data", `${this.#place}: trial ${number} is ${state} and cannot be changed any more`);
+      }
+      await this.#writeChanges(sql, trialId, studyId, changes);
+    });
+    this.#markChanged(trialId);
+  }
+
+  async finishTrial(
+    trialId: number,
+    state: "COMPLETE" | "PRUNED" | "FAIL",
+    values: readonly number[] | null,
+    changes: TrialChanges = {},
+  ): Promise<boolean> {
+    if (state === "COMPLETE" && (values === null || values.length === 0 || values.some(Number.isNaN))) {
+      throw new EntailError("usage", "a COMPLETE trial needs a value that is a number");
+    }
+    const finished = await this.#driver.transaction(async (sql) => {
+      const before = await this.#stateOf(sql, trialId);
+      if (isFinished(before.state)) return false;
+      if (before.state !== "RUNNING") {
+        throw new EntailError("data", `${this.#place}: trial ${before.number} is ${before.state}, not RUNNING`);
+      }
+      await this.#writeChanges(sql, trialId, before.studyId, changes);
+      await this.#writeValues(sql, trialId, values);
+      await sql.all("UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?", [
+        state,
+        timeText(new Date()),
+        trialId,
+      ]);
+      return true;
+    });
+    this.#markChanged(trialId);
+    return finished;
+  }
+
+  async trials(studyId: number): Promise<readonly FrozenTrial[]> {
+    const entry = this.#cacheOf(studyId);
+    if (await this.#driver.changedByOthers()) this.#epoch++;
+    const changedByOthers = entry.epoch !== this.#epoch;
+    entry.epoch = this.#epoch;
+    const stale = entry.cache.takeStale(changedByOthers);
+    try {
+      const rows = stale.length === 0 ? [] : await this.#trialRows(stale);
+      if (changedByOthers) {
+        rows.push(
+          ...await this.#driver.all("SELECT * FROM trials WHERE study_id = ? AND trial_id > ?", [
+            studyId,
+            entry.cache.largestId,
+          ]),
+        );
+        if (entry.cache.largestId < 0) await this.#checkStudy(this.#driver, studyId);
+      }
+      entry.cache.put(await this.#complete(rows));
+    } catch (error) {
+      entry.epoch = -1;
+      throw error;
+    }
+    return entry.cache.list();
+  }
+
+  async recordHeartbeat(trialId: number): Promise<void> {
+    await this.#driver.transaction((sql) =>
+      sql.all(
+        "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, CURRENT_TIMESTAMP) " +
+          "ON CONFLICT (trial_id) DO UPDATE SET heartbeat = excluded.heartbeat",
+        [trialId],
+      )
+    );
+  }
+
+  async staleTrialIds(studyId: number, graceSeconds: number): Promise<number[]> {
+    const rows = await this.#driver.all(
+      "SELECT t.trial_id FROM trials t JOIN trial_heartbeats h ON h.trial_id = t.trial_id " +
+        `WHERE t.study_id = ? AND t.state = 'RUNNING' AND ${this.#driver.dialect.olderThanSeconds("h.heartbeat")}`,
+      [studyId, graceSeconds],
+    );
+    return rows.map((row) => Number(row.trial_id));
+  }
+
+  async close(): Promise<void> {
+    await this.#driver.close();
+  }
+
+  async #checkStudy(sql: Sql, studyId: number): Promise<void> {
+    const [row] = await sql.all("SELECT study_id FROM studies WHERE study_id = ?", [studyId]);
+    if (row === undefined) throw new EntailError("data", `${this.#place}: there is no study with id ${studyId}`);
+  }
+
+  async #stateOf(sql: Sql, trialId: number): Promise<{ state: TrialState; studyId: number; number: number }> {
+    const [row] = await sql.all("SELECT state, study_id, number FROM trials WHERE trial_id = ?", [trialId]);
+    if (row === undefined) throw new EntailError("data", `${this.#place}: there is no trial with id ${trialId}`);
+    const studyId = Number(row.study_id);
+    this.#studyOfTrial.set(trialId, studyId);
+    return { state: row.state as TrialState, studyId, number: Number(row.number) };
+  }
+
+  async #writeChanges(sql: Sql, trialId: number, studyId: number, changes: TrialChanges): Promise<void> {
+    for (const param of changes.params ?? []) await this.#writeParam(sql, trialId, studyId, param);
+    for (const kind of ["user", "system"] as const) {
+      const attributes = (kind === "user" ? changes.userAttrs : changes.systemAttrs) ?? {};
+      for (const [key, value] of Object.entries(attributes)) {
+        await sql.all(
+          `INSERT INTO trial_${kind}_attributes (trial_id, "key", value_json) VALUES (?, ?, ?) ` +
+            `ON CONFLICT (trial_id, "key") DO UPDATE SET value_json = excluded.value_json`,
+          [trialId, key, pythonJson(value)],
+        );
+      }
+    }
+    for (const [step, value] of changes.intermediateValues ?? []) {
+      await sql.all(
+        "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) " +
+          "VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, step) DO UPDATE SET " +
+          "intermediate_value = excluded.intermediate_value, intermediate_value_type = excluded.intermediate_value_type",
+        [trialId, step, ...valueColumns(value)],
+      );
+    }
+  }
+
+  async #writeParam(sql: Sql, trialId: number, studyId: number, param: StoredParam): Promise<void> {
+    const { domains } = this.#cacheOf(studyId);
+    let domain = domains.get(param.name);
+    if (domain === undefined) {
+      const [first] = await sql.all(
+        "SELECT p.distribution_json FROM trials t JOIN trial_params p ON p.trial_id = t.trial_id " +
+          "WHERE t.study_id = ? AND p.param_name = ? ORDER BY t.trial_id LIMIT 1",
+        [studyId, param.name],
+      );
+      if (first !== undefined) domains.set(param.name, domain = distributionFromJson(String(first.distribution_json)));
+    }
+    if (domain !== undefined) checkCompatible(param.name, domain, param.distribution);
+    await sql.all(
+      "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)",
+      [trialId, param.name, param.internal, distributionToJson(param.distribution)],
+    );
+  }
+
+  async #writeValues(sql: Sql, trialId: number, values: readonly number[] | null): Promise<void> {
+    for (const [objective, value] of (values ?? []).entries()) {
+      await sql.all("INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, ?)", [
+        trialId,
+        objective,
+        ...valueColumns(value),
+      ]);
+    }
+  }
+
+  #cacheOf(studyId: number): StudyCache {
+    let entry = this.#caches.get(studyId);
+    if (entry === undefined) {
+      entry = { cache: new TrialCache(), domains: new Map(), epoch: -1 };
+      this.#caches.set(studyId, entry);
+    }
+    return entry;
+  }
+
+  #markChanged(trialId: number): void {
+    const studyId = this.#studyOfTrial.get(trialId);
+    if (studyId !== undefined) this.#cacheOf(studyId).cache.markChanged([trialId]);
+  }
+
+  async #readOne(trialId: number): Promise<FrozenTrial> {
+    const [trial] = await this.#complete(await this.#trialRows([trialId]));
+    return trial;
+  }
+
+  async #trialRows(trialIds: readonly number[]): Promise<SqlRow[]> {
+    const condition = this.#driver.dialect.inJsonList("trial_id");
+    return await this.#driver.all(`SELECT * FROM trials WHERE ${condition}`, [JSON.stringify(trialIds)]);
+  }
+
+  /** Reads the details of trials whose rows were read before: what a finished row promises is then there. */
+  async #complete(rows: readonly SqlRow[]): Promise<FrozenTrial[]> {
+    if (rows.length === 0) return [];
+    const ids = JSON.stringify(rows.map((row) => row.trial_id));
+    const condition = this.#driver.dialect.inJsonList("trial_id");
+    const details = {} as Record<Detail, Map<unknown, SqlRow[]>>;
+    for (const detail of Object.keys(DETAIL_QUERIES) as Detail[]) {
+      const byTrial = new Map<unknown, SqlRow[]>(rows.map((row) => [row.trial_id, []]));
+      for (const row of await this.#driver.all(DETAIL_QUERIES[detail].replace("#", condition), [ids])) {
+        byTrial.get(row.trial_id)!.push(row);
+      }
+      details[detail] = byTrial;
+    }
+    return rows.map((trial) => {
+      this.#studyOfTrial.set(Number(trial.trial_id), Number(trial.study_id));
+      return trialFromRows({
+        trial,
+        params: details.params.get(trial.trial_id)!,
+        values: details.values.get(trial.trial_id)!,
+        intermediateValues: details.intermediateValues.get(trial.trial_id)!,
+        userAttrs: details.userAttrs.get(trial.trial_id)!,
+        systemAttrs: details.systemAttrs.get(trial.trial_id)!,
+      });
+    });
+  }
+}

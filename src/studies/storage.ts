@@ -1,0 +1,86 @@
+/** The contract between a study and the place where its trials are kept. */
+
+import type { Distribution } from "./distributions.ts";
+import type { Direction, FrozenTrial } from "./frozen_trial.ts";
+import type { JsonValue } from "./python_text.ts";
+
+export interface StudyRecord {
+  readonly studyId: number;
+  readonly studyName: string;
+  readonly directions: readonly Direction[];
+  readonly userAttrs: Readonly<Record<string, JsonValue>>;
+  readonly systemAttrs: Readonly<Record<string, JsonValue>>;
+}
+
+/** A parameter to store: its internal value and its domain. */
+export interface StoredParam {
+  readonly name: string;
+  readonly internal: number;
+  readonly distribution: Distribution;
+}
+
+/** What can be added to a trial in one step. Later attributes replace earlier ones of the same key. */
+export interface TrialChanges {
+  readonly params?: readonly StoredParam[];
+  readonly userAttrs?: Readonly<Record<string, JsonValue>>;
+  readonly systemAttrs?: Readonly<Record<string, JsonValue>>;
+  /** Step and value; NaN and infinities are allowed. */
+  readonly intermediateValues?: readonly (readonly [step: number, value: number])[];
+}
+
+/** A trial that is added as it is, without having run here. */
+export interface TrialTemplate extends TrialChanges {
+  readonly state: FrozenTrial["state"];
+  readonly values?: readonly number[];
+  readonly datetimeStart?: Date;
+  readonly datetimeComplete?: Date;
+}
+
+/**
+ * Where studies and trials live. Implementations behave alike (tests/studies/storage_contract.ts runs on each):
+ *
+ * - Every method is one transaction: after a kill at any moment it has happened or it has not.
+ * - Trial numbers of a study are 0, 1, 2, …, unique however many processes create trials; trial ids grow.
+ * - Only RUNNING trials can be changed; a change to a finished or waiting one throws EntailError("data").
+ * - What is handed out never changes afterwards. Finished trials are immutable, so implementations may cache them.
+ * - Trials come in order of number. Parameters keep the order in which they were stored.
+ * - Unknown studies and trials throw EntailError("data").
+ */
+export interface Storage {
+  /** Creates a study and returns it; null when the name is taken. */
+  createStudy(studyName: string, directions: readonly Direction[]): Promise<StudyRecord | null>;
+  /** The study of that name, or null. */
+  findStudy(studyName: string): Promise<StudyRecord | null>;
+  /** All studies, oldest first. */
+  listStudies(): Promise<StudyRecord[]>;
+  /** Removes a study with all its trials. */
+  deleteStudy(studyId: number): Promise<void>;
+  setStudyAttr(studyId: number, kind: "user" | "system", key: string, value: JsonValue): Promise<void>;
+
+  /** Creates a RUNNING trial that starts now, or one as the template says. */
+  createTrial(studyId: number, template?: TrialTemplate): Promise<FrozenTrial>;
+  /** Turns the WAITING trial with the lowest number into a RUNNING one that starts now; null when none waits. */
+  claimWaitingTrial(studyId: number): Promise<FrozenTrial | null>;
+  /** Adds to a RUNNING trial. */
+  updateTrial(trialId: number, changes: TrialChanges): Promise<void>;
+  /**
+   * Ends a RUNNING trial: adds `changes`, the values and the end state. Returns false, changing nothing, when the
+   * trial has ended already. COMPLETE needs values, which must not be NaN.
+   */
+  finishTrial(
+    trialId: number,
+    state: "COMPLETE" | "PRUNED" | "FAIL",
+    values: readonly number[] | null,
+    changes?: TrialChanges,
+  ): Promise<boolean>;
+  /** All trials of a study, in order of number. */
+  trials(studyId: number): Promise<readonly FrozenTrial[]>;
+
+  /** Notes that the process running a trial is alive. */
+  recordHeartbeat(trialId: number): Promise<void>;
+  /** Ids of RUNNING trials whose last heartbeat is older; trials without any heartbeat are never stale. */
+  staleTrialIds(studyId: number, graceSeconds: number): Promise<number[]>;
+
+  /** Lets go of files and connections. */
+  close(): Promise<void>;
+}
