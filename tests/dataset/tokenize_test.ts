@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { tokenizePairs } from "../../src/dataset/tokenize.ts";
+import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
+import { EntailError } from "../../src/errors.ts";
+import sources from "../fixtures/dataset/tokenizers/texts.json" with { type: "json" };
+
+const FOLDER = new URL("../fixtures/dataset/tokenizers/deberta", import.meta.url).pathname;
+const criteria = sources.criteria;
+// Pairs of a post are not neighbours, and there are more posts than one job takes.
+const pairs = criteria.slice(0, 3).flatMap((criterion) =>
+  [...sources.texts, ...sources.posts].map((post) => ({ post, criterion }))
+);
+
+Deno.test("tokenizePairs: the pairs in their order, whatever the number of threads", async () => {
+  const tokenizer = await loadTokenizer(FOLDER);
+  const expected = pairs.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, 64));
+  for (const numWorkers of [0, 1, 3]) {
+    const progress: number[] = [];
+    const onProgress = (done: number, total: number): void => {
+      assert.equal(total, pairs.length);
+      progress.push(done);
+    };
+    assert.deepEqual(await tokenizePairs(pairs, { folder: FOLDER, maxLength: 64, numWorkers, onProgress }), expected);
+    assert.equal(progress.at(-1), pairs.length);
+    assert.deepEqual(progress, progress.toSorted((a, b) => a - b));
+  }
+});
+
+Deno.test("tokenizePairs: an error in a thread comes back as itself", async () => {
+  for (const numWorkers of [0, 2]) {
+    const tooShort = tokenizePairs(pairs, { folder: FOLDER, maxLength: 4, numWorkers });
+    await assert.rejects(tooShort, (error) => {
+      return error instanceof EntailError && error.kind === "data" && /max_length=4/.test(error.message);
+    });
+    const missing = tokenizePairs(pairs, { folder: "/nonexistent", maxLength: 64, numWorkers });
+    await assert.rejects(missing, (error) => {
+      return error instanceof EntailError && error.kind === "data" && /no tokenizer\.json/.test(error.message);
+    });
+  }
+});
+
+Deno.test("tokenizePairs: no pairs, and a bad number of threads", async () => {
+  assert.deepEqual(await tokenizePairs([], { folder: FOLDER, maxLength: 64, numWorkers: 2 }), []);
+  for (const numWorkers of [-1, 1.5, NaN]) {
+    await assert.rejects(
+      tokenizePairs(pairs, { folder: FOLDER, maxLength: 64, numWorkers }),
+      (error) => error instanceof EntailError && error.kind === "usage" && /num_workers/.test(error.message),
+    );
+  }
+});
