@@ -1,15 +1,6 @@
 // AdamW with gradient clipping in one pass over a chunk of parameters, in the order of torch.optim.AdamW
 // (Loshchilov and Hutter, 2019): decay p, update m and v with the clipped gradient, step.
-// Constants of the step come ready from the host, where 1 - β and 1 - lr * decay keep their digits.
-struct Parameters {
-  keep: f32, // 1 - learning rate * weight decay
-  beta2: f32,
-  rest1: f32, // 1 - β1
-  rest2: f32, // 1 - β2
-  step_size: f32, // learning rate / (1 - β1^t)
-  root_correction2: f32, // sqrt(1 - β2^t)
-  eps: f32,
-}
+//#include "lib/adamw_parameters.wgsl"
 //#include "lib/linear_id.wgsl"
 
 override ELEMENTS: u32;

@@ -25,7 +25,7 @@ export function adamwUniform(
     learningRate / (1 - beta1 ** step),
     Math.sqrt(1 - beta2 ** step),
     eps,
-    0,
+    learningRate,
   );
 }
 

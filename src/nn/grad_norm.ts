@@ -14,11 +14,11 @@ const workgroupsFor = (count: number) => Math.ceil(count / WORKGROUP_ELEMENTS);
 
 /**
  * Writes `norm` f32 [2]: the L2 norm over the gradients of all chunks, and min(1, maxNorm / (norm + 1e-6)), or 1 where
- * maxNorm ≤ 0. `maxNorm`: a uniform f32. The order of summation depends on the sizes of the chunks only.
+ * maxNorm ≤ 0. `parameters`: a uniform whose first f32 is maxNorm. The order of summation depends on the sizes of the chunks only.
  */
 export function gradNorm(
   plan: Plan,
-  { gradientChunks, norm, maxNorm }: { gradientChunks: readonly Tensor[]; norm: Tensor; maxNorm: Tensor },
+  { gradientChunks, norm, parameters }: { gradientChunks: readonly Tensor[]; norm: Tensor; parameters: Tensor },
 ): void {
   const sum = (values: Tensor, partials: Tensor, begin: number, square: boolean) => {
     const count = elements(values.shape);
@@ -47,7 +47,30 @@ export function gradNorm(
     kernel: "grad_norm",
     entry: "finish",
     constants: { SQUARE: 0, ELEMENTS: level.shape[0], BEGIN: 0 },
-    bindings: { values: level, maxNorm, norm },
+    bindings: { values: level, maxNorm: parameters, norm },
+    grid: () => [1],
+  });
+}
+
+/**
+ * log[slot] = (lossSum[0], norm[0], learning rate, 0): the device keeps a row per step until the host reads many at
+ * once, because reading waits for the queue. `log` f32 [capacity, 4]; `slot`: a uniform u32; `optimizer`: the uniform
+ * of `adamw`, which knows the learning rate.
+ */
+export function recordStep(
+  plan: Plan,
+  { lossSum, norm, optimizer, log, slot }: {
+    lossSum: Tensor;
+    norm: Tensor;
+    optimizer: Tensor;
+    log: Tensor;
+    slot: Tensor;
+  },
+): void {
+  plan.dispatch({
+    kernel: "step_log",
+    entry: "record",
+    bindings: { lossSum, norm, optimizer, log, slot },
     grid: () => [1],
   });
 }

@@ -3,9 +3,8 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { allocateMemory, compileProgram, planMemory } from "../../src/gpu/program.ts";
 import { createUniform, writeTensor } from "../../src/gpu/tensor.ts";
 import { adamw, type AdamWParameters, adamwUniform } from "../../src/nn/adamw.ts";
-import { gradNorm } from "../../src/nn/grad_norm.ts";
+import { gradNorm, recordStep } from "../../src/nn/grad_norm.ts";
 import { createPlan } from "../../src/nn/plan.ts";
-import { recordStep, stepLogUniform } from "../../src/nn/step_log.ts";
 import { adamwReference, type AdamWState } from "../reference/adamw.ts";
 import { assertClose, randomArray } from "../support/close.ts";
 import { download, floatBits, gpuTest, runPlan, uniform, upload } from "../support/gpu.ts";
@@ -25,21 +24,21 @@ gpuTest("adamw, gradNorm, recordStep: follow PyTorch's clipped steps", async (gp
     norm: await upload(gpu, "norm", [2]),
     parameters: createUniform(gpu, "parameters", 8),
   };
-  const entry = createUniform(gpu, "entry", 4);
+  const slot = createUniform(gpu, "slot", 1);
   const log = await upload(gpu, "log", [fixture.steps.length, 4]);
   const lossSum = await upload(gpu, "loss sum", [1], Float32Array.of(0.25));
   const plan = createPlan(gpu, "adamw test");
-  const maxNorm = uniform(gpu, "max norm", [floatBits(fixture.maxNorm)]);
-  gradNorm(plan, { gradientChunks: [tensors.gradients], norm: tensors.norm, maxNorm });
+  const clipping = uniform(gpu, "max norm", [floatBits(fixture.maxNorm)]);
+  gradNorm(plan, { gradientChunks: [tensors.gradients], norm: tensors.norm, parameters: clipping });
   adamw(plan, tensors, { elements: count, decayedElements: fixture.decayedElements });
-  recordStep(plan, { lossSum, norm: tensors.norm, entry, log });
+  recordStep(plan, { lossSum, norm: tensors.norm, optimizer: tensors.parameters, log, slot });
   const memory = await allocateMemory(gpu, "adamw test", planMemory([plan]));
   const executable = await compileProgram(gpu, plan);
   for (const [index, step] of fixture.steps.entries()) {
     const { learningRate } = step;
     writeTensor(gpu, tensors.gradients, Float32Array.from(step.gradients));
     writeTensor(gpu, tensors.parameters, adamwUniform({ ...fixture, learningRate, step: index + 1 }));
-    writeTensor(gpu, entry, stepLogUniform(index, learningRate));
+    writeTensor(gpu, slot, Uint32Array.of(index));
     executable.run({ tokens: 0, sequences: 0, longest: 0, uniqueIds: 0 });
     for (const name of ["values", "firstMoment", "secondMoment"] as const) {
       assertClose(await download(gpu, tensors[name]), step[name], { atol: 1e-8, rtol: 2e-6 }, `${name} ${index + 1}`);

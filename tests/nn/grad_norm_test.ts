@@ -9,7 +9,7 @@ async function run(gpu: Gpu, chunks: Float32Array[], maxNorm: number) {
   const norm = await upload(gpu, "norm", [2]);
   const plan = createPlan(gpu, "norm test");
   const gradientChunks = await Promise.all(chunks.map((data) => upload(gpu, "gradients", [data.length], data)));
-  gradNorm(plan, { gradientChunks, norm, maxNorm: uniform(gpu, "max norm", [floatBits(maxNorm)]) });
+  gradNorm(plan, { gradientChunks, norm, parameters: uniform(gpu, "max norm", [floatBits(maxNorm)]) });
   await runPlan(gpu, plan);
   return await download(gpu, norm);
 }
