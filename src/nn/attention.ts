@@ -63,8 +63,9 @@ export interface AttentionGradients {
 
 /** Shares of the tokens over which a table's gradient is summed side by side. */
 const PARTS = 16;
-/** Tokens per workgroup of the position scores; TOKENS in kernels/attention_position.wgsl. */
-const SCORE_TOKENS = 32;
+/** Results of the position kernels that an invocation keeps; as in kernels/attention_position.wgsl. */
+const SCORE_TOKENS = 8;
+const GRADIENT_TOKENS = 4;
 
 /** A range of heads whose transients fit into one binding each. */
 interface HeadGroup {
@@ -73,7 +74,7 @@ interface HeadGroup {
 }
 
 function headGroups(plan: Plan, { heads, relativeRows, tokens, longestCapacity, label }: AttentionSizes): HeadGroup[] {
-  const bytes = 4 * tokens.capacity * Math.max(relativeRows, maskWords(longestCapacity));
+  const bytes = 4 * tokens.capacity * Math.max(bucketsOf(relativeRows), pairStride(longestCapacity));
   const count = Math.min(Math.floor(plan.gpu.maxBindingBytes / bytes), heads);
   if (count < 1) {
     throw new EntailError(
@@ -90,14 +91,28 @@ function headGroups(plan: Plan, { heads, relativeRows, tokens, longestCapacity, 
   }));
 }
 
+/** Rows of the position tables, rounded up so that vectors of four fit. */
+const bucketsOf = (relativeRows: number): number => 4 * Math.ceil(relativeRows / 4);
+
+/** Length of the rows in which the backward keeps what it computed of every pair. */
+const pairStride = (longest: number): number => 8 * Math.ceil(longest / 8);
+
+/** The largest divisor of `count` that is at most `most`. */
+function divisorUpTo(most: number, count: number): number {
+  let divisor = Math.min(most, count);
+  while (count % divisor) divisor--;
+  return divisor;
+}
+
 const maskWords = (longest: number): number => Math.ceil(longest / 32);
 
 /** What all dispatches of one group of heads have in common. */
 interface GroupPlan {
   constants: Constants;
-  lanes: number;
-  /** Workgroups for tiles of `rows` tokens of every sequence, for every head of the group. */
-  grid(rows: number): (batch: BatchSizes) => Grid;
+  /** The workgroups for so many invocations. */
+  invocations(count: number): Grid;
+  /** Workgroups of the attention kernels. */
+  grid: (batch: BatchSizes) => Grid;
   mask?: Tensor;
   c2p?: Tensor;
   p2c?: Tensor;
@@ -108,20 +123,29 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
   const { heads, headSize, relativeRows, tokens, longestCapacity, site } = sizes;
   const label = sizes.label ?? "attention";
   const lanes = plan.variants.attention === "invocation" ? 8 : 64;
+  const vec = headSize % 4 === 0 ? 4 : 1;
+  const rows = headSize <= 32 ? 4 : 1;
   const constants = {
     HEADS: heads,
     FIRST_HEAD: group.first,
     GROUP_HEADS: group.count,
     HEAD_SIZE: headSize,
+    VEC: vec,
+    COLUMN_BLOCKS: divisorUpTo(16 / vec, headSize / vec),
     RELATIVE_ROWS: relativeRows,
+    BUCKETS: bucketsOf(relativeRows),
     LONGEST: longestCapacity,
     SCALE: 1 / Math.sqrt(headSize * (1 + Number(!!t.positionKey) + Number(!!t.positionQuery))),
     C2P: Number(!!t.positionKey),
     P2C: Number(!!t.positionQuery),
     DROPOUT: Number(!!t.dropout),
     LANES: lanes,
+    ROWS: rows,
+    PAIR_STRIDE: pairStride(longestCapacity),
+    PAIR_VEC: rows % 4 === 0 ? 4 : 1,
     PARTS,
   };
+  const invocations = (count: number) => linearGrid(Math.ceil(count / lanes));
   const drawMask = (dropout: Tensor): Tensor => {
     const words = maskWords(longestCapacity);
     const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, words]);
@@ -137,21 +161,22 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
   };
   const scores = (name: string, x: Tensor, table?: Tensor): Tensor | undefined => {
     if (!table) return undefined;
-    const product = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, relativeRows]);
+    const product = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, bucketsOf(relativeRows)]);
     plan.dispatch({
       kernel: "attention_position",
       entry: "scores",
       label: `${label} ${name}`,
       constants,
       bindings: { rows: tokens.uniform, x, table, position_scores: product },
-      grid: (batch) => [Math.ceil(relativeRows / lanes), group.count, Math.ceil(tokens.count(batch) / SCORE_TOKENS)],
+      grid: (batch) =>
+        invocations(Math.ceil(tokens.count(batch) / SCORE_TOKENS) * group.count * bucketsOf(relativeRows) / 4),
     });
     return product;
   };
   return {
     constants,
-    lanes,
-    grid: (rows) => ({ sequences, longest }) => [Math.ceil(longest / rows), group.count, sequences],
+    invocations,
+    grid: ({ sequences, longest }) => [Math.ceil(Math.ceil(longest / rows) * group.count / lanes), 1, sequences],
     mask: t.dropout && drawMask(t.dropout),
     c2p: scores("c2p", t.query, t.positionKey),
     p2c: scores("p2c", t.key, t.positionQuery),
@@ -182,7 +207,7 @@ export function attentionForward(plan: Plan, t: AttentionInputs, sizes: Attentio
       label: `${sizes.label ?? "attention"} forward`,
       constants: prepared.constants,
       bindings: { ...groupBindings(t, prepared), context: t.context, log_sum_exp: t.logSumExp },
-      grid: prepared.grid(prepared.lanes),
+      grid: prepared.grid,
     });
   }
 }
@@ -193,50 +218,73 @@ export function attentionBackward(
   t: AttentionInputs & AttentionGradients,
   sizes: AttentionSizes,
 ): void {
-  const { heads, relativeRows, tokens } = sizes;
+  const { tokens, relativeRows, longestCapacity } = sizes;
   const label = sizes.label ?? "attention";
-  const dots = plan.transient(`${label} context · dContext`, [tokens.capacity, heads]);
+  const kernel = `attention_${plan.variants.attention}`;
   for (const group of headGroups(plan, sizes)) {
     const prepared = prepareGroup(plan, t, sizes, group);
+    const { constants, grid } = prepared;
+    const transient = (name: string, columns: number) =>
+      plan.transient(`${label} ${name}`, [tokens.capacity, group.count, columns]);
     const bucketSums = (name: string, table?: Tensor): Record<string, Tensor> => {
       if (!table) return {};
-      const tensor = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, relativeRows]);
+      const tensor = transient(name, bucketsOf(relativeRows));
       plan.clear(tensor);
       return { d_position: tensor };
     };
-    const inputs = { ...groupBindings(t, prepared), log_sum_exp_in: t.logSumExp, d_context: t.dContext };
-    const queryBuckets = bucketSums("dC2p", t.positionKey);
+    const weights = transient("weights", pairStride(longestCapacity));
+    const dScores = transient("dScores", pairStride(longestCapacity));
+    const ofQueries = bucketSums("dC2p", t.positionKey);
     plan.dispatch({
-      kernel: `attention_${plan.variants.attention}`,
+      kernel,
       entry: "backward_query",
       label: `${label} dQuery`,
-      constants: prepared.constants,
-      bindings: { ...inputs, ...queryBuckets, context_in: t.context, dot_contexts: dots, d_query: t.dQuery },
-      grid: prepared.grid(prepared.lanes),
+      constants,
+      bindings: {
+        ...groupBindings(t, prepared),
+        ...ofQueries,
+        context_in: t.context,
+        log_sum_exp_in: t.logSumExp,
+        d_context: t.dContext,
+        d_query: t.dQuery,
+        weights,
+        d_scores: dScores,
+      },
+      grid,
     });
     positionBackward(plan, sizes, group, prepared, {
       x: t.query,
       dX: t.dQuery,
       table: t.positionKey,
       dTable: t.dPositionKey,
-      buckets: queryBuckets.d_position,
+      buckets: ofQueries.d_position,
       name: `${label} positionKey`,
     });
-    const keyBuckets = bucketSums("dP2c", t.positionQuery);
+    const ofKeys = bucketSums("dP2c", t.positionQuery);
     plan.dispatch({
-      kernel: `attention_${plan.variants.attention}`,
+      kernel,
       entry: "backward_key",
       label: `${label} dKey dValue`,
-      constants: prepared.constants,
-      bindings: { ...inputs, ...keyBuckets, dot_contexts_in: dots, d_key: t.dKey, d_value: t.dValue },
-      grid: prepared.grid(prepared.lanes),
+      constants,
+      bindings: {
+        offsets: t.offsets,
+        query: t.query,
+        d_context: t.dContext,
+        ...(t.positionQuery && { relative_index: t.relativeIndex! }),
+        ...ofKeys,
+        d_key: t.dKey,
+        d_value: t.dValue,
+        weights_in: weights,
+        d_scores_in: dScores,
+      },
+      grid,
     });
     positionBackward(plan, sizes, group, prepared, {
       x: t.key,
       dX: t.dKey,
       table: t.positionQuery,
       dTable: t.dPositionQuery,
-      buckets: keyBuckets.d_position,
+      buckets: ofKeys.d_position,
       name: `${label} positionQuery`,
     });
   }
@@ -257,17 +305,18 @@ function positionBackward(
   plan: Plan,
   { headSize, relativeRows, tokens }: AttentionSizes,
   group: HeadGroup,
-  { constants, lanes }: GroupPlan,
+  { constants, invocations }: GroupPlan,
   { x, dX, table, dTable, buckets, name }: PositionTensors,
 ): void {
   if (!table || !buckets) return;
+  const columns = headSize / constants.VEC / constants.COLUMN_BLOCKS;
   plan.dispatch({
     kernel: "attention_position",
     entry: "input_gradient",
     label: `${name} input`,
     constants,
     bindings: { rows: tokens.uniform, table, d_position: buckets, d_input: dX },
-    grid: (batch) => linearGrid(Math.ceil(tokens.count(batch) / lanes) * group.count),
+    grid: (batch) => invocations(Math.ceil(tokens.count(batch) / GRADIENT_TOKENS) * group.count * columns),
   });
   if (!dTable) return;
   const parts = plan.transient(`${name} parts`, [PARTS, relativeRows, group.count, headSize]);
@@ -277,7 +326,7 @@ function positionBackward(
     label: `${name} gradient`,
     constants,
     bindings: { rows: tokens.uniform, x, d_position: buckets, parts },
-    grid: () => [Math.ceil(relativeRows / lanes), group.count, PARTS],
+    grid: () => invocations(PARTS * group.count * bucketsOf(relativeRows) / 4 * columns),
   });
   plan.dispatch({
     kernel: "attention_position",
@@ -285,6 +334,6 @@ function positionBackward(
     label: `${name} gradient sum`,
     constants,
     bindings: { parts_in: parts, d_table: dTable },
-    grid: () => linearGrid(Math.ceil(relativeRows * group.count * headSize / 64)),
+    grid: () => linearGrid(Math.ceil(relativeRows * group.count * headSize / constants.VEC / 64)),
   });
 }

@@ -72,7 +72,7 @@ for (const variant of VARIANTS) {
     const x = randomInputs(shape, 5, { rows: 16 });
     const first = await runAttention(gpu, shape, x, { variant });
     assert.deepEqual(await runAttention(gpu, shape, x, { variant, capacity: 100 }), first);
-    const twoHeads = 4 * 41 * 16 * 2;
+    const twoHeads = 4 * 41 * 40 * 2;
     assert.deepEqual(await runAttention(gpu, shape, x, { variant, maxBindingBytes: twoHeads }), first);
   });
 
