@@ -9,10 +9,11 @@
  * Shapes of transient tensors are capacities. A replay passes the sizes of its own batch, from which each dispatch
  * computes its grid, and shaders learn the same sizes from uniforms.
  */
+import { EntailError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
 import { gpuError } from "./device.ts";
 import type { KernelSpec } from "./kernel.ts";
-import { alignBytes, allocateBuffers, elements, type Tensor, TENSOR_ALIGNMENT } from "./tensor.ts";
+import { alignBytes, allocateBuffers, elements, mebibytes, type Tensor, TENSOR_ALIGNMENT } from "./tensor.ts";
 
 export type Grid = readonly [x: number, y?: number, z?: number];
 
@@ -57,7 +58,7 @@ export function createProgram<Sizes>(label: string): Program<Sizes> {
     return tensor;
   }
   function touch(tensor: Tensor) {
-    const span = spans.get(tensor);
+    const span = spans.get(tensor.base ?? tensor);
     if (!span) return;
     span.first = Math.min(span.first, commands.length);
     span.last = commands.length;
@@ -142,6 +143,16 @@ export interface Allocation {
 
 /** Takes the planned memory. Throws an `EntailError` of kind "memory" if the device does not have it. */
 export async function allocateMemory(gpu: Gpu, label: string, plan: MemoryPlan): Promise<Allocation> {
+  const wide = plan.slots.find((slot) => slot.bytes > gpu.maxBindingBytes);
+  if (wide) {
+    throw new EntailError(
+      "memory",
+      `out of memory on the device: ${wide.tensors[0].label} takes ${
+        mebibytes(wide.bytes)
+      }, one binding of this adapter ` +
+        `${mebibytes(gpu.maxBindingBytes)}; lower training.batch_size`,
+    );
+  }
   const buffers = await allocateBuffers(gpu, label, plan.slots.map((slot) => slot.bytes));
   plan.slots.forEach((slot, index) => {
     for (const tensor of slot.tensors) tensor.buffer = buffers[index];

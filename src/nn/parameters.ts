@@ -73,6 +73,13 @@ export interface ParameterStore {
   upload(name: string, role: ParameterRole, data: Float32Array, offset?: number): void;
   /** Reads `count` elements (default: all) from `offset` on, across shards; waits for the queue. */
   read(name: string, role: ParameterRole, offset?: number, count?: number): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * Reads a whole role chunk by chunk, which waits for the queue far fewer times than reading parameter by parameter;
+   * holds all of it on the host. The result gives a parameter's shards in row order.
+   */
+  readAll(role: ParameterRole): Promise<(name: string) => readonly Float32Array[]>;
+  /** Both moments of every trainable parameter back to zero, as a new optimizer has them. */
+  clearMoments(): void;
   release(): void;
 }
 
@@ -265,6 +272,25 @@ export async function createParameterStore(
         result.set(await readTensor(gpu, part.tensor, part.inside, part.count), part.from);
       }
       return result;
+    },
+    async readAll(role) {
+      const whole = new Map<GPUBuffer, Float32Array>();
+      for (const tensor of tensors.map((roles) => roles[role])) {
+        if (tensor) whole.set(tensor.buffer!, await readTensor(gpu, tensor));
+      }
+      return (name) => {
+        return shardsOf(name, role).map(({ tensor }) => {
+          const begin = tensor.offset / 4;
+          return whole.get(tensor.buffer!)!.subarray(begin, begin + elements(tensor.shape));
+        });
+      };
+    },
+    clearMoments() {
+      const encoder = gpu.device.createCommandEncoder({ label: "clear moments" });
+      for (const { firstMoment, secondMoment } of tensors) {
+        for (const tensor of [firstMoment, secondMoment]) if (tensor) encoder.clearBuffer(tensor.buffer!);
+      }
+      gpu.device.queue.submit([encoder.finish()]);
     },
     release: () => buffers.forEach((buffer) => buffer.destroy()),
   };

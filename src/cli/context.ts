@@ -1,0 +1,17 @@
+/** What commands share: the configuration, `--cfg job`, the device. */
+import { composeConfig, type Config, printConfig } from "../config/config.ts";
+import { type Gpu, openGpu } from "../gpu/device.ts";
+import type { CommonOptions } from "./main.ts";
+
+/** The configuration of a command line; null after `--cfg job` has printed it and the command is to stop. */
+export function resolveConfig(overrides: string[], { cfg, configDir }: CommonOptions): Config | null {
+  const config = composeConfig(overrides, { configDir });
+  if (cfg !== "job") return config;
+  console.log(printConfig(config).trimEnd());
+  return null;
+}
+
+/** Opens the adapter that `gpu.*` asks for. */
+export async function openConfiguredGpu({ gpu }: Config): Promise<Gpu> {
+  return await openGpu({ allowSoftware: gpu.allow_software, powerPreference: gpu.power_preference ?? undefined });
+}

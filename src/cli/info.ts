@@ -1,0 +1,33 @@
+/** `info`: the adapter, its features and limits, and the kernel variants that it would get. */
+import { variantsFor } from "../nn/plan.ts";
+import { mebibytes } from "../gpu/tensor.ts";
+import { openConfiguredGpu, resolveConfig } from "./context.ts";
+import type { CommonOptions } from "./main.ts";
+import { printTable } from "./terminal.ts";
+
+export async function info(overrides: string[], options: CommonOptions & { json?: boolean }): Promise<void> {
+  const config = resolveConfig(overrides, options);
+  if (!config) return;
+  const gpu = await openConfiguredGpu(config);
+  const variants = variantsFor(gpu);
+  const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
+  if (options.json) {
+    const { name, vendor, kind, features, hasTimestamps } = gpu;
+    const limits = { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes };
+    const adapter = { name, vendor, kind, features, timestamps: hasTimestamps, limits };
+    console.log(JSON.stringify({ adapter, deno: Deno.version.deno, kernels: variants }, null, 2));
+  } else {
+    printTable(["property", "value"], [
+      ["adapter", gpu.name],
+      ["kind", gpu.kind === "software" ? "software (runs on the CPU)" : "hardware"],
+      ["Deno", Deno.version.deno],
+      ["timestamps", gpu.hasTimestamps ? "yes" : "no"],
+      ["one binding", mebibytes(maxBindingBytes)],
+      ["one buffer", mebibytes(maxBufferBytes)],
+      ["workgroup memory", `${maxWorkgroupBytes} bytes`],
+      ["features", gpu.features.join(" ")],
+      ...Object.entries(variants).map(([kernel, variant]) => [`${kernel} kernels`, variant]),
+    ]);
+  }
+  gpu.close();
+}

@@ -1,0 +1,158 @@
+/** The command line: what each command is called and takes. The work is in the file named after the command. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { EntailError, exitStatus } from "../errors.ts";
+import { interruptSignal } from "./interrupt.ts";
+
+const OVERRIDES = "configuration overrides: key=value, group=option, +new.key=value, ~key";
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  cfg?: "job";
+  configDir?: string;
+  quiet?: boolean;
+  debug?: boolean;
+}
+
+function nonNegativeInteger(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("expected a whole number, 0 or more.");
+  return Number(text);
+}
+
+function buildProgram(): Command {
+  const program = new Command("entail")
+    .description("Trains DeBERTa cross-encoders on any GPU: does this post give evidence for this criterion?")
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .addHelpText(
+      "after",
+      "\nRun `entail <command> --help` for its options; `entail train --cfg job` shows every configuration key.",
+    );
+
+  const command = (name: string, description: string, help = "") =>
+    program.command(name).description(description)
+      .addOption(new Option("-c, --cfg <what>", "print the resolved configuration as YAML and stop").choices(["job"]))
+      .option("--config-dir <dir>", "a folder of configuration files that is searched first")
+      .option("--quiet", "print results and errors only")
+      .option("--debug", "print stack traces")
+      .addHelpText("after", help);
+
+  command(
+    "train",
+    "K-fold training; without overrides, a small DeBERTa on the bundled demo data",
+    `
+Examples:
+  entail train
+  entail train --fold 0 training.num_epochs=5
+  entail train data=redsm5 model=deberta_nli model.model_name=/models/deberta-v3-base
+  entail train resume=true                  continue an interrupted run, bit for bit`,
+  )
+    .option("--fold <k>", "train this fold only", nonNegativeInteger)
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) =>
+      await (await import("./train.ts")).train(overrides, options, interruptSignal())
+    );
+
+  command(
+    "eval",
+    "evaluate the checkpoints of a training run, one fold or all, overall and per criterion",
+    `
+Examples:
+  entail eval
+  entail eval --fold 0 output_dir=outputs/my_run`,
+  )
+    .option("--fold <k>", "evaluate this fold only", nonNegativeInteger)
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) => await (await import("./eval.ts")).evaluate(overrides, options));
+
+  command(
+    "predict",
+    "score pairs of post and criterion with a checkpoint",
+    `
+Input: JSON lines {"post": "…", "criterion": "…"} or CSV with those columns; further fields are kept.
+Output: the same with "logits" and "probability" added.
+
+Examples:
+  entail predict --checkpoint outputs/demo/checkpoints/fold_0/best --input pairs.jsonl --output scores.jsonl
+  cat pairs.csv | entail predict --checkpoint DIR --input - --output -`,
+  )
+    .requiredOption("--checkpoint <dir>", "a Hugging Face folder")
+    .requiredOption("--input <file>", "pairs as .jsonl or .csv; - is stdin")
+    .requiredOption("--output <file>", "where the scores go; - is stdout")
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) =>
+      await (await import("./predict.ts")).predict(overrides, options, interruptSignal())
+    );
+
+  command("prepare", "build the groundtruth file from raw ReDSM5 files")
+    .requiredOption("--posts <file>", "CSV post_id,text")
+    .requiredOption("--annotations <file>", "CSV post_id,sentence_id,sentence_text,DSM5_symptom,status,explanation")
+    .requiredOption("--criteria <file>", "criteria JSON")
+    .requiredOption("--output <file>", "the groundtruth CSV to write")
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) => await (await import("./prepare.ts")).prepare(overrides, options));
+
+  command(
+    "bench",
+    "microbenchmarks of kernels or of whole training steps on this machine's adapter",
+    `
+Examples:
+  entail bench kernels --kernel matmul --shape 1024x768x768
+  entail bench step --json model=deberta_tiny training.batch_size=32`,
+  )
+    .argument("[what]", "kernels or step", "kernels")
+    .argument("[overrides...]", OVERRIDES)
+    .option("--kernel <name>", "this kernel only")
+    .option("--shape <MxNxK>", "this shape only")
+    .option("--json", "one JSON document on stdout")
+    .action(async (what, overrides, options) => await (await import("./bench.ts")).bench(what, overrides, options));
+
+  command("info", "the adapter, its features and limits, and which kernels would be used")
+    .option("--json", "one JSON document on stdout")
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) => await (await import("./info.ts")).info(overrides, options));
+
+  command("compile", "one self-contained binary")
+    .option("--output <file>", "the binary to write", "entail.bin")
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) => await (await import("./compile.ts")).compile(overrides, options));
+
+  command("test", "the test suite")
+    .argument("[paths...]", "test files or folders (default: all)")
+    .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
+
+  command("check", "format, lint and type check")
+    .action(async (options) => await (await import("./test.ts")).check(options));
+
+  return program;
+}
+
+/** Commander reports its own errors as `CommanderError`s; theirs are the user's, in one line, exit status 2. */
+function silenceCommander(command: Command): void {
+  command.exitOverride().configureOutput({ outputError: () => {} });
+  command.commands.forEach(silenceCommander);
+}
+
+/** Runs one command line and returns the process's exit status. */
+export async function main(args: string[]): Promise<number> {
+  const program = buildProgram();
+  silenceCommander(program);
+  try {
+    if (args.length === 0) {
+      program.outputHelp();
+      return 2;
+    }
+    await program.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
+    const shown = error instanceof CommanderError
+      ? new EntailError("usage", error.message.replace(/^error: /, "").replaceAll("\n", " "))
+      : error;
+    const message = shown instanceof Error ? shown.message.split("\n")[0] : String(shown);
+    console.error(`error: ${message}`);
+    if (args.includes("--debug") && shown instanceof Error) console.error(shown.stack, shown.cause ?? "");
+    return exitStatus(shown);
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,27 @@
+/** `prepare`: the groundtruth file from raw ReDSM5 files. */
+import { prepare as build } from "../dataset/prepare.ts";
+import { resolveConfig } from "./context.ts";
+import type { CommonOptions } from "./main.ts";
+import { printTable } from "./terminal.ts";
+
+export async function prepare(
+  overrides: string[],
+  options: CommonOptions & { posts: string; annotations: string; criteria: string; output: string },
+): Promise<void> {
+  if (!resolveConfig(overrides, options)) return;
+  const summary = await build({
+    postsCsv: options.posts,
+    annotationsCsv: options.annotations,
+    criteriaJson: options.criteria,
+    outputCsv: options.output,
+  });
+  if (options.quiet) return;
+  printTable(
+    ["criterion", "positive pairs"],
+    [...summary.positivesPerCriterion].map(([id, count]) => [id, `${count}`]),
+  );
+  const share = (100 * summary.positives / summary.pairs).toFixed(1);
+  console.log(
+    `${summary.posts} posts, ${summary.pairs} pairs, ${summary.positives} positive (${share} %) in ${options.output}`,
+  );
+}

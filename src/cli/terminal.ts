@@ -1,0 +1,126 @@
+/** Progress and tables for people: bars and colour on a terminal, plain lines when piped. */
+import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import Table from "cli-table3";
+import process from "node:process";
+import pc from "picocolors";
+import type { EpochState, Reporter, TrainingState } from "../training/reporter.ts";
+
+/** Seconds between two progress lines where there is no terminal. */
+const PLAIN_SECONDS = 10;
+
+const number = (value: number, digits = 4): string => value.toFixed(digits);
+
+/** "4 s", "2 min 10 s", "3 h 5 min". */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
+}
+
+export interface TerminalReporter extends Reporter {
+  /** Takes bars off the screen; call before printing anything else. */
+  close(): void;
+}
+
+/** Reports to stderr, so that stdout stays for results. */
+export function createReporter({ quiet = false }: { quiet?: boolean }): TerminalReporter {
+  if (quiet) return { info() {}, progress() {}, training() {}, epoch() {}, close() {} };
+  return Deno.stderr.isTerminal() ? barReporter() : lineReporter();
+}
+
+function epochText(state: EpochState): string {
+  const mark = state.bestEpoch === state.epoch ? " *" : "";
+  return `fold ${state.fold}  epoch ${state.epoch}/${state.epochs}  loss ${number(state.loss)}  ` +
+    `eval loss ${number(state.evalLoss)}  F1 ${number(state.f1)}  Best F1 ${number(state.bestF1)}  ` +
+    `${Math.round(state.samplesPerSecond)} samples/s${mark}`;
+}
+
+function lineReporter(): TerminalReporter {
+  let last = performance.now();
+  let stepsThen = 0;
+  const due = () => performance.now() - last > PLAIN_SECONDS * 1000;
+  return {
+    info: (line) => console.error(line),
+    progress(stage, done, total) {
+      if (done < total && !due()) return;
+      last = performance.now();
+      console.error(`${stage}: ${done}/${total}`);
+    },
+    training(state) {
+      if (!due()) return;
+      const rate = (state.step - stepsThen) / ((performance.now() - last) / 1000);
+      last = performance.now();
+      stepsThen = state.step;
+      const eta = duration((state.steps - state.step) / rate);
+      console.error(
+        `fold ${state.fold}  epoch ${state.epoch}/${state.epochs}  step ${state.step}/${state.steps}  ` +
+          `loss ${number(state.loss)}  ${Math.round(state.samplesPerSecond)} samples/s  ETA ${eta}`,
+      );
+    },
+    epoch(state) {
+      last = performance.now();
+      stepsThen = 0;
+      console.error(epochText(state));
+    },
+    close() {},
+  };
+}
+
+function barReporter(): TerminalReporter {
+  const bars = new MultiBar({
+    format: `{label} ${pc.cyan("{bar}")} {percentage}%  {details}  ETA {eta_formatted}`,
+    hideCursor: true,
+    clearOnComplete: true,
+    stream: process.stderr,
+    barsize: 24,
+    etaBuffer: 50,
+  }, Presets.shades_classic);
+  let bar: SingleBar | undefined;
+  let current = "";
+  const show = (label: string, done: number, total: number, details: string) => {
+    if (label !== current) {
+      if (bar) bars.remove(bar);
+      bar = bars.create(total, done, { label, details });
+      current = label;
+    }
+    bar!.update(done, { label, details });
+  };
+  const print = (line: string) => {
+    bars.log(line + "\n");
+    bars.update();
+  };
+  return {
+    info: (line) => bar ? print(line) : console.error(line),
+    progress: (stage, done, total) => show(stage, done, total, `${done}/${total}`),
+    training(state: TrainingState) {
+      const f1 = state.bestF1 === null ? "" : `  Best F1 ${number(state.bestF1)}`;
+      const details = `epoch ${state.epoch}/${state.epochs}  loss ${number(state.loss)}${f1}  ${
+        Math.round(state.samplesPerSecond)
+      } samples/s`;
+      show(`fold ${state.fold}`, state.step, state.steps, details);
+    },
+    epoch: (state) => print(state.bestEpoch === state.epoch ? pc.green(epochText(state)) : epochText(state)),
+    close() {
+      bars.stop();
+      bar = undefined;
+      current = "";
+    },
+  };
+}
+
+/** A table on stdout: boxed and coloured on a terminal, tab-separated when piped. */
+export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
+  if (!Deno.stdout.isTerminal()) {
+    for (const row of [head, ...rows]) console.log(row.join("\t"));
+    return;
+  }
+  const table = new Table({
+    head: head.map((title) => pc.bold(title)),
+    style: { head: [], border: ["gray"] },
+    colAligns: head.map((_, column) => column === 0 ? "left" : "right"),
+  });
+  table.push(...rows.map((row) => [...row]));
+  console.log(table.toString());
+}

@@ -1,0 +1,54 @@
+/** `test` and `check`: the project's own gate, run with the Deno that runs this. */
+import { EntailError } from "../errors.ts";
+import type { CommonOptions } from "./main.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+async function deno(args: string[], stdout: "inherit" | "piped"): Promise<{ code: number; output: string }> {
+  const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdout, stderr: "inherit" }).spawn();
+  let output = "";
+  if (stdout === "piped") {
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      output += text;
+      await Deno.stdout.write(new TextEncoder().encode(text));
+    }
+  }
+  return { code: (await child.status).code, output };
+}
+
+/** Runs the tests below `paths` (default: all) and ends with the line "N passed, N failed". */
+export async function test(paths: string[], { quiet }: CommonOptions): Promise<void> {
+  const reporter = quiet ? ["--reporter=dot"] : [];
+  const { code, output } = await deno([
+    "test",
+    "-A",
+    "--no-check",
+    "--frozen",
+    ...reporter,
+    ...(paths.length ? paths : ["tests/"]),
+  ], "piped");
+  // deno-lint-ignore no-control-regex -- colour codes
+  const summary = /(\d+) passed.*?(\d+) failed/.exec(
+    output.replace(/\x1b\[[\d;]*m/g, "").split("\n").reverse().join("\n"),
+  );
+  console.log(`${summary?.[1] ?? 0} passed, ${summary?.[2] ?? 1} failed`);
+  if (code !== 0) Deno.exit(1);
+}
+
+/** Format, lint and types; throws at the first that fails. */
+export async function check(_options: CommonOptions): Promise<void> {
+  for (
+    const args of [["fmt", "--check", "--quiet"], ["lint", "--quiet"], [
+      "check",
+      "--frozen",
+      "--quiet",
+      "mod.ts",
+      "src/",
+      "scripts/",
+      "tests/",
+    ]]
+  ) {
+    const { code } = await deno(args, "inherit");
+    if (code !== 0) throw new EntailError("usage", `deno ${args[0]} found something to mend (see above)`);
+  }
+}

@@ -1,0 +1,47 @@
+/** `train`: K-fold training, all folds or one. */
+import { crossValidate, type Summary, SUMMARY_METRICS } from "../training/cross_validation.ts";
+import type { Metrics } from "../training/metrics.ts";
+import { openConfiguredGpu, resolveConfig } from "./context.ts";
+import type { CommonOptions } from "./main.ts";
+import { createReporter, duration, printTable } from "./terminal.ts";
+
+export async function train(
+  overrides: string[],
+  options: CommonOptions & { fold?: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const config = resolveConfig(overrides, options);
+  if (!config) return;
+  const started = performance.now();
+  const gpu = await openConfiguredGpu(config);
+  const reporter = createReporter(options);
+  let summary: Summary;
+  try {
+    reporter.info(`${config.experiment_name} on ${gpu.name}, fp32`);
+    summary = await crossValidate(gpu, config, { fold: options.fold, reporter, signal });
+  } finally {
+    reporter.close();
+    gpu.close();
+  }
+  printSummary(summary);
+  reporter.info(`done in ${duration((performance.now() - started) / 1000)}; everything is in ${config.output_dir}`);
+}
+
+const cell = (value: number | null): string => value === null || Number.isNaN(value) ? "–" : value.toFixed(4);
+const cells = (metrics: Pick<Metrics, typeof SUMMARY_METRICS[number]>): string[] =>
+  SUMMARY_METRICS.map((name) => cell(metrics[name]));
+
+/** Metrics per fold, their mean, those over all pairs, and per criterion. */
+export function printSummary({ folds, mean, std, overall, per_criterion }: Summary): void {
+  const names = SUMMARY_METRICS.map((name) => name === "f1" ? "F1" : name === "auc" ? "AUC" : name);
+  printTable(["fold", "best epoch", ...names], [
+    ...folds.map(({ fold, best_epoch, metrics }) => [`${fold}`, `${best_epoch}`, ...cells(metrics)]),
+    ["mean", "", ...SUMMARY_METRICS.map((name) => cell(mean[name]))],
+    ["std", "", ...SUMMARY_METRICS.map((name) => cell(std[name]))],
+    ["all pairs", "", ...cells(overall)],
+  ]);
+  printTable(
+    ["criterion", "pairs", ...names],
+    Object.entries(per_criterion).map(([id, metrics]) => [id, `${metrics.count}`, ...cells(metrics)]),
+  );
+}

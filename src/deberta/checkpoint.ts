@@ -1,0 +1,194 @@
+/** Hugging Face folders: reading a model's configuration and parameters, writing them so that transformers loads them. */
+import { basename, join } from "node:path";
+import { EntailError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/atomic_write.ts";
+import { openCheckpointTensors } from "../formats/checkpoint_tensors.ts";
+import { readJson } from "../formats/json.ts";
+import { openSafetensors, type TensorEntry, type TensorSource, writeSafetensors } from "../formats/safetensors.ts";
+import { elements } from "../gpu/tensor.ts";
+import type { ParameterRole, ParameterSpec, ParameterStore } from "../nn/parameters.ts";
+import { type DebertaConfig, parseConfig, writeConfig } from "./config.ts";
+import { initialPieces } from "./initialise.ts";
+import { debertaParameters, matchTensors } from "./parameters.ts";
+
+/** Elements that travel between file and device at a time. */
+const PIECE = 1 << 22;
+
+/** Files of a tokenizer, copied along where they are. */
+const TOKENIZER_FILES = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "spm.model",
+  "vocab.txt",
+];
+
+/** Reads `config.json` of a Hugging Face folder. Data error where it is missing or not a supported model. */
+export async function readModelConfig(folder: string): Promise<DebertaConfig> {
+  const file = join(folder, "config.json");
+  return parseConfig(await readJson(file), file);
+}
+
+/**
+ * Checks, without loading, that a folder has every encoder tensor in the right shape: errors should come before hours
+ * of preparation, not after.
+ */
+export async function checkWeights(config: DebertaConfig, folder: string): Promise<void> {
+  const source = await openCheckpointTensors(folder);
+  source.close();
+  matchTensors(debertaParameters(config), shapesOf(source), folder);
+}
+
+const shapesOf = ({ tensors }: TensorSource) => new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+
+/**
+ * Uploads the parameters of a Hugging Face folder. A head that the folder lacks is initialised from `seed`; without a
+ * `seed` that is a data error. Returns the names of the initialised parameters.
+ */
+export async function loadWeights(
+  parameters: ParameterStore,
+  config: DebertaConfig,
+  folder: string,
+  seed?: number,
+): Promise<readonly string[]> {
+  const source = await openCheckpointTensors(folder);
+  try {
+    const { sources, initialised } = matchTensors(parameters.specs, shapesOf(source), folder);
+    if (initialised.length > 0 && seed === undefined) {
+      throw new EntailError(
+        "data",
+        `${folder}: no ${initialised[0]}: this is a model without a trained head, train it first`,
+      );
+    }
+    for (const spec of parameters.specs) {
+      const stored = sources.get(spec.name);
+      if (stored) await uploadTensor(parameters, spec.name, "value", source, stored);
+      else {for (const { offset, values } of initialPieces(spec, config, seed!)) {
+          parameters.upload(spec.name, "value", values, offset);
+        }}
+    }
+    return initialised;
+  } finally {
+    source.close();
+  }
+}
+
+/** Initialises every parameter as `transformers` does, from `seed`. */
+export function initialiseWeights(parameters: ParameterStore, config: DebertaConfig, seed: number): void {
+  for (const spec of parameters.specs) {
+    for (const { offset, values } of initialPieces(spec, config, seed)) {
+      parameters.upload(spec.name, "value", values, offset);
+    }
+  }
+}
+
+async function uploadTensor(
+  parameters: ParameterStore,
+  name: string,
+  role: ParameterRole,
+  source: TensorSource,
+  stored: string,
+): Promise<void> {
+  const total = elements(source.tensors.get(stored)!.shape);
+  for (let offset = 0; offset < total; offset += PIECE) {
+    const values = await source.readTensor(stored, {
+      offsetElements: offset,
+      countElements: Math.min(PIECE, total - offset),
+    });
+    parameters.upload(name, role, values, offset);
+  }
+}
+
+/** Writes config.json, model.safetensors (fp32, transformers' names) and the tokenizer's files into `folder`. */
+export async function saveModel(
+  parameters: ParameterStore,
+  config: DebertaConfig,
+  tokenizerFolder: string,
+  folder: string,
+): Promise<void> {
+  await writeFileAtomic(join(folder, "config.json"), JSON.stringify(writeConfig(config), null, 2) + "\n");
+  for (const name of TOKENIZER_FILES) {
+    try {
+      await writeFileAtomic(join(folder, name), await Deno.readFile(join(tokenizerFolder, name)));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  await writeSafetensors(join(folder, "model.safetensors"), await entries(parameters, parameters.specs, "value"));
+}
+
+/** The file of both moments: `<parameter>.exp_avg` and `.exp_avg_sq`, torch.optim.AdamW's names. */
+const MOMENTS = { exp_avg: "firstMoment", exp_avg_sq: "secondMoment" } as const;
+export const OPTIMIZER_FILE = "optimizer.safetensors";
+
+/** Writes AdamW's moments of the trainable parameters into `folder`. */
+export async function saveMoments(parameters: ParameterStore, folder: string): Promise<void> {
+  const trainable = parameters.specs.filter((spec) => spec.trainable);
+  const moments: TensorEntry[] = [];
+  for (const [suffix, role] of Object.entries(MOMENTS)) {
+    moments.push(...await entries(parameters, trainable, role, (name) => `${name}.${suffix}`));
+  }
+  await writeSafetensors(join(folder, OPTIMIZER_FILE), moments);
+}
+
+/** Uploads AdamW's moments from `folder`. Data error where one is missing or of another shape. */
+export async function loadMoments(parameters: ParameterStore, folder: string): Promise<void> {
+  const file = join(folder, OPTIMIZER_FILE);
+  const source = await openSafetensors(file);
+  try {
+    for (const { name, shape, trainable } of parameters.specs) {
+      if (!trainable) continue;
+      for (const [suffix, role] of Object.entries(MOMENTS)) {
+        const stored = source.tensors.get(`${name}.${suffix}`);
+        if (!stored || elements(stored.shape) !== elements(shape)) {
+          throw new EntailError(
+            "data",
+            `${file}: ${name}.${suffix} is missing or has another shape; start anew without resume`,
+          );
+        }
+        await uploadTensor(parameters, name, role, source, `${name}.${suffix}`);
+      }
+    }
+  } finally {
+    source.close();
+  }
+}
+
+/** Roles up to this size are read at once, larger ones a tensor at a time. */
+const READ_AT_ONCE = 256 << 20;
+
+/** What `writeSafetensors` takes: the parameters of a role under the names that `rename` gives them. */
+async function entries(
+  parameters: ParameterStore,
+  specs: readonly ParameterSpec[],
+  role: ParameterRole,
+  rename: (name: string) => string = (name) => name,
+): Promise<TensorEntry[]> {
+  const bytes = parameters.chunks.reduce((sum, chunk) => sum + chunk.elements * 4, 0);
+  const atOnce = bytes <= READ_AT_ONCE ? await parameters.readAll(role) : undefined;
+  return specs.map(({ name, shape }) => ({
+    name: rename(name),
+    shape,
+    dtype: "F32",
+    async read(emit) {
+      if (atOnce) return atOnce(name).forEach(emit);
+      const total = elements(shape);
+      for (let offset = 0; offset < total; offset += PIECE) {
+        emit(await parameters.read(name, role, offset, Math.min(PIECE, total - offset)));
+      }
+    },
+  }));
+}
+
+/** A model folder must exist; hub ids are not downloaded. */
+export async function requireModelFolder(name: string): Promise<string> {
+  try {
+    if ((await Deno.stat(name)).isDirectory) return name;
+  } catch { /* said below */ }
+  throw new EntailError(
+    "data",
+    `${name}: no such folder; download the model (config.json, model.safetensors, tokenizer.json) and set ` +
+      `model.model_name to its folder, e.g. model.model_name=./${basename(name)}`,
+  );
+}

@@ -1,0 +1,89 @@
+/** What every part of the model needs to append its dispatches, and the linear layer by parameter name. */
+import type { Tensor } from "../gpu/tensor.ts";
+import type { DeviceBatch } from "../nn/batch.ts";
+import type { LayerNormKept } from "../nn/layer_norm.ts";
+import { linearBackwardInput, linearBackwardWeight, linearForward } from "../nn/linear.ts";
+import type { ParameterStore } from "../nn/parameters.ts";
+import type { Plan, Rows } from "../nn/plan.ts";
+import type { DebertaConfig } from "./config.ts";
+
+/** Dropout uniforms by what they are applied to (kernels/lib/dropout.wgsl). */
+export interface DropoutUniforms {
+  readonly hidden: Tensor;
+  readonly attention: Tensor;
+  readonly pooler: Tensor;
+  readonly classifier: Tensor;
+}
+
+export interface Scope {
+  readonly plan: Plan;
+  readonly config: DebertaConfig;
+  readonly parameters: ParameterStore;
+  readonly batch: DeviceBatch;
+  /** Whether a backward follows: then activations are kept and dropout is applied. */
+  readonly training: boolean;
+  /** Rates are 0 where nothing is to be dropped. */
+  readonly dropout: DropoutUniforms;
+}
+
+/**
+ * Dropout sites: each draws from its own Philox counters. 0 is the embedding; a layer has its position table, its
+ * attention probabilities, its attention output and its feed-forward output; the head comes last.
+ */
+export const dropoutSite = {
+  embedding: 0,
+  position: (layer: number) => 1 + 4 * layer,
+  attention: (layer: number) => 2 + 4 * layer,
+  attentionOutput: (layer: number) => 3 + 4 * layer,
+  output: (layer: number) => 4 + 4 * layer,
+  pooler: (layers: number) => 1 + 4 * layers,
+  classifier: (layers: number) => 2 + 4 * layers,
+};
+
+interface LinearOptions {
+  rows: Rows;
+  inFeatures: number;
+  outFeatures: number;
+  activation?: "gelu";
+  preActivation?: Tensor;
+}
+
+/** y = act(x·Wᵀ + b) with the parameters `<name>.weight` and `<name>.bias`; y is [rows, outFeatures]. */
+export function linear({ plan, parameters }: Scope, name: string, x: Tensor, options: LinearOptions): Tensor {
+  const { rows, inFeatures, outFeatures, activation, preActivation } = options;
+  const y = plan.transient(`${name} output`, [rows.capacity, outFeatures]);
+  linearForward(
+    plan,
+    { x, weight: parameters.value(`${name}.weight`), bias: parameters.value(`${name}.bias`), y, preActivation },
+    { rows, inFeatures, outFeatures, activation, label: name },
+  );
+  return y;
+}
+
+/**
+ * Backward of `linear` without its activation: adds to the gradients of weight and bias and, where `dx` is given,
+ * writes (or with `accumulate` adds) dx = dy·W.
+ */
+export function linearBackward(
+  { plan, parameters }: Scope,
+  name: string,
+  { x, dy, dx, accumulate = false }: { x: Tensor; dy: Tensor; dx?: Tensor; accumulate?: boolean },
+  sizes: { rows: Rows; inFeatures: number; outFeatures: number },
+): void {
+  const dWeight = parameters.gradient(`${name}.weight`);
+  linearBackwardWeight(plan, { dy, x, dWeight, dBias: parameters.gradient(`${name}.bias`) }, {
+    ...sizes,
+    label: `${name} dW`,
+  });
+  if (!dx) return;
+  const weight = parameters.value(`${name}.weight`);
+  linearBackwardInput(plan, { dy, weight, dx }, { ...sizes, accumulate, label: `${name} dX` });
+}
+
+/** Room for what a LayerNorm keeps for its backward. */
+export function normKept(plan: Plan, name: string, rows: number, columns: number): LayerNormKept {
+  return {
+    normalised: plan.transient(`${name} normalised`, [rows, columns]),
+    rstd: plan.transient(`${name} rstd`, [rows]),
+  };
+}

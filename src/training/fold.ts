@@ -1,0 +1,234 @@
+/** The training of one fold: epochs of optimizer steps, an evaluation after each, the best and the last checkpoint. */
+import { join } from "node:path";
+import { epochBatches, packBatch, type TokenizedPair } from "../dataset/batches.ts";
+import type { Pair } from "../dataset/groundtruth.ts";
+import { loadMoments, loadWeights } from "../deberta/checkpoint.ts";
+import { EntailError } from "../errors.ts";
+import { makeFolder } from "../formats/atomic_write.ts";
+import type { LossKind } from "../nn/loss.ts";
+import { evaluatePairs, type Evaluation } from "./evaluate.ts";
+import { appendLines, epochLine, stepLine, truncateLog } from "./metrics_log.ts";
+import { writePredictions } from "./predictions.ts";
+import type { Reporter } from "./reporter.ts";
+import { learningRateAt, type SchedulerType } from "./schedule.ts";
+import type { Session } from "./session.ts";
+import { initialState, readState, saveBest, saveLast, type TrainerState } from "./state.ts";
+import type { StepSettings } from "./step.ts";
+
+export interface FoldSettings {
+  batchSize: number;
+  accumulation: number;
+  shuffle: boolean;
+  learningRate: number;
+  warmupRatio: number;
+  scheduler: SchedulerType;
+  epochs: number;
+  /** Optimizer steps after which training ends, and the length of the schedule; null: `epochs` decides. */
+  maxSteps: number | null;
+  /** Evaluations without a better F1 after which training ends; null: never. */
+  patience: number | null;
+  threshold: number;
+  lossKind: LossKind;
+  step: StepSettings;
+}
+
+export interface FoldInput {
+  session: Session;
+  settings: FoldSettings;
+  fold: number;
+  pairs: readonly Pair[];
+  tokens: readonly TokenizedPair[];
+  /** Indices of pairs, in file order. */
+  train: readonly number[];
+  validation: readonly number[];
+  /** Uploads the parameters that training starts from. */
+  initialise(): Promise<void>;
+  tokenizerFolder: string;
+  /** Where metrics.jsonl and predictions.csv go; null: nothing is written, as in a trial. */
+  outputFolder: string | null;
+  checkpointFolder: string | null;
+  resume: boolean;
+  reporter: Reporter;
+  signal?: AbortSignal;
+  /** Called after each evaluation with the best F1 so far; may throw to end the training, as a pruned trial does. */
+  onEvaluation?(epoch: number, bestF1: number): Promise<void>;
+}
+
+export type FoldResult = Pick<TrainerState, "best" | "evaluations" | "seconds"> & { updates: number };
+
+/** Milliseconds between two looks at the step log. */
+const FLUSH_MS = 400;
+
+/** Trains a fold, from its beginning or from where `last` stands. Throws "interrupted" after saving. */
+export async function trainFold(input: FoldInput): Promise<FoldResult> {
+  const { session, settings, fold, pairs, tokens, train, validation, outputFolder, checkpointFolder, reporter } = input;
+  const labels = pairs.map((pair) => pair.label);
+  const step = session.step!;
+  const metricsFile = outputFolder && join(outputFolder, "metrics.jsonl");
+  if (outputFolder) await makeFolder(outputFolder);
+
+  const state = await startFold(input, metricsFile);
+  const stepsPerEpoch = Math.ceil(Math.ceil(train.length / settings.batchSize) / settings.accumulation);
+  const totalSteps = settings.maxSteps ?? stepsPerEpoch * settings.epochs;
+  const epochs = Math.ceil(totalSteps / stepsPerEpoch);
+  const schedule = {
+    type: settings.scheduler,
+    learningRate: settings.learningRate,
+    warmupRatio: settings.warmupRatio,
+    totalSteps,
+  };
+
+  const sittingStart = performance.now();
+  const secondsBefore = state.seconds;
+  let flushed = { at: performance.now(), updates: state.counters.updates };
+  let stepsPerFlush = 1;
+  let epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
+  let unreported = 0;
+
+  /** Reads the log of the steps since the last flush, writes their lines, and paces the next flush. */
+  async function flush() {
+    const first = flushed.updates;
+    const records = await step.readRecords();
+    const lines = records.map((record, i) => stepLine(first + i + 1, stepsPerEpoch, record));
+    if (metricsFile) await appendLines(metricsFile, lines);
+    const bad = records.findIndex(({ loss, gradNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradNorm));
+    if (bad >= 0) throw new EntailError("usage", divergence(fold, first + bad + 1));
+    const elapsed = performance.now() - flushed.at;
+    flushed = { at: performance.now(), updates: first + records.length };
+    if (records.length === 0) return;
+    for (const { loss } of records) epochLoss.sum += loss;
+    epochLoss.count += records.length;
+    stepsPerFlush = Math.max(1, Math.min(512, 2 * records.length, Math.round(records.length * FLUSH_MS / elapsed)));
+    reporter.training({
+      fold,
+      epoch: state.epoch + 1,
+      epochs,
+      step: flushed.updates,
+      steps: totalSteps,
+      loss: records.at(-1)!.loss,
+      bestF1: state.best?.metrics.f1 ?? null,
+      samplesPerSecond: unreported / (elapsed / 1000),
+    });
+    epochLoss.samples += unreported;
+    unreported = 0;
+  }
+
+  const save = async () => {
+    state.counters = step.counters;
+    state.seconds = secondsBefore + (performance.now() - sittingStart) / 1000;
+    if (checkpointFolder) await saveLast(session, input.tokenizerFolder, checkpointFolder, state);
+  };
+  const stopIfAsked = async () => {
+    if (!input.signal?.aborted) return;
+    await flush();
+    await save();
+    throw new EntailError("interrupted", "interrupted; go on with resume=true");
+  };
+
+  while (!state.finished) {
+    epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
+    const batches = epochBatches({
+      lengths: train.map((i) => tokens[i].ids.length),
+      batchSize: settings.batchSize,
+      shuffle: settings.shuffle,
+      seed: settings.step.seed,
+      epoch: state.epoch,
+    });
+    for (let at = state.stepInEpoch * settings.accumulation; at < batches.length; at += settings.accumulation) {
+      if (step.counters.updates >= totalSteps) break;
+      const microBatches = batches.slice(at, at + settings.accumulation).map((members) => {
+        const indices = members.map((member) => train[member]);
+        return { batch: packBatch(tokens, indices), labels: Uint32Array.from(indices, (i) => labels[i]) };
+      });
+      step.step(microBatches, learningRateAt(schedule, step.counters.updates));
+      unreported += microBatches.reduce((sum, micro) => sum + micro.labels.length, 0);
+      state.stepInEpoch++;
+      if (step.counters.updates - flushed.updates >= stepsPerFlush) {
+        await flush();
+        await stopIfAsked();
+      }
+    }
+    await flush();
+    const seconds = (performance.now() - epochLoss.since) / 1000;
+    const evaluation = await evaluatePairs(session, {
+      tokens,
+      labels,
+      indices: validation,
+      threshold: settings.threshold,
+      lossKind: settings.lossKind,
+      weights: settings.step.loss,
+    });
+    // A last epoch that `maxSteps` cut short counts as the fraction of an epoch that it is.
+    const wholeEpoch = state.stepInEpoch === stepsPerEpoch;
+    const epoch = wholeEpoch ? state.epoch + 1 : step.counters.updates / stepsPerEpoch;
+    await noteEvaluation(input, state, epoch, evaluation, metricsFile);
+    if (wholeEpoch) {
+      state.epoch++;
+      state.stepInEpoch = 0;
+    }
+    state.finished = step.counters.updates >= totalSteps ||
+      (settings.patience !== null && state.evaluationsSinceBest >= settings.patience);
+    await save();
+    reporter.epoch({
+      fold,
+      epoch,
+      epochs,
+      loss: epochLoss.sum / epochLoss.count,
+      evalLoss: evaluation.loss,
+      f1: evaluation.metrics.f1,
+      bestF1: state.best!.metrics.f1,
+      bestEpoch: state.best!.epoch,
+      samplesPerSecond: epochLoss.samples / seconds,
+      seconds: state.seconds,
+    });
+    await input.onEvaluation?.(epoch, state.best!.metrics.f1);
+    if (!state.finished) await stopIfAsked();
+    flushed.at = performance.now();
+  }
+  return { best: state.best, evaluations: state.evaluations, seconds: state.seconds, updates: state.counters.updates };
+}
+
+/** Puts parameters, moments, counters and the log where the fold begins or where it was left. */
+async function startFold(input: FoldInput, metricsFile: string | null): Promise<TrainerState> {
+  const { session, settings, checkpointFolder, resume } = input;
+  const state = resume && checkpointFolder ? await readState(checkpointFolder) : null;
+  if (state && !state.finished) {
+    const last = join(checkpointFolder!, "last");
+    await loadWeights(session.parameters, session.config, last);
+    await loadMoments(session.parameters, last);
+  } else if (!state) {
+    await input.initialise();
+    session.parameters.clearMoments();
+  }
+  if (metricsFile) await truncateLog(metricsFile, state?.counters.updates ?? 0, state?.evaluations ?? 0);
+  session.step!.start(settings.step, state?.counters);
+  return state ?? initialState();
+}
+
+/** Logs an evaluation and, if its F1 is the highest so far, keeps its model and its predictions. */
+async function noteEvaluation(
+  input: FoldInput,
+  state: TrainerState,
+  epoch: number,
+  evaluation: Evaluation,
+  metricsFile: string | null,
+): Promise<void> {
+  const { session, settings, pairs, validation, outputFolder, checkpointFolder } = input;
+  if (metricsFile) await appendLines(metricsFile, [epochLine(epoch, evaluation)]);
+  state.evaluations++;
+  if (state.best && evaluation.metrics.f1 <= state.best.metrics.f1) {
+    state.evaluationsSinceBest++;
+    return;
+  }
+  state.evaluationsSinceBest = 0;
+  state.best = { epoch, loss: evaluation.loss, metrics: evaluation.metrics };
+  if (checkpointFolder) await saveBest(session, input.tokenizerFolder, checkpointFolder);
+  if (outputFolder) {
+    const rows = validation.map((index, i) => ({ pair: pairs[index], probability: evaluation.probabilities[i] }));
+    await writePredictions(join(outputFolder, "predictions.csv"), rows, settings.threshold);
+  }
+}
+
+const divergence = (fold: number, step: number): string =>
+  `training.learning_rate: the loss of fold ${fold} is no longer a number at step ${step}; lower the learning rate or ` +
+  "set training.max_grad_norm";

@@ -1,0 +1,39 @@
+/** What a training run tells whoever watches it. */
+export interface Reporter {
+  /** One line of text for people. */
+  info(line: string): void;
+  /** A stage of known length: pairs tokenized, sequences scored, … Called often; `done` = `total` ends it. */
+  progress(stage: string, done: number, total: number): void;
+  /** The optimizer steps of a fold; called a few times a second. */
+  training(state: TrainingState): void;
+  /** An epoch has been evaluated. */
+  epoch(state: EpochState): void;
+}
+
+export interface TrainingState {
+  fold: number;
+  epoch: number;
+  epochs: number;
+  /** Optimizer steps done in this fold and their number if it is not stopped early. */
+  step: number;
+  steps: number;
+  loss: number;
+  bestF1: number | null;
+  samplesPerSecond: number;
+}
+
+export interface EpochState {
+  fold: number;
+  epoch: number;
+  epochs: number;
+  loss: number;
+  evalLoss: number;
+  f1: number;
+  bestF1: number;
+  bestEpoch: number;
+  samplesPerSecond: number;
+  seconds: number;
+}
+
+/** Says nothing. */
+export const silentReporter: Reporter = { info() {}, progress() {}, training() {}, epoch() {} };

@@ -1,0 +1,91 @@
+/** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
+import { loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import type { DebertaConfig } from "../deberta/config.ts";
+import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { positiveProbability, scorePairs } from "./evaluate.ts";
+import { scoringCapacity, tokenizeFor } from "./run.ts";
+import { openSession, type Session } from "./session.ts";
+
+export interface TextPair {
+  post: string;
+  criterion: string;
+}
+
+/** `probability` is that of the positive class: softmax of two logits, sigmoid of one. */
+export interface TextScore {
+  logits: number[];
+  probability: number;
+}
+
+export interface Scorer {
+  readonly config: DebertaConfig;
+  readonly folder: string;
+  readonly maxLength: number;
+  readonly batchSize: number;
+  readonly numWorkers?: number | null;
+  readonly gpu: Gpu;
+  /** Made when the first texts show how large it must be, and anew when later ones are longer. */
+  session: Session | null;
+  release(): void;
+}
+
+/** Tokens of a pair where neither the caller nor the checkpoint says. */
+const DEFAULT_MAX_LENGTH = 512;
+
+/** Pairs that are tokenized and scored at a time. */
+const WINDOW = 8192;
+
+/**
+ * Opens a Hugging Face folder for scoring. `maxLength` defaults to what the checkpoint was trained with, else 512.
+ * Data errors name the folder's file.
+ */
+export async function openScorer(
+  gpu: Gpu,
+  folder: string,
+  { maxLength, batchSize = 32, numWorkers }: { maxLength?: number; batchSize?: number; numWorkers?: number | null } =
+    {},
+): Promise<Scorer> {
+  await requireModelFolder(folder);
+  const config = await readModelConfig(folder);
+  const recorded = config.other.max_length;
+  const scorer: Scorer = {
+    config,
+    folder,
+    maxLength: maxLength ?? (typeof recorded === "number" ? recorded : DEFAULT_MAX_LENGTH),
+    batchSize,
+    numWorkers,
+    gpu,
+    session: null,
+    release() {
+      scorer.session?.release();
+      scorer.session = null;
+    },
+  };
+  return scorer;
+}
+
+/** Logits and probability of each pair, in order. */
+export async function scoreTexts(
+  scorer: Scorer,
+  pairs: readonly TextPair[],
+  { signal, onProgress = () => {} }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+): Promise<TextScore[]> {
+  const { gpu, config, folder, maxLength, batchSize, numWorkers } = scorer;
+  const scores: TextScore[] = [];
+  for (let at = 0; at < pairs.length; at += WINDOW) {
+    const window = pairs.slice(at, at + WINDOW);
+    const tokens = await tokenizeFor({ config, tokenizerFolder: folder }, window, { maxLength, numWorkers });
+    const needed = scoringCapacity(gpu, config, tokens, batchSize);
+    const fits = scorer.session && needed.longest <= scorer.session.inference.longest;
+    if (!fits) {
+      scorer.session?.release();
+      scorer.session = await openSession(gpu, config, { inference: needed });
+      await loadWeights(scorer.session.parameters, config, folder);
+    }
+    const logits = await scorePairs(scorer.session!, tokens, tokens.map((_, i) => i), (done) => onProgress(at + done));
+    for (const row of logits) scores.push({ logits: [...row], probability: positiveProbability(row) });
+    if (signal?.aborted) throw new EntailError("interrupted", "interrupted; nothing was written");
+  }
+  return scores;
+}

@@ -1,0 +1,132 @@
+/**
+ * A session: one model on the device with everything planned, allocated and compiled, for as many folds or trials as
+ * have its shape. Training and evaluation share transient memory, since one runs after the other.
+ */
+import type { DebertaConfig } from "../deberta/config.ts";
+import { createModelConstants, type ModelConstants, modelForward } from "../deberta/model.ts";
+import { debertaParameters } from "../deberta/parameters.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { allocateMemory, compileProgram, planMemory, type Program } from "../gpu/program.ts";
+import { createTensor, readTensor, type Tensor } from "../gpu/tensor.ts";
+import { type BatchCapacity, createDeviceBatch, type DeviceBatch, type PackedBatch } from "../nn/batch.ts";
+import type { LossKind } from "../nn/loss.ts";
+import { createParameterStore, type ParameterStore } from "../nn/parameters.ts";
+import { type BatchSizes, createPlan } from "../nn/plan.ts";
+import { createStepTensors, createTrainingStep, planStep, type TrainingStep } from "./step.ts";
+
+export interface SessionOptions {
+  /** The largest batches of sequences to be scored. */
+  inference: BatchCapacity;
+  /** The largest micro-batches to be trained on, and how; absent for a session that only scores. */
+  training?: { capacity: BatchCapacity; lossKind: LossKind; freezeEncoder: boolean };
+}
+
+export interface Session {
+  readonly gpu: Gpu;
+  readonly config: DebertaConfig;
+  readonly parameters: ParameterStore;
+  /** Device memory of everything, in bytes. */
+  readonly bytes: number;
+  /** The largest batches that `score` takes. */
+  readonly inference: BatchCapacity;
+  readonly step: TrainingStep | null;
+  /** Logits [labels] of every sequence of every batch, in order; no dropout. Waits once, at the end. */
+  score(batches: Iterable<PackedBatch>): Promise<Float32Array[]>;
+  release(): void;
+}
+
+/** Sequences whose logits the device collects before the host reads them. */
+const SCORED_SEQUENCES = 1 << 16;
+
+/** Plans and allocates. Throws an `EntailError` of kind "memory" if it does not fit. */
+export async function openSession(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<Session> {
+  const { inference, training } = options;
+  const labels = config.labels.length;
+  const held: { release(): void }[] = [];
+  const keep = <T extends { release(): void }>(resource: T): T => {
+    held.push(resource);
+    return resource;
+  };
+  try {
+    const specs = debertaParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
+    const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined }));
+    const longest = Math.max(inference.longest, training?.capacity.longest ?? 0);
+    const constants = await createModelConstants(gpu, config, longest);
+    const programs: Program<BatchSizes>[] = [];
+
+    let stepParts: { batch: DeviceBatch; tensors: Awaited<ReturnType<typeof createStepTensors>> } | undefined;
+    if (training) {
+      const batch = keep(await createDeviceBatch(gpu, training.capacity));
+      stepParts = { batch, tensors: await createStepTensors(gpu) };
+      programs.push(...planStep(gpu, { config, parameters, constants, ...stepParts, ...training }));
+    }
+    const scoring = await planScoring(gpu, config, parameters, constants, inference);
+    keep(scoring.batch);
+    programs.push(scoring.program);
+
+    const memory = keep(await allocateMemory(gpu, "activations", planMemory(programs)));
+    const executables = [];
+    for (const program of programs) executables.push(await compileProgram(gpu, program));
+    const scoreProgram = executables.pop()!;
+    const step = stepParts && keep(createTrainingStep(gpu, stepParts.batch, stepParts.tensors, executables));
+
+    return {
+      gpu,
+      config,
+      parameters,
+      bytes: parameters.bytes + memory.bytes + scoring.batch.bytes + (stepParts?.batch.bytes ?? 0),
+      inference,
+      step: step ?? null,
+      async score(batches) {
+        const scores: Float32Array[] = [];
+        let pending = 0;
+        const flush = async () => {
+          const words = await readTensor(gpu, scoring.collected, 0, pending * labels);
+          for (let i = 0; i < pending; i++) scores.push(words.slice(i * labels, (i + 1) * labels));
+          pending = 0;
+        };
+        for (const batch of batches) {
+          const sizes = scoring.batch.write(batch, new Uint32Array(batch.offsets.length - 1));
+          if (pending + sizes.sequences > SCORED_SEQUENCES) await flush();
+          scoreProgram.run(sizes);
+          const encoder = gpu.device.createCommandEncoder();
+          const { logits, collected } = scoring;
+          const rowBytes = labels * 4;
+          const to = pending * rowBytes;
+          encoder.copyBufferToBuffer(logits.buffer!, logits.offset, collected.buffer!, to, sizes.sequences * rowBytes);
+          gpu.device.queue.submit([encoder.finish()]);
+          pending += sizes.sequences;
+        }
+        await flush();
+        return scores;
+      },
+      release: () => held.forEach((resource) => resource.release()),
+    };
+  } catch (error) {
+    held.forEach((resource) => resource.release());
+    throw error;
+  }
+}
+
+/** The forward pass alone, whose logits stay until they have been copied away. */
+async function planScoring(
+  gpu: Gpu,
+  config: DebertaConfig,
+  parameters: ParameterStore,
+  constants: ModelConstants | null,
+  capacity: BatchCapacity,
+): Promise<{ program: Program<BatchSizes>; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
+  const batch = await createDeviceBatch(gpu, capacity);
+  const plan = createPlan(gpu, "score");
+  const { dropout } = await createStepTensors(gpu); // all zero: nothing is dropped
+  const scope = { plan, config, parameters, batch, dropout, training: false };
+  const { logits: last } = modelForward(scope, constants);
+  const logits = plan.result("logits", last.shape);
+  plan.copy(last, logits);
+  return {
+    program: plan,
+    batch,
+    logits,
+    collected: await createTensor(gpu, "collected logits", [SCORED_SEQUENCES, config.labels.length]),
+  };
+}

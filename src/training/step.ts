@@ -1,0 +1,222 @@
+/**
+ * A training step on the device: the programs that make it up and the few words that change from step to step.
+ *
+ *     begin      clear the gradients and the loss
+ *     micro      forward, loss and backward of one micro-batch, adding to the gradients
+ *     update     global gradient norm, clipping, AdamW, and a line in the step log
+ *
+ * Nothing here waits for the device. Losses and norms collect in a log on the device that the host reads now and then.
+ */
+import { modelBackward, type ModelConstants, modelForward } from "../deberta/model.ts";
+import type { DropoutUniforms } from "../deberta/scope.ts";
+import type { DebertaConfig } from "../deberta/config.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { Executable, Program } from "../gpu/program.ts";
+import { createTensor, createUniform, readTensor, type Tensor, writeTensor } from "../gpu/tensor.ts";
+import { adamw, adamwUniform } from "../nn/adamw.ts";
+import type { DeviceBatch, PackedBatch } from "../nn/batch.ts";
+import { gradNorm, recordStep } from "../nn/grad_norm.ts";
+import { lossForwardBackward, type LossKind, lossUniform } from "../nn/loss.ts";
+import type { ParameterStore } from "../nn/parameters.ts";
+import { type BatchSizes, createPlan } from "../nn/plan.ts";
+
+/** Steps whose loss, norm and learning rate the device can hold before the host must read them. */
+export const LOG_STEPS = 1024;
+
+/** What may differ from run to run without planning anew. */
+export interface StepSettings {
+  seed: number;
+  /** Dropout rates in [0, 1). */
+  dropout: { hidden: number; attention: number; pooler: number; classifier: number };
+  loss: LossWeights;
+  weightDecay: number;
+  /** 0 or less: no clipping. */
+  maxGradNorm: number;
+}
+
+/** Class weights of the loss; what does not apply to its kind is ignored. */
+export interface LossWeights {
+  gamma: number;
+  alphaPositive: number;
+  alphaNegative: number;
+  positiveWeight: number;
+}
+
+/** One line of the step log. `gradNorm` is the norm before clipping. */
+export interface StepRecord {
+  loss: number;
+  gradNorm: number;
+  learningRate: number;
+}
+
+/** What a resumed run needs besides the parameters and their moments. */
+export interface StepCounters {
+  /** Optimizer steps taken. */
+  updates: number;
+  /** Micro-batches seen; keys the dropout. */
+  microBatches: number;
+}
+
+export interface TrainingStep {
+  readonly counters: StepCounters;
+  /** Starts a run: sets what does not change within it, and the counters. */
+  start(settings: StepSettings, counters?: StepCounters): void;
+  /** Queues one optimizer step over the given micro-batches. */
+  step(microBatches: { batch: PackedBatch; labels: Uint32Array }[], learningRate: number): void;
+  /** Records of the steps since the last call, in order; waits for the device. At most `LOG_STEPS` may be pending. */
+  readRecords(): Promise<StepRecord[]>;
+  /** Micro-batch program and sizes of the last micro-batch, for profiles. */
+  readonly micro: Executable<BatchSizes>;
+  release(): void;
+}
+
+const BETAS = [0.9, 0.999] as const;
+const EPS = 1e-8;
+
+/** Device memory that a training step needs besides parameters, batch and transients. */
+export interface StepTensors {
+  dropout: DropoutUniforms;
+  loss: Tensor;
+  lossSum: Tensor;
+  optimizer: Tensor;
+  norm: Tensor;
+  maxNorm: Tensor;
+  log: Tensor;
+  slot: Tensor;
+}
+
+export async function createStepTensors(gpu: Gpu): Promise<StepTensors> {
+  const dropout = (label: string) => createUniform(gpu, `${label} dropout`, 8);
+  return {
+    dropout: {
+      hidden: dropout("hidden"),
+      attention: dropout("attention"),
+      pooler: dropout("pooler"),
+      classifier: dropout("classifier"),
+    },
+    loss: createUniform(gpu, "loss parameters", 8),
+    lossSum: await createTensor(gpu, "loss sum", [1]),
+    optimizer: createUniform(gpu, "optimizer parameters", 8),
+    norm: await createTensor(gpu, "gradient norm", [2]),
+    maxNorm: createUniform(gpu, "largest gradient norm", 4),
+    log: await createTensor(gpu, "step log", [LOG_STEPS, 4]),
+    slot: createUniform(gpu, "log slot", 4),
+  };
+}
+
+/** The three programs of a step, in the order begin, micro, update; not yet with memory. */
+export function planStep(
+  gpu: Gpu,
+  { config, parameters, constants, batch, lossKind, freezeEncoder, tensors }: {
+    config: DebertaConfig;
+    parameters: ParameterStore;
+    constants: ModelConstants | null;
+    batch: DeviceBatch;
+    lossKind: LossKind;
+    freezeEncoder: boolean;
+    tensors: StepTensors;
+  },
+): Program<BatchSizes>[] {
+  const trainable = parameters.chunks.filter((chunk) => chunk.trainable);
+  const begin = createPlan(gpu, "begin step");
+  for (const chunk of trainable) begin.clear(chunk.gradients!);
+  begin.clear(tensors.lossSum);
+
+  const micro = createPlan(gpu, "micro-batch");
+  const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout, training: true };
+  const { logits, kept } = modelForward(scope, constants);
+  const dLogits = micro.transient("d logits", logits.shape);
+  lossForwardBackward(
+    micro,
+    { logits, labels: batch.labels, parameters: tensors.loss, dLogits, lossSum: tensors.lossSum },
+    { sequences: batch.sequences, numLabels: config.labels.length as 1 | 2, kind: lossKind },
+  );
+  modelBackward(scope, dLogits, kept, { frozenEncoder: freezeEncoder });
+
+  const update = createPlan(gpu, "update");
+  const { norm, maxNorm, optimizer, lossSum, log, slot } = tensors;
+  gradNorm(update, { gradientChunks: trainable.map((chunk) => chunk.gradients!), norm, parameters: maxNorm });
+  for (const { values, gradients, firstMoment, secondMoment, elements, decayedElements } of trainable) {
+    adamw(update, {
+      values,
+      gradients: gradients!,
+      firstMoment: firstMoment!,
+      secondMoment: secondMoment!,
+      norm,
+      parameters: optimizer,
+    }, { elements, decayedElements });
+  }
+  recordStep(update, { lossSum, norm, optimizer, log, slot });
+  return [begin, micro, update];
+}
+
+/** The step as the training loop uses it, over the compiled programs of `planStep`. */
+export function createTrainingStep(
+  gpu: Gpu,
+  batch: DeviceBatch,
+  tensors: StepTensors,
+  [begin, micro, update]: Executable<BatchSizes>[],
+): TrainingStep {
+  const none: BatchSizes = { tokens: 0, sequences: 0, longest: 0, uniqueIds: 0 };
+  let settings: StepSettings | undefined;
+  let counters: StepCounters = { updates: 0, microBatches: 0 };
+  let recorded = 0;
+
+  function writeDropout() {
+    const { seed, dropout } = settings!;
+    for (const [site, rate] of Object.entries(dropout)) {
+      const words = new Uint32Array(8);
+      // Both words of the seed: a seed may be up to 2^53.
+      words.set([seed >>> 0, Math.floor(seed / 2 ** 32), counters.microBatches, Math.round(rate * 2 ** 32)]);
+      new Float32Array(words.buffer)[4] = 1 / (1 - rate);
+      writeTensor(gpu, tensors.dropout[site as keyof DropoutUniforms], words);
+    }
+  }
+
+  return {
+    micro,
+    get counters() {
+      return { ...counters };
+    },
+    start(newSettings, from = { updates: 0, microBatches: 0 }) {
+      settings = newSettings;
+      counters = { ...from };
+      recorded = 0;
+      writeTensor(gpu, tensors.maxNorm, Float32Array.of(settings.maxGradNorm));
+    },
+    step(microBatches, learningRate) {
+      if (recorded === LOG_STEPS) throw new Error("the step log is full: read it first");
+      const { loss, weightDecay } = settings!;
+      begin.run(none);
+      for (const { batch: packed, labels } of microBatches) {
+        const sizes = batch.write(packed, labels);
+        const scale = 1 / (sizes.sequences * microBatches.length);
+        writeTensor(gpu, tensors.loss, lossUniform({ scale, ...loss }));
+        writeDropout();
+        micro.run(sizes);
+        counters.microBatches++;
+      }
+      counters.updates++;
+      const [beta1, beta2] = BETAS;
+      const optimizer = { learningRate, beta1, beta2, eps: EPS, weightDecay, step: counters.updates };
+      writeTensor(gpu, tensors.optimizer, adamwUniform(optimizer));
+      writeTensor(gpu, tensors.slot, Uint32Array.of(recorded));
+      update.run(none);
+      recorded++;
+    },
+    async readRecords() {
+      if (recorded === 0) return [];
+      const words = await readTensor(gpu, tensors.log, 0, recorded * 4);
+      const records = Array.from({ length: recorded }, (_, i) => {
+        const [loss, norm, learningRate] = words.subarray(i * 4, i * 4 + 3);
+        return { loss, gradNorm: norm, learningRate };
+      });
+      recorded = 0;
+      return records;
+    },
+    release() {
+      const { dropout, ...rest } = tensors;
+      for (const { buffer } of [...Object.values(dropout), ...Object.values(rest)]) buffer?.destroy();
+    },
+  };
+}
