@@ -10,6 +10,8 @@ export interface Tensor {
   buffer: GPUBuffer | null;
   /** In bytes, a multiple of `TENSOR_ALIGNMENT`. */
   offset: number;
+  /** For a view of another tensor: the tensor whose lifetime it shares. */
+  readonly base?: Tensor;
 }
 
 /** Offsets of bound windows: WebGPU's guaranteed minimum. */
@@ -22,7 +24,9 @@ export const elements = (shape: readonly number[]): number => shape.reduce((prod
 
 export const alignBytes = (bytes: number): number => Math.ceil(bytes / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
 
-const STORAGE = () => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+/** Uniform too: software adapters read small uniform windows an order of magnitude faster than storage. */
+const STORAGE = () =>
+  GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 /** Allocates buffers of the given sizes in bytes, all or none. Throws an `EntailError` of kind "memory". */
 export async function allocateBuffers(gpu: Gpu, label: string, sizes: readonly number[]): Promise<GPUBuffer[]> {
@@ -84,6 +88,26 @@ export function windowOf(tensor: Tensor, label: string, offsetElements: number, 
     throw new RangeError(`${label} reaches past the end of ${tensor.label}`);
   }
   return { label, shape, bytes, buffer: tensor.buffer, offset: tensor.offset + offsetElements * 4 };
+}
+
+/** Like `windowOf`, but of a tensor that may not have memory yet, and with its lifetime. */
+export function viewOf(tensor: Tensor, label: string, offsetElements: number, shape: readonly number[]): Tensor {
+  const bytes = elements(shape) * 4;
+  if (offsetElements * 4 + bytes > tensor.bytes) {
+    throw new RangeError(`${label} reaches past the end of ${tensor.label}`);
+  }
+  return {
+    label,
+    shape,
+    bytes,
+    get buffer() {
+      return tensor.buffer;
+    },
+    get offset() {
+      return tensor.offset + offsetElements * 4;
+    },
+    base: tensor.base ?? tensor,
+  };
 }
 
 /** Writes `data` from `offsetElements` on. Ordered with the queue's other work; never waits. */
