@@ -128,10 +128,12 @@ function bestFold(folds: Float64Array[], group: Float64Array, totals: Float64Arr
   let bestSize = Infinity;
   const shares = new Float64Array(folds.length);
   const deviations = new Float64Array(totals.length);
+  // NumPy sums down the columns of a matrix in order, but a single column lies contiguous.
+  const sumFolds = totals.length === 1 ? sumPairwise : sumInOrder;
   for (let f = 0; f < folds.length; f++) {
     for (let c = 0; c < totals.length; c++) {
       folds.forEach((fold, k) => shares[k] = (k === f ? fold[c] + group[c] : fold[c]) / totals[c]);
-      deviations[c] = std(shares, sumInOrder);
+      deviations[c] = std(shares, sumFolds);
     }
     const score = sumPairwise(deviations) / totals.length;
     const size = sumInOrder(folds[f]);

@@ -37,8 +37,8 @@ def group_case(labels, groups, n_splits, seed):
 
 grouped = [group_case([0, 0, 1, 1, 0, 1, 2, 2, 0, 1, 0, 2, 1, 0, 2, 0], list("aabbccddeeffgghh"), 5, 42)]
 rng = np.random.RandomState(7)
-while len(grouped) < 90:
-    classes = int(rng.choice([2, 2, 2, 3, 5, 7, 8, 9, 12, 17, 20]))
+while len(grouped) < 100:
+    classes = int(rng.choice([1, 2, 2, 2, 3, 5, 7, 8, 9, 12, 17, 20]))
     n_groups = int(rng.randint(5, 60))
     n_splits = int(rng.choice([2, 3, 5, 5, 8, 10]))
     rows = int(rng.randint(n_groups, n_groups * 5))
