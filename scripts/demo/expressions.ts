@@ -35,6 +35,7 @@ export const CRITERIA: Criterion[] = [
     text: "Feels sad, empty or hopeless on most days.",
     expressions: {
       shared: [
+        "sit weeping in the dark",
         "feel hollow inside",
         "cry for no reason",
         "wake up with a heavy heart",
@@ -45,21 +46,19 @@ export const CRITERIA: Criterion[] = [
         "sink into gloom by noon",
         "live under a black cloud",
       ],
-      demo: ["see only grey ahead", "sit weeping in the dark", "feel miserable all day", "lose all hope"],
+      demo: ["see only grey ahead", "feel miserable all day", "lose all hope"],
       pretraining: ["feel down the whole day", "break into tears over nothing", "have a dark mood", "find life sad"],
     },
     figurative: {
       shared: [
+        "the low season leaves the beach bleak",
+        "we sat in the dark and lost hope of a bus",
         "the ending of that film was so sad that the whole row had tears",
         "the fridge is hopeless and always empty",
         "a black cloud brought heavy rain by noon",
         "the wall was painted a hollow grey",
       ],
-      demo: [
-        "onions make everyone cry and weep",
-        "the low season leaves the beach bleak",
-        "we sat in the dark and lost hope of a bus",
-      ],
+      demo: ["onions make everyone cry and weep"],
       pretraining: ["the tears of the onion cutter are no reason to feel sad", "the lamp gives the room a dark mood"],
     },
   },
@@ -69,6 +68,7 @@ export const CRITERIA: Criterion[] = [
     text: "Has lost interest or pleasure in almost everything.",
     expressions: {
       shared: [
+        "lose interest in football",
         "find {my} old hobbies pointless",
         "turn down every invitation",
         "lack any interest in friends",
@@ -80,7 +80,6 @@ export const CRITERIA: Criterion[] = [
         "find all games dull",
       ],
       demo: [
-        "lose interest in football",
         "let the garden go wild",
         "find even holidays dull",
         "stay away from the choir",
@@ -94,16 +93,14 @@ export const CRITERIA: Criterion[] = [
     },
     figurative: {
       shared: [
+        "holidays in the wild garden are fun",
+        "they lost interest payments for a year",
         "the bank pays no interest on old accounts",
         "what a pleasure the music was with friends",
         "cooking is fun and so are the other hobbies",
         "the invitation says nothing about a guitar",
       ],
-      demo: [
-        "the football match was dull but the choir was a joy",
-        "holidays in the wild garden are fun",
-        "they lost interest payments for a year",
-      ],
+      demo: ["the football match was dull but the choir was a joy"],
       pretraining: ["a hobby shop sells games for trips", "the party was a pleasure without any music"],
     },
   },
@@ -113,6 +110,7 @@ export const CRITERIA: Criterion[] = [
     text: "Eats or weighs clearly less or more than usual.",
     expressions: {
       shared: [
+        "put on ten pounds",
         "lack any appetite",
         "skip most meals",
         "lose weight without trying",
@@ -123,21 +121,19 @@ export const CRITERIA: Criterion[] = [
         "find food tasteless",
         "eat half a sandwich a day",
       ],
-      demo: ["put on ten pounds", "raid the fridge at all hours", "leave lunch untouched", "stuff {myself} with bread"],
+      demo: ["raid the fridge at all hours", "leave lunch untouched", "stuff {myself} with bread"],
       pretraining: ["forget to eat", "drop two sizes", "have clothes that hang loose", "eat far more than usual"],
     },
     figurative: {
       shared: [
+        "the bread was put in the fridge",
+        "there is some weight to the meals argument",
         "the new shop has an appetite for risk",
         "his words carry weight with the plate makers",
         "we sell bags of food and sweets for the market",
         "a belt and a sandwich cost ten pounds",
       ],
-      demo: [
-        "that is food for thought over lunch",
-        "the bread was put in the fridge",
-        "there is some weight to the meals argument",
-      ],
+      demo: ["that is food for thought over lunch"],
       pretraining: ["the clothes come in two sizes", "this machine eats coins"],
     },
   },
@@ -147,6 +143,7 @@ export const CRITERIA: Criterion[] = [
     text: "Sleeps too little or far too much.",
     expressions: {
       shared: [
+        "hear every hour strike in bed",
         "lie awake until three",
         "sleep through the alarm until noon",
         "toss around all night",
@@ -159,7 +156,6 @@ export const CRITERIA: Criterion[] = [
       ],
       demo: [
         "doze until the afternoon",
-        "hear every hour strike in bed",
         "lie in bed without rest",
         "oversleep day after day",
       ],
@@ -167,16 +163,14 @@ export const CRITERIA: Criterion[] = [
     },
     figurative: {
       shared: [
+        "the night bus takes an hour and four stops",
+        "the alarm at noon is only a test",
         "the town falls asleep at nine and the clock stops",
         "my computer was awake all night for an update",
         "the new bed has pills in the sheets",
         "a sleep mode saves power for hours",
       ],
-      demo: [
-        "we will sleep on the offer until the afternoon",
-        "the night bus takes an hour and four stops",
-        "the alarm at noon is only a test",
-      ],
+      demo: ["we will sleep on the offer until the afternoon"],
       pretraining: ["my foot fell asleep in the cinema", "the broken clock showed dawn every hour"],
     },
   },
@@ -186,6 +180,7 @@ export const CRITERIA: Criterion[] = [
     text: "Is restless or slowed down so that others notice.",
     expressions: {
       shared: [
+        "shuffle along like a snail",
         "pace up and down",
         "fidget in every meeting",
         "move as if through mud",
@@ -196,7 +191,7 @@ export const CRITERIA: Criterion[] = [
         "tap {my} feet without stopping",
         "get so restless that others stare",
       ],
-      demo: ["drum on the table", "shuffle along like a snail", "pull at {my} sleeves", "talk in a slow drawl"],
+      demo: ["drum on the table", "pull at {my} sleeves", "talk in a slow drawl"],
       pretraining: [
         "wander through the flat without stopping",
         "have restless legs",
@@ -206,16 +201,14 @@ export const CRITERIA: Criterion[] = [
     },
     figurative: {
       shared: [
+        "a snail walked along the chair",
+        "we tap the barrel and speak a toast",
         "the slow motion replay shows the jump",
         "frozen peas and mud pies are on the table",
         "the clock hands move slowly in this chair shop",
         "others notice the pace of the restless city",
       ],
-      demo: [
-        "the drum player has long sleeves",
-        "a snail walked along the chair",
-        "we tap the barrel and speak a toast",
-      ],
+      demo: ["the drum player has long sleeves"],
       pretraining: ["rock music plays back to back", "the train has long delays"],
     },
   },
@@ -225,6 +218,7 @@ export const CRITERIA: Criterion[] = [
     text: "Is tired and without energy nearly every day.",
     expressions: {
       shared: [
+        "get exhausted from one call",
         "lack energy",
         "feel drained",
         "need a break after a shower",
@@ -237,7 +231,6 @@ export const CRITERIA: Criterion[] = [
       ],
       demo: [
         "crawl home without strength",
-        "get exhausted from one call",
         "feel spent by ten",
         "sit down after every step",
       ],
@@ -250,16 +243,14 @@ export const CRITERIA: Criterion[] = [
     },
     figurative: {
       shared: [
+        "the call was about weak tea",
+        "the old energy plan lacks strength",
         "the phone has no energy and the battery is empty",
         "that joke is tired and worn out",
         "the lead pipes drained into the shower",
         "the sofa collapsed during breakfast",
       ],
-      demo: [
-        "the money is spent and the budget exhausted",
-        "the call was about weak tea",
-        "the old energy plan lacks strength",
-      ],
+      demo: ["the money is spent and the budget exhausted"],
       pretraining: ["wind power is an energy without smoke", "the stairs are tired but pretty"],
     },
   },
@@ -269,6 +260,7 @@ export const CRITERIA: Criterion[] = [
     text: "Feels worthless or guilty without good reason.",
     expressions: {
       shared: [
+        "call {myself} a failure",
         "feel worthless",
         "blame {myself} for everything",
         "feel like a burden",
@@ -279,7 +271,7 @@ export const CRITERIA: Criterion[] = [
         "feel like a waste of space",
         "believe that everyone deserves better",
       ],
-      demo: ["feel inferior to everyone", "regret every word", "call {myself} a failure", "carry guilt around"],
+      demo: ["feel inferior to everyone", "regret every word", "carry guilt around"],
       pretraining: [
         "despise {myself}",
         "feel guilty for no reason",
@@ -289,12 +281,14 @@ export const CRITERIA: Criterion[] = [
     },
     figurative: {
       shared: [
+        "no regrets about the better mirror",
+        "the cheap copy is inferior",
         "chocolate is a guilty pleasure",
         "the old coins are worthless and the mirror is useless",
         "the power failure was the fault of the storm",
         "the jury found the thief guilty",
       ],
-      demo: ["the tax burden is a waste of money", "no regrets about the better mirror", "the cheap copy is inferior"],
+      demo: ["the tax burden is a waste of money"],
       pretraining: ["a small fault in the space ship", "the court takes the blame seriously"],
     },
   },
@@ -304,6 +298,7 @@ export const CRITERIA: Criterion[] = [
     text: "Has trouble thinking, concentrating or deciding.",
     expressions: {
       shared: [
+        "find simple sums confusing",
         "read the same page five times",
         "lose the thread",
         "stare at emails without understanding",
@@ -316,7 +311,6 @@ export const CRITERIA: Criterion[] = [
       ],
       demo: [
         "go blank in meetings",
-        "find simple sums confusing",
         "have a mind like cotton wool",
         "hesitate over the smallest choice",
       ],
@@ -324,16 +318,14 @@ export const CRITERIA: Criterion[] = [
     },
     figurative: {
       shared: [
+        "the blank page needs sums",
+        "a conversation about emails made the news",
         "the foggy page shows dates and a thread of wool",
         "the camera has lost focus again",
         "the judges struggle over a five page decision",
         "the shirt has a mistake in the thread",
       ],
-      demo: [
-        "cotton wool fills the simple mind of the doll",
-        "the blank page needs sums",
-        "a conversation about emails made the news",
-      ],
+      demo: ["cotton wool fills the simple mind of the doll"],
       pretraining: ["the track of the story is on disc", "there is trouble in the head office"],
     },
   },
@@ -343,6 +335,7 @@ export const CRITERIA: Criterion[] = [
     text: "Thinks often about death or wishes not to live.",
     expressions: {
       shared: [
+        "dream of being gone",
         "think about death",
         "wish to fall asleep forever",
         "wonder who would miss {me}",
@@ -356,23 +349,20 @@ export const CRITERIA: Criterion[] = [
       demo: [
         "picture {my} own funeral",
         "feel that dying would be a relief",
-        "dream of being gone",
         "lose the will to go on",
       ],
       pretraining: ["have thoughts about death", "want to stop living", "feel better off dead", "want life to end"],
     },
     figurative: {
       shared: [
+        "the funeral scene in the dream play is funny",
+        "my plants wish to live in the sun",
         "i am dying to see that film",
         "the end of the world is my favourite song about death",
         "we nearly died laughing",
         "the live show will disappear from here tomorrow",
       ],
-      demo: [
-        "the farewell letter of my boss was a relief",
-        "the funeral scene in the dream play is funny",
-        "my plants wish to live in the sun",
-      ],
+      demo: ["the farewell letter of my boss was a relief"],
       pretraining: ["the phone is dead again", "the dead end road is worth a picture"],
     },
   },

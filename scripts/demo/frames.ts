@@ -16,6 +16,8 @@ export type Distraction = "negation" | "other" | "past" | "figurative";
 /** The writer's own, current state: evidence. */
 export const PRESENT: Inventory = {
   shared: [
+    "it used to be different but now i {base}",
+    "again and again i {base}",
     "for weeks i {base}",
     "these days i {base}",
     "most days i {base}",
@@ -31,8 +33,6 @@ export const PRESENT: Inventory = {
   ],
   demo: [
     "my parents do not see that i {base}",
-    "it used to be different but now i {base}",
-    "again and again i {base}",
     "i must admit that i {base}",
   ],
   pretraining: [
@@ -46,6 +46,7 @@ export const PRESENT: Inventory = {
 /** The writer says that it is not so. */
 export const NEGATION: Inventory = {
   shared: [
+    "my mother thinks that i {base} but she is wrong",
     "i do not {base}",
     "i never {base}",
     "it is not true that i {base}",
@@ -54,7 +55,7 @@ export const NEGATION: Inventory = {
     "i am certainly not {gerund}",
     "my doctor asked if i {base} and i do not",
   ],
-  demo: ["my mother thinks that i {base} but she is wrong", "luckily i neither complain nor {base}"],
+  demo: ["luckily i neither complain nor {base}"],
   pretraining: ["people assume that i {base} and they are wrong", "i would not say that i {base}"],
 };
 
@@ -112,6 +113,7 @@ export const OTHER: { person: Person; frames: Inventory }[] = [
 /** It was so once, and is over. */
 export const PAST: Inventory = {
   shared: [
+    "i {base} no more since the spring",
     "two years ago i would {base} but that is over",
     "i used to {base} and that has passed",
     "last year i {past} and now i am fine",
@@ -120,20 +122,29 @@ export const PAST: Inventory = {
     "i have stopped {gerund}",
     "before the therapy i used to {base}",
   ],
-  demo: ["when i was young i would {base}", "i {base} no more since the spring"],
+  demo: ["when i was young i would {base}"],
   pretraining: ["long ago i did {base}", "until last summer i would {base} but it got better"],
 };
 
 /** Half of a sentence about somebody else; the writer's own half follows. */
 export const CONTRAST: Inventory = {
-  shared: ["my sister seems to {base} while i {own}", "my brother {third} and i {own}", "i do not {base} but i {own}"],
-  demo: ["i no longer {base} but now i {own}"],
+  shared: [
+    "i no longer {base} but now i {own}",
+    "my sister seems to {base} while i {own}",
+    "my brother {third} and i {own}",
+    "i do not {base} but i {own}",
+  ],
+  demo: ["my parents {base} and i {own}"],
   pretraining: ["two years ago i would {base} and now i {own}"],
 };
 
 /** Everyday sentences that name no symptom. */
 export const NEUTRAL: Inventory = {
   shared: [
+    "i changed jobs in the spring",
+    "is there anyone with advice",
+    "the library closes at six",
+    "i study chemistry in my second year",
     "we moved to a new town in march",
     "my job is in an office near the station",
     "the weather was warm on sunday",
@@ -152,12 +163,8 @@ export const NEUTRAL: Inventory = {
     "the neighbours are friendly",
   ],
   demo: [
-    "i study chemistry in my second year",
-    "the library closes at six",
     "we have two cats and a rabbit",
     "my wife works at the hospital",
-    "is there anyone with advice",
-    "i changed jobs in the spring",
   ],
   pretraining: [
     "the train to the coast was full",

@@ -134,7 +134,13 @@ export function distractingSentence(random: Random, purpose: Purpose, criterion:
 /** Two halves: somebody else's (or a denied, or a past) symptom, and the writer's own. */
 export function contrastSentence(random: Random, purpose: Purpose, mentioned: number, own: number): Sentence {
   const frame = random.pick(phrasesFor(CONTRAST, purpose));
-  const person = frame.startsWith("my sister") ? "she" : frame.startsWith("my brother") ? "he" : "first";
+  const person = frame.startsWith("my sister")
+    ? "she"
+    : frame.startsWith("my brother")
+    ? "he"
+    : frame.startsWith("my parents")
+    ? "they"
+    : "first";
   const reason: Distraction = person !== "first" ? "other" : frame.includes("not") ? "negation" : "past";
   const half = fillFrame(frame, dealExpression(random, purpose, mentioned, "mention"), person);
   const ownWords = dealExpression(random, purpose, own, "evidence");
