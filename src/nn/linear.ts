@@ -5,80 +5,10 @@
  * that depends only on the layer's sizes, so a row of the result does not depend on the other rows; the sum over rows
  * of a weight gradient is split in shares that depend on the number of rows alone.
  */
-import { type Grid, linearGrid } from "../gpu/program.ts";
+import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { BatchSizes, Plan, Rows } from "./plan.ts";
-
-const ACTIVATIONS = { none: 0, gelu: 1, tanh: 2 };
-
-interface Product {
-  label?: string;
-  a: Tensor;
-  b: Tensor;
-  c: Tensor;
-  /** Sizes; "rows" is the batch's number of rows. */
-  m: number | "rows";
-  n: number;
-  k: number | "rows";
-  /** Whether the operand's rows run along k. */
-  aAlongK: boolean;
-  bAlongK: boolean;
-  rows: Rows;
-  accumulate?: boolean;
-  /** Shares in which k is summed; their partial results lie one after another in c. */
-  slices?: number;
-  bias?: Tensor;
-  residual?: Tensor;
-  preActivation?: Tensor;
-  activation?: keyof typeof ACTIVATIONS;
-}
-
-const byFour = (size: number): number => (size % 4 === 0 ? 1 : 0);
-
-function product(plan: Plan, p: Product): void {
-  const size = (value: number | "rows") => (value === "rows" ? 0 : value);
-  const [m, n, k] = [size(p.m), p.n, size(p.k)];
-  const slices = p.slices ?? 1;
-  const constants = {
-    M: m,
-    N: n,
-    K: k,
-    A_K: p.aAlongK ? 1 : 0,
-    B_K: p.bAlongK ? 1 : 0,
-    VA: byFour(p.aAlongK ? k : m),
-    VB: byFour(p.bAlongK ? k : n),
-    VC: byFour(n),
-    SLICES: slices,
-    ACCUMULATE: p.accumulate ? 1 : 0,
-    BIAS: p.bias ? 1 : 0,
-    RESIDUAL: p.residual ? 1 : 0,
-    PRE_ACTIVATION: p.preActivation ? 1 : 0,
-    ACTIVATION: ACTIVATIONS[p.activation ?? "none"],
-  };
-  const bindings: Record<string, Tensor> = { a: p.a, b: p.b, c: p.c, rows: p.rows.uniform };
-  if (p.bias) bindings.bias = p.bias;
-  if (p.residual) bindings.residual = p.residual;
-  if (p.preActivation) bindings.pre_activation = p.preActivation;
-
-  const tile = plan.variants.matmul === "tiled" ? { m: 64, n: 64 } : registerTile();
-  const grid = (sizes: BatchSizes): Grid => {
-    const rows = p.rows.count(sizes);
-    if (rows === 0) return [0];
-    return [Math.ceil(n / tile.n), Math.ceil((p.m === "rows" ? rows : m) / tile.m), slices];
-  };
-  plan.dispatch({
-    kernel: `matmul_${plan.variants.matmul}`,
-    entry: "product",
-    constants: plan.variants.matmul === "tiled" ? constants : { ...constants, ...REGISTER },
-    bindings,
-    grid,
-    label: p.label,
-  });
-}
-
-/** Outputs of one invocation, and how a workgroup's invocations lie; see kernels/matmul_register.wgsl. */
-const REGISTER = { TM: 4, TN: 16, LM: 8, LN: 1, KU: 4, TU: 1 };
-const registerTile = () => ({ m: REGISTER.TM * REGISTER.LM, n: REGISTER.TN * REGISTER.LN });
+import { appendProduct, sumsRowsDirectly } from "./matmul.ts";
+import type { Plan, Rows } from "./plan.ts";
 
 /**
  * y [rows, out] = act(x [rows, in] · weightᵀ [out, in] + bias [out]) + residual [rows, out]. With an activation,
@@ -92,7 +22,7 @@ export function linearForward(
   const { rows, inFeatures: k, outFeatures: n, activation, label = "linear forward" } = s;
   const { x: a, weight: b, y: c, bias, residual, preActivation } = t;
   const layout = { m: "rows", n, k, aAlongK: true, bAlongK: true } as const;
-  product(plan, { ...layout, a, b, c, bias, residual, preActivation, activation, rows, label });
+  appendProduct(plan, { ...layout, a, b, c, bias, residual, preActivation, activation, rows, label });
 }
 
 /** dx [rows, in] = dy [rows, out] · weight [out, in], added to dx if `accumulate`. */
@@ -103,7 +33,7 @@ export function linearBackwardInput(
 ): void {
   const { rows, inFeatures: n, outFeatures: k, accumulate, label = "linear backward input" } = s;
   const layout = { m: "rows", n, k, aAlongK: true, bAlongK: false } as const;
-  product(plan, { ...layout, a: dy, b: weight, c: dx, rows, accumulate, label });
+  appendProduct(plan, { ...layout, a: dy, b: weight, c: dx, rows, accumulate, label });
 }
 
 /** dWeight [out, in] += dyᵀ · x, and dBias [out] += the column sums of dy [rows, out]. */
@@ -113,15 +43,17 @@ export function linearBackwardWeight(
   s: { rows: Rows; inFeatures: number; outFeatures: number; label?: string },
 ): void {
   const { rows, inFeatures: n, outFeatures: m, label = "linear backward weight" } = s;
-  const size = n * m;
-  const slices = sharesOfRows(rows.capacity, Math.ceil(m / 64) * Math.ceil(n / 64));
-  const layout = { m, n, k: "rows", aAlongK: false, bAlongK: false } as const;
+  const layout = { m, n, k: "rows", aAlongK: false, bAlongK: false, rows } as const;
+  const direct = { ...layout, a: dy, b: x, c: dWeight, accumulate: true, label };
+  const slices = sumsRowsDirectly(plan, direct)
+    ? 1
+    : sharesOfRows(rows.capacity, Math.ceil(m / 64) * Math.ceil(n / 64));
   if (slices === 1) {
-    product(plan, { ...layout, a: dy, b: x, c: dWeight, rows, accumulate: true, label });
+    appendProduct(plan, direct);
   } else {
-    const partials = plan.transient(`${label} partial sums`, [slices, size]);
-    product(plan, { ...layout, a: dy, b: x, c: partials, rows, slices, label });
-    addPartials(plan, partials, dWeight, size, slices, rows, label);
+    const partials = plan.transient(`${label} partial sums`, [slices, m * n]);
+    appendProduct(plan, { ...layout, a: dy, b: x, c: partials, slices, label });
+    addPartials(plan, partials, dWeight, m * n, slices, rows, label);
   }
   if (!dBias) return;
   const columnSlices = sharesOfRows(rows.capacity, Math.ceil(m / 64));
