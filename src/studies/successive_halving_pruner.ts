@@ -3,7 +3,7 @@ import { type Direction, type FrozenTrial, lastStep } from "./frozen_trial.ts";
 import { KEEP, PRUNE, type Pruner, type PruningContext, type PruningDecision } from "./pruner.ts";
 
 export interface SuccessiveHalvingPrunerOptions {
-  /** Steps before the first rung; "auto" takes a hundredth of the longest COMPLETE trial. Default 1. */
+  /** Steps before the first rung; "auto" (default) takes a hundredth of the longest COMPLETE trial. */
   minResource?: number | "auto";
   /** One of so many trials goes on at each rung (4). */
   reductionFactor?: number;
@@ -47,7 +47,7 @@ export class SuccessiveHalvingPruner implements Pruner {
   readonly #bootstrapCount: number;
 
   constructor(options: SuccessiveHalvingPrunerOptions = {}) {
-    const { minResource = 1, reductionFactor = 4, minEarlyStoppingRate = 0, bootstrapCount = 0 } = options;
+    const { minResource = "auto", reductionFactor = 4, minEarlyStoppingRate = 0, bootstrapCount = 0 } = options;
     const fail = (rule: string): never => {
       throw new EntailError("usage", `SuccessiveHalvingPruner: ${rule}`);
     };
@@ -55,7 +55,7 @@ export class SuccessiveHalvingPruner implements Pruner {
     if (!(reductionFactor >= 2)) fail("reductionFactor must be at least 2");
     if (!(minEarlyStoppingRate >= 0)) fail("minEarlyStoppingRate must be at least 0");
     if (!(bootstrapCount >= 0)) fail("bootstrapCount must be at least 0");
-    if (bootstrapCount > 0 && minResource === "auto") fail("bootstrapCount needs a minResource that is not auto");
+    if (bootstrapCount > 0 && minResource === "auto") fail("bootstrapCount needs a minResource");
     this.#minResource = minResource === "auto" ? null : minResource;
     this.#reductionFactor = reductionFactor;
     this.#minEarlyStoppingRate = minEarlyStoppingRate;

@@ -18,9 +18,9 @@ export function ndtr(x: number): number {
   return 1 - 0.5 * erfc(t);
 }
 
-/** log Φ(x); relative error about 1e-15 over the whole line. */
+/** log Φ(x); relative error below 1e-14 over the whole line. */
 export function logNdtr(x: number): number {
-  if (x > 6) return -ndtr(-x);
+  if (x > 0) return Math.log1p(-ndtr(-x));
   if (x > -20) return Math.log(ndtr(x));
   if (x === -Infinity) return -Infinity;
   // Φ(x) = φ(x)/|x| · (1 − 1/x² + 3/x⁴ − 15/x⁶ + …)

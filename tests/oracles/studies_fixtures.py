@@ -6,6 +6,7 @@ Observations that are equal (integers, steps) are ordered by NumPy's unstable so
 for the fixtures the Parzen estimator gets a stable sort.
 """
 
+import copy
 import json
 import math
 import os
@@ -181,7 +182,7 @@ def pruners():
     cases = []
     for kind, options, pruner in settings:
         for direction in ["minimize", "maximize"]:
-            study = make_study(optuna.samplers.RandomSampler(seed=5), direction, pruner, "pruned study")
+            study = make_study(optuna.samplers.RandomSampler(seed=5), direction, copy.deepcopy(pruner), "pruned study")
 
             def objective(trial):
                 x = trial.suggest_float("x", 0, 1)
@@ -295,10 +296,10 @@ def database():
     connection.execute("VACUUM")
     connection.close()
 
-    copy = "/tmp/entail-optuna-copy.db"
-    shutil.copy(path, copy)
+    target = "/tmp/entail-optuna-copy.db"
+    shutil.copy(path, target)
     resumed = optuna.load_study(
-        study_name="by optuna", storage="sqlite:///" + copy, sampler=optuna.samplers.TPESampler(seed=7),
+        study_name="by optuna", storage="sqlite:///" + target, sampler=optuna.samplers.TPESampler(seed=7),
         pruner=optuna.pruners.NopPruner(),
     )
     resumed.optimize(run_space, n_trials=6)

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { createStudy, loadStudy } from "../../src/studies/study.ts";
+
+const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
+
+function spawnWorker(...args: string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", WORKER, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+async function withFile(body: (url: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "entail-studies-" });
+  try {
+    await body(`sqlite:///${folder}/study.db`);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Waits for the worker's first line, then kills it without warning. */
+async function killWhenHanging(worker: Deno.ChildProcess): Promise<string> {
+  const reader = worker.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (!text.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    text += value;
+  }
+  worker.kill("SIGKILL");
+  await reader.cancel();
+  await worker.stderr.cancel();
+  await worker.status;
+  return text;
+}
+
+Deno.test("SqliteStorage: six processes that start together on a new file lose no trial and no number", () =>
+  withFile(async (url) => {
+    const workers = Array.from({ length: 6 }, () => spawnWorker(url, "many", "10"));
+    for (const result of await Promise.all(workers.map((worker) => worker.output()))) {
+      assert.equal(new TextDecoder().decode(result.stderr), "");
+      assert.ok(result.success);
+    }
+    const study = await loadStudy({ storage: url });
+    assert.deepEqual(study.trials.map((trial) => trial.number), [...Array(60).keys()]);
+    assert.ok(study.trials.every((trial) => trial.state === "COMPLETE" && trial.intermediateValues.size === 1));
+    await study.close();
+  }));
+
+Deno.test("Study: survives a process killed in mid-trial, and declares its trial dead", () =>
+  withFile(async (url) => {
+    assert.match(await killWhenHanging(spawnWorker(url, "killed", "9", "hang=3")), /hanging in trial 2/);
+    const before = await loadStudy({ storage: url });
+    assert.deepEqual(before.trials.map((trial) => trial.state), ["COMPLETE", "COMPLETE", "RUNNING"]);
+    assert.deepEqual(Object.keys(before.trials[2].params), ["x", "kind"]);
+    await before.close();
+
+    const study = await createStudy({
+      studyName: "killed",
+      storage: url,
+      loadIfExists: true,
+      heartbeat: { graceSeconds: 0, maxRetries: 1 },
+    });
+    // Heartbeats are kept in whole seconds.
+    while ((await study.storage.staleTrialIds(study.studyId, 0)).length === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await study.optimize((trial) => trial.suggestFloat("x", 0, 1), { nTrials: 2 });
+    assert.deepEqual(study.trials.map((trial) => trial.state), [
+      "COMPLETE",
+      "COMPLETE",
+      "FAIL",
+      "COMPLETE",
+      "COMPLETE",
+    ]);
+    assert.equal(study.trials[3].params.x, study.trials[2].params.x);
+    assert.deepEqual(study.trials[3].systemAttrs.retry_history, [2]);
+    await study.close();
+  }));
