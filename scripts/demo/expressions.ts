@@ -46,7 +46,7 @@ export const CRITERIA: Criterion[] = [
         "sink into gloom by noon",
         "live under a black cloud",
       ],
-      demo: ["see only grey ahead", "feel miserable all day", "lose all hope"],
+      demo: ["see only grey ahead", "feel sad and miserable", "lose all hope"],
       pretraining: ["feel down the whole day", "break into tears over nothing", "have a dark mood", "find life sad"],
     },
     figurative: {
@@ -80,7 +80,7 @@ export const CRITERIA: Criterion[] = [
         "find all games dull",
       ],
       demo: [
-        "let the garden go wild",
+        "lack any interest in music",
         "find even holidays dull",
         "stay away from the choir",
       ],
@@ -121,7 +121,7 @@ export const CRITERIA: Criterion[] = [
         "find food tasteless",
         "eat half a sandwich a day",
       ],
-      demo: ["raid the fridge at all hours", "leave lunch untouched", "stuff {myself} with bread"],
+      demo: ["eat bread all day long", "leave lunch untouched", "stuff {myself} with bread"],
       pretraining: ["forget to eat", "drop two sizes", "have clothes that hang loose", "eat far more than usual"],
     },
     figurative: {
@@ -157,7 +157,7 @@ export const CRITERIA: Criterion[] = [
       demo: [
         "doze until the afternoon",
         "lie in bed without rest",
-        "oversleep day after day",
+        "sleep until the afternoon",
       ],
       pretraining: ["wake up every hour", "sleep far too much", "sleep very little", "count sheep until dawn"],
     },
@@ -191,7 +191,7 @@ export const CRITERIA: Criterion[] = [
         "tap {my} feet without stopping",
         "get so restless that others stare",
       ],
-      demo: ["drum on the table", "pull at {my} sleeves", "talk in a slow drawl"],
+      demo: ["drum on the table", "pull at {my} sleeves", "speak in slow motion"],
       pretraining: [
         "wander through the flat without stopping",
         "have restless legs",
@@ -231,7 +231,7 @@ export const CRITERIA: Criterion[] = [
       ],
       demo: [
         "crawl home without strength",
-        "feel spent by ten",
+        "feel worn out and spent",
         "sit down after every step",
       ],
       pretraining: [
@@ -271,7 +271,7 @@ export const CRITERIA: Criterion[] = [
         "feel like a waste of space",
         "believe that everyone deserves better",
       ],
-      demo: ["feel inferior to everyone", "regret every word", "carry guilt around"],
+      demo: ["feel inferior to everyone", "regret every word", "feel guilty and ashamed"],
       pretraining: [
         "despise {myself}",
         "feel guilty for no reason",
@@ -310,7 +310,7 @@ export const CRITERIA: Criterion[] = [
         "make careless mistakes",
       ],
       demo: [
-        "go blank in meetings",
+        "lose the thread in meetings",
         "have a mind like cotton wool",
         "hesitate over the smallest choice",
       ],
@@ -348,7 +348,7 @@ export const CRITERIA: Criterion[] = [
       ],
       demo: [
         "picture {my} own funeral",
-        "feel that dying would be a relief",
+        "feel that death would be a relief",
         "lose the will to go on",
       ],
       pretraining: ["have thoughts about death", "want to stop living", "feel better off dead", "want life to end"],

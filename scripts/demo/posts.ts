@@ -13,7 +13,7 @@ export type Pair = { post: Post; criterion: number; label: 0 | 1 };
 type Plan = { sentences: number; evidence: number; distractions: number; contrastShare: number };
 
 /** Weights of 1 … 15 sentences in the demo set: mostly short, a few long. */
-const DEMO_LENGTHS = [6, 10, 14, 15, 13, 11, 8, 6, 5, 4, 3, 2, 1, 1, 1];
+const DEMO_LENGTHS = [6, 13, 18, 19, 15, 10, 6, 4, 2, 1, 1, 0.5, 0.5, 0.5, 0.5];
 /** Weights of 0 … 4 criteria that apply, and of 0 … 5 sentences that only mention one, in the demo set. */
 const DEMO_EVIDENCE = [22, 42, 25, 9, 2];
 const DEMO_DISTRACTIONS = [4, 10, 22, 28, 22, 14];
