@@ -116,9 +116,10 @@ async function assertTrained(session: Session, fixture: DebertaFixture, accumula
     const actual = await session.parameters.read(name, "value");
     const error = Math.hypot(...actual.map((value, i) => value - expected[i]));
     const change = Math.hypot(...before.map((value, i) => value - expected[i]));
+    // A gradient that is zero but for rounding says nothing: AdamW turns its noise into full steps.
+    if (fixture.zeroGradients.includes(name)) continue;
     squaredError += error ** 2;
     squaredChange += change ** 2;
-    if (fixture.zeroGradients.includes(name)) continue; // AdamW turns rounding noise into full steps there
     assert.ok(error <= 1e-2 * change, `${name}: off by ${error / change} of its change`);
   }
   assert.ok(Math.sqrt(squaredError / squaredChange) <= 1e-3, `all: off by ${Math.sqrt(squaredError / squaredChange)}`);
