@@ -41,22 +41,16 @@ function observations(
   valuesOf: (trial: FrozenTrial, space: SearchSpace) => Readonly<Record<string, number>>,
 ): SampleColumns {
   const names = [...space.keys()];
-  const columns = names.map(() => new Float64Array(trials.length));
-  let rows = 0;
+  const rows: Readonly<Record<string, number>>[] = [];
   for (const trial of trials) {
     const values = valuesOf(trial, space);
-    let complete = true;
-    for (let i = 0; i < names.length; i++) {
-      const value = values[names[i]];
-      if (value === undefined) {
-        complete = false;
-        break;
-      }
-      columns[i][rows] = value;
-    }
-    if (complete) rows++;
+    if (names.every((name) => values[name] !== undefined)) rows.push(values);
   }
-  return columns.map((column) => column.subarray(0, rows));
+  return names.map((name) => {
+    const column = new Float64Array(rows.length);
+    for (let i = 0; i < rows.length; i++) column[i] = rows[i][name];
+    return column;
+  });
 }
 
 /** The internal values of a trial; for a running one also those sampled for it but not asked for yet. */

@@ -1,0 +1,127 @@
+/**
+ * Time of one trial on the nine-parameter space: ask with nine suggestions, and tell, after N finished trials.
+ *
+ *     deno run -A scripts/bench/sampler.ts [--optuna PYTHON]
+ *
+ * `--optuna` names a Python with Optuna; scripts/bench/sampler_optuna.py then measures the same on copies of the same
+ * database, so both columns come from one run on one machine. Medians of 25 trials.
+ */
+
+import { fileURLToPath } from "node:url";
+import { Mt19937 } from "../../src/random/mt19937.ts";
+import type { StoredParam } from "../../src/studies/storage.ts";
+import { type Distribution, toInternal } from "../../src/studies/distributions.ts";
+import { floatDistribution } from "../../src/studies/distributions.ts";
+import { NopPruner } from "../../src/studies/nop_pruner.ts";
+import { RandomSampler } from "../../src/studies/random_sampler.ts";
+import type { Sampler } from "../../src/studies/sampler.ts";
+import { createStudy, loadStudy, type Study } from "../../src/studies/study.ts";
+import { TPESampler } from "../../src/studies/tpe.ts";
+import type { Storage } from "../../src/studies/storage.ts";
+import { spaceA } from "../../tests/studies/functions.ts";
+
+const SIZES = [100, 1000, 2000];
+const REPEATS = 25;
+const SAMPLERS: Record<string, () => Sampler> = {
+  "TPE": () => new TPESampler({ seed: 0 }),
+  "TPE multivariate=false": () => new TPESampler({ seed: 0, multivariate: false }),
+  "random": () => new RandomSampler({ seed: 0 }),
+};
+
+interface Timing {
+  openMs: number;
+  askMs: number;
+  tellMs: number;
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1];
+}
+
+/** Fills a study with N random COMPLETE trials of space A. */
+async function fill(storage: string | null | Storage, size: number): Promise<Study> {
+  const study = await createStudy({
+    studyName: "bench",
+    storage,
+    sampler: new RandomSampler({ seed: 3 }),
+    heartbeat: null,
+  });
+  const probe = await study.ask();
+  spaceA(probe);
+  await study.tell(probe, 1);
+  const domains = Object.entries(study.trials[0].distributions) as [string, Distribution][];
+  const random = new Mt19937(7);
+  for (let i = 1; i < size; i++) {
+    const params: StoredParam[] = domains.map(([name, distribution]) => {
+      if (distribution.kind === "categorical") {
+        const internal = random.interval(distribution.choices.length - 1);
+        return { name, distribution, internal };
+      }
+      const { low, high, log } = distribution;
+      const u = random.random();
+      const internal = log ? low * (high / low) ** u : low + (high - low) * u;
+      return { name, distribution, internal: toInternal(floatDistribution(low, high), internal) };
+    });
+    const now = new Date();
+    const values = [random.random()];
+    await study.storage.createTrial(study.studyId, {
+      state: "COMPLETE",
+      params,
+      values,
+      datetimeStart: now,
+      datetimeComplete: now,
+    });
+  }
+  return study;
+}
+
+async function measure(storage: string | Storage, sampler: Sampler): Promise<Timing> {
+  const opened = performance.now();
+  const study = await loadStudy({ studyName: "bench", storage, sampler, pruner: new NopPruner(), heartbeat: null });
+  const openMs = performance.now() - opened;
+  const [ask, tell]: number[][] = [[], []];
+  for (let i = 0; i < REPEATS; i++) {
+    const from = performance.now();
+    const trial = await study.ask();
+    spaceA(trial);
+    await trial.settle();
+    const asked = performance.now();
+    await study.tell(trial, Math.random());
+    const told = performance.now();
+    ask.push(asked - from);
+    tell.push(told - asked);
+  }
+  if (typeof storage === "string") await study.close();
+  return { openMs, askMs: median(ask), tellMs: median(tell) };
+}
+
+async function measureOptuna(python: string, url: string, sampler: string): Promise<Timing> {
+  const script = fileURLToPath(new URL("./sampler_optuna.py", import.meta.url));
+  const { stdout, stderr, success } = await new Deno.Command(python, { args: [script, url, sampler] }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+const python = Deno.args[0] === "--optuna" ? Deno.args[1] : null;
+const folder = Deno.makeTempDirSync({ prefix: "entail-bench-" });
+console.log("storage  N      sampler                  open ms   ask ms   tell ms");
+const line = (storage: string, size: number, name: string, { openMs, askMs, tellMs }: Timing) => {
+  const numbers = [openMs, askMs, tellMs].map((ms) => ms.toFixed(2).padStart(9)).join("");
+  console.log(`${storage.padEnd(9)}${String(size).padEnd(7)}${name.padEnd(24)}${numbers}`);
+};
+for (const size of SIZES) {
+  const path = `${folder}/full-${size}.db`;
+  await (await fill(`sqlite:///${path}`, size)).close();
+  for (const [name, make] of Object.entries(SAMPLERS)) {
+    const copy = (kind: string) => {
+      const target = `${folder}/${kind}-${size}-${name.replace(/\W/g, "")}.db`;
+      Deno.copyFileSync(path, target);
+      return `sqlite:///${target}`;
+    };
+    line("sqlite", size, name, await measure(copy("own"), make()));
+    if (python !== null) line("sqlite", size, `${name} (Optuna)`, await measureOptuna(python, copy("optuna"), name));
+    const study = await fill(null, size);
+    line("memory", size, name, await measure(study.storage, make()));
+  }
+}
+Deno.removeSync(folder, { recursive: true });
