@@ -13,65 +13,25 @@ import { EntailError } from "../errors.ts";
 import type { Constants } from "../gpu/template.ts";
 import { type Grid, linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { BatchSizes, Plan, Rows } from "./plan.ts";
+import {
+  type AttentionGradients,
+  type AttentionInputs,
+  attentionScale,
+  type AttentionSizes,
+  dropoutBits,
+  type HeadGroup,
+  pairStride,
+} from "./attention_inputs.ts";
+import { attentionBackwardUniform, attentionForwardUniform, uniformWindows } from "./attention_uniform.ts";
+import type { BatchSizes, Plan } from "./plan.ts";
 
-export interface AttentionSizes {
-  heads: number;
-  headSize: number;
-  /** Rows of the position tables; 0 without relative attention. */
-  relativeRows: number;
-  /** The batch's tokens. */
-  tokens: Rows;
-  /** The most tokens a sequence may have: what the relative index was made for. */
-  longestCapacity: number;
-  /** Number of this dropout site. */
-  site: number;
-  label?: string;
-}
-
-export interface AttentionInputs {
-  /** [tokens, heads · headSize], like `key` and `value`. */
-  query: Tensor;
-  key: Tensor;
-  value: Tensor;
-  /** [relativeRows, heads · headSize]: present for the content-to-position term. */
-  positionKey?: Tensor;
-  /** [relativeRows, heads · headSize]: present for the position-to-content term. */
-  positionQuery?: Tensor;
-  /** [2 · longestCapacity − 1], from `createRelativeIndex`; needed with either table. */
-  relativeIndex?: Tensor;
-  /** [sequences + 1] */
-  offsets: Tensor;
-  /** The dropout uniform of the probabilities; absent where nothing is dropped. */
-  dropout?: Tensor;
-  /** [tokens, heads · headSize]: written by the forward. */
-  context: Tensor;
-  /** [tokens, heads]: written by the forward. */
-  logSumExp: Tensor;
-}
-
-export interface AttentionGradients {
-  dContext: Tensor;
-  /** Written, like `dKey` and `dValue`. */
-  dQuery: Tensor;
-  dKey: Tensor;
-  dValue: Tensor;
-  /** [relativeRows, heads · headSize]: written, not added to; present where the table is. */
-  dPositionKey?: Tensor;
-  dPositionQuery?: Tensor;
-}
+export type { AttentionGradients, AttentionInputs, AttentionSizes };
 
 /** Shares of the tokens over which a table's gradient is summed side by side. */
 const PARTS = 16;
 /** Results of the position kernels that an invocation keeps; as in kernels/attention_position.wgsl. */
 const SCORE_TOKENS = 8;
 const GRADIENT_TOKENS = 4;
-
-/** A range of heads whose transients fit into one binding each. */
-interface HeadGroup {
-  first: number;
-  count: number;
-}
 
 function headGroups(plan: Plan, { heads, relativeRows, tokens, longestCapacity, label }: AttentionSizes): HeadGroup[] {
   const bytes = 4 * tokens.capacity * Math.max(bucketsOf(relativeRows), pairStride(longestCapacity));
@@ -94,17 +54,12 @@ function headGroups(plan: Plan, { heads, relativeRows, tokens, longestCapacity, 
 /** Rows of the position tables, rounded up so that vectors of four fit. */
 const bucketsOf = (relativeRows: number): number => 4 * Math.ceil(relativeRows / 4);
 
-/** Length of the rows in which the backward keeps what it computed of every pair. */
-const pairStride = (longest: number): number => 8 * Math.ceil(longest / 8);
-
 /** The largest divisor of `count` that is at most `most`. */
 function divisorUpTo(most: number, count: number): number {
   let divisor = Math.min(most, count);
   while (count % divisor) divisor--;
   return divisor;
 }
-
-const maskWords = (longest: number): number => Math.ceil(longest / 32);
 
 /** What all dispatches of one group of heads have in common. */
 interface GroupPlan {
@@ -120,7 +75,7 @@ interface GroupPlan {
 
 /** Dropout bits and position scores of a group of heads: what forward and backward both begin with. */
 function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, group: HeadGroup): GroupPlan {
-  const { heads, headSize, relativeRows, tokens, longestCapacity, site } = sizes;
+  const { heads, headSize, relativeRows, tokens, longestCapacity } = sizes;
   const label = sizes.label ?? "attention";
   const lanes = plan.variants.attention === "invocation" ? 8 : 64;
   const vec = headSize % 4 === 0 ? 4 : 1;
@@ -135,7 +90,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     RELATIVE_ROWS: relativeRows,
     BUCKETS: bucketsOf(relativeRows),
     LONGEST: longestCapacity,
-    SCALE: 1 / Math.sqrt(headSize * (1 + Number(!!t.positionKey) + Number(!!t.positionQuery))),
+    SCALE: attentionScale(t, headSize),
     C2P: Number(!!t.positionKey),
     P2C: Number(!!t.positionQuery),
     DROPOUT: Number(!!t.dropout),
@@ -146,19 +101,6 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     PARTS,
   };
   const invocations = (count: number) => linearGrid(Math.ceil(count / lanes));
-  const drawMask = (dropout: Tensor): Tensor => {
-    const words = maskWords(longestCapacity);
-    const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, words]);
-    plan.dispatch({
-      kernel: "attention_mask",
-      entry: "draw",
-      label: `${label} dropout bits`,
-      constants: { ...constants, SITE: site },
-      bindings: { dropout, offsets: t.offsets, mask },
-      grid: (batch) => [Math.ceil(longestCapacity / lanes) * maskWords(batch.longest), group.count, batch.sequences],
-    });
-    return mask;
-  };
   const scores = (name: string, x: Tensor, table?: Tensor): Tensor | undefined => {
     if (!table) return undefined;
     const product = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, bucketsOf(relativeRows)]);
@@ -177,7 +119,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     constants,
     invocations,
     grid: ({ sequences, longest }) => [Math.ceil(Math.ceil(longest / rows) * group.count / lanes), 1, sequences],
-    mask: t.dropout && drawMask(t.dropout),
+    mask: dropoutBits(plan, t, sizes, group),
     c2p: scores("c2p", t.query, t.positionKey),
     p2c: scores("p2c", t.key, t.positionQuery),
   };
@@ -199,6 +141,8 @@ function groupBindings(t: AttentionInputs, { mask, c2p, p2c }: GroupPlan): Recor
 
 /** context and logSumExp of all tokens. */
 export function attentionForward(plan: Plan, t: AttentionInputs, sizes: AttentionSizes): void {
+  const windows = uniformWindows(plan, sizes);
+  if (windows) return attentionForwardUniform(plan, t, sizes, windows);
   for (const group of headGroups(plan, sizes)) {
     const prepared = prepareGroup(plan, t, sizes, group);
     plan.dispatch({
@@ -218,6 +162,8 @@ export function attentionBackward(
   t: AttentionInputs & AttentionGradients,
   sizes: AttentionSizes,
 ): void {
+  const windows = uniformWindows(plan, sizes);
+  if (windows) return attentionBackwardUniform(plan, t, sizes, windows);
   const { tokens, relativeRows, longestCapacity } = sizes;
   const label = sizes.label ?? "attention";
   const kernel = `attention_${plan.variants.attention}`;

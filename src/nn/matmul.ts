@@ -95,7 +95,7 @@ function gridOf(p: Product, columns: number, tile: { m: number; n: number }, sli
 const UNIFORM_FLOATS = 16384;
 /** Floats in the alignment of a binding's offset. */
 const ALIGNMENT = 64;
-const MAX_WINDOWS = 256;
+export const MAX_WINDOWS = 256;
 
 interface Windows {
   /** Rows of B, of one window, and how many windows. */
@@ -166,7 +166,7 @@ const UNIFORM = { TM: 4, TN: 32 };
 const windowNumbers = new WeakMap<GPUDevice, Tensor>();
 
 /** A uniform that holds `index`. */
-function windowNumber(gpu: Gpu, index: number): Tensor {
+export function windowNumber(gpu: Gpu, index: number): Tensor {
   let numbers = windowNumbers.get(gpu.device);
   if (!numbers) {
     numbers = createUniform(gpu, "window numbers", MAX_WINDOWS * ALIGNMENT);
