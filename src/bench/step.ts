@@ -1,0 +1,91 @@
+/** Whole optimizer steps of a model: forward, backward, clipping and AdamW on full-length random pairs. */
+import { packBatch } from "../dataset/batches.ts";
+import { initialiseWeights } from "../deberta/checkpoint.ts";
+import type { DebertaConfig } from "../deberta/config.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { LossKind } from "../nn/loss.ts";
+import { openSession } from "../training/session.ts";
+
+export interface StepResult {
+  kernel: "train_step";
+  model: string;
+  batch_size: number;
+  max_length: number;
+  tokens: number;
+  /** Median over windows of several steps, queue kept full. */
+  ms: number;
+  tokens_per_second: number;
+  /** Device memory of parameters, gradients, moments, activations and batches. */
+  peak_bytes: number;
+  /** GPU milliseconds of the micro-batch program by kernel, largest first; empty without timestamp queries. */
+  profile: { kernel: string; ms: number }[];
+}
+
+const WINDOWS = 5;
+
+/** Times `batchSize` sequences of `maxLength` tokens. `model` is the name to report. */
+export async function benchStep(
+  gpu: Gpu,
+  model: string,
+  config: DebertaConfig,
+  { batchSize, maxLength, lossKind }: { batchSize: number; maxLength: number; lossKind: LossKind },
+): Promise<StepResult> {
+  const tokens = batchSize * maxLength;
+  const capacity = { tokens, sequences: batchSize, longest: maxLength };
+  const session = await openSession(gpu, config, {
+    inference: { tokens: maxLength, sequences: 1, longest: maxLength },
+    training: { capacity, lossKind, freezeEncoder: false },
+  });
+  try {
+    initialiseWeights(session.parameters, config, 1);
+    const pairs = Array.from({ length: batchSize }, (_, i) => ({
+      ids: Uint32Array.from(
+        { length: maxLength },
+        (_, j) => ((i * maxLength + j) * 2654435761 >>> 0) % config.vocabSize,
+      ),
+      typeIds: new Uint8Array(maxLength),
+    }));
+    const batch = packBatch(pairs, pairs.map((_, i) => i));
+    const labels = Uint32Array.from(pairs, (_, i) => i % 2);
+    const step = session.step!;
+    step.start({
+      seed: 1,
+      dropout: { hidden: 0.1, attention: 0.1, pooler: 0, classifier: 0.1 },
+      loss: { gamma: 2, alphaPositive: 0.5, alphaNegative: 0.5, positiveWeight: 1 },
+      weightDecay: 0.01,
+      maxGradNorm: 1,
+    });
+    const time = async (steps: number) => {
+      const start = performance.now();
+      for (let i = 0; i < steps; i++) step.step([{ batch, labels }], 1e-5);
+      await step.readRecords();
+      return (performance.now() - start) / steps;
+    };
+    await time(1); // compiles
+    // Enough steps a window that the wait at its end does not count, but not more than a few seconds of them.
+    const steps = Math.min(50, Math.max(1, Math.round(2000 / await time(1))));
+    const times = [];
+    for (let window = 0; window < WINDOWS; window++) times.push(await time(steps));
+    const ms = times.sort((a, b) => a - b)[WINDOWS >> 1];
+    const sizes = { tokens, sequences: batchSize, longest: maxLength, uniqueIds: batch.sortedUnique.length };
+    const byKernel = new Map<string, number>();
+    if (gpu.hasTimestamps) {
+      for (const { kernel, nanoseconds } of await step.micro.profile(sizes)) {
+        byKernel.set(kernel, (byKernel.get(kernel) ?? 0) + nanoseconds / 1e6);
+      }
+    }
+    return {
+      kernel: "train_step",
+      model,
+      batch_size: batchSize,
+      max_length: maxLength,
+      tokens,
+      ms,
+      tokens_per_second: tokens / ms * 1000,
+      peak_bytes: session.bytes,
+      profile: [...byKernel].map(([kernel, kernelMs]) => ({ kernel, ms: kernelMs })).sort((a, b) => b.ms - a.ms),
+    };
+  } finally {
+    session.release();
+  }
+}

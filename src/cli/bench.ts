@@ -1,0 +1,112 @@
+/** `bench`: microbenchmarks of kernels, or whole training steps, on this machine's adapter. */
+import { benchKernel, DEFAULT_SHAPES, KERNEL_BENCHES, type KernelResult, type Shape } from "../bench/kernels.ts";
+import { benchStep, type StepResult } from "../bench/step.ts";
+import type { Config } from "../config/config.ts";
+import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { mebibytes } from "../gpu/tensor.ts";
+import { openModelSource } from "../training/model_source.ts";
+import { openConfiguredGpu, resolveConfig } from "./context.ts";
+import type { CommonOptions } from "./main.ts";
+import { createReporter, printTable } from "./terminal.ts";
+
+interface BenchOptions extends CommonOptions {
+  kernel?: string;
+  shape?: string;
+  json?: boolean;
+}
+
+export async function bench(what: string, overrides: string[], options: BenchOptions): Promise<void> {
+  if (what.includes("=")) return await bench("kernels", [what, ...overrides], options);
+  if (what !== "kernels" && what !== "step") {
+    throw new EntailError("usage", `bench ${what}: expected "bench kernels" or "bench step"`);
+  }
+  const shapes = options.shape === undefined ? DEFAULT_SHAPES : [parseShape(options.shape)];
+  const names = Object.keys(KERNEL_BENCHES);
+  if (options.kernel !== undefined && !names.includes(options.kernel)) {
+    throw new EntailError("usage", `--kernel ${options.kernel}: expected one of ${names.join(", ")}`);
+  }
+  const config = resolveConfig(overrides, options);
+  if (!config) return;
+  const gpu = await openConfiguredGpu(config);
+  const reporter = createReporter({ quiet: options.quiet || options.json });
+  try {
+    const results = what === "step"
+      ? [await stepResult(gpu, config)]
+      : await kernelResults(gpu, options.kernel ? [options.kernel] : names, shapes, reporter.progress);
+    reporter.close();
+    if (options.json) {
+      const adapter = { name: gpu.name, vendor: gpu.vendor, kind: gpu.kind, features: gpu.features };
+      console.log(JSON.stringify({ adapter, deno: Deno.version.deno, results }, null, 2));
+    } else if (what === "step") {
+      printStep(results[0] as StepResult);
+    } else {
+      printKernels(results as KernelResult[]);
+    }
+  } finally {
+    reporter.close();
+    gpu.close();
+  }
+}
+
+function parseShape(text: string): Shape {
+  const sizes = /^(\d+)x(\d+)x(\d+)$/.exec(text)?.slice(1).map(Number);
+  if (!sizes || sizes.some((size) => size < 1)) {
+    throw new EntailError("usage", `--shape ${text}: expected MxNxK, e.g. 1024x768x768`);
+  }
+  const [m, n, k] = sizes;
+  return { m, n, k };
+}
+
+async function kernelResults(
+  gpu: Gpu,
+  names: readonly string[],
+  shapes: readonly Shape[],
+  progress: (stage: string, done: number, total: number) => void,
+): Promise<KernelResult[]> {
+  const results: KernelResult[] = [];
+  for (const name of names) {
+    for (const shape of shapes) {
+      results.push(await benchKernel(gpu, name, shape));
+      progress("timing kernels", results.length, names.length * shapes.length);
+    }
+  }
+  return results;
+}
+
+async function stepResult(gpu: Gpu, config: Config): Promise<StepResult> {
+  const model = await openModelSource(config);
+  return await benchStep(gpu, config.model.model_name ?? "from scratch", model.config, {
+    batchSize: config.training.batch_size,
+    maxLength: config.data.max_length,
+    lossKind: config.model.loss_type,
+  });
+}
+
+function printKernels(results: readonly KernelResult[]): void {
+  printTable(
+    ["kernel", "variant", "m x n x k", "ms", "GFLOP/s", "GB/s"],
+    results.map(({ kernel, variant, shape: { m, n, k }, ms, gflops, gbps }) => [
+      kernel,
+      variant,
+      `${m}x${n}x${k}`,
+      ms.toFixed(3),
+      gflops.toFixed(2),
+      gbps.toFixed(2),
+    ]),
+  );
+}
+
+function printStep({ model, batch_size, max_length, ms, tokens_per_second, peak_bytes, profile }: StepResult): void {
+  printTable(["model", "batch", "length", "ms per step", "tokens/s", "memory"], [
+    [model, `${batch_size}`, `${max_length}`, ms.toFixed(2), tokens_per_second.toFixed(0), mebibytes(peak_bytes)],
+  ]);
+  const total = profile.reduce((sum, row) => sum + row.ms, 0);
+  if (total === 0) return;
+  printTable(
+    ["kernel", "ms per micro-batch", "share"],
+    profile.map((
+      { kernel, ms: kernelMs },
+    ) => [kernel, kernelMs.toFixed(3), `${(100 * kernelMs / total).toFixed(1)} %`]),
+  );
+}
