@@ -274,7 +274,10 @@ function normalRows(constant: Float64Array, dimension: NumericDimension, samples
   const { mu, sigma, low, high, log } = dimension;
   const inverse = sigma.map((width) => 1 / width);
   for (let j = 0; j < mu.length; j++) {
-    const mass = logGaussMass((low - mu[j]) / sigma[j], (high - mu[j]) / sigma[j]);
+    const a = (low - mu[j]) / sigma[j];
+    const b = (high - mu[j]) / sigma[j];
+    // Nine widths inside the domain the missing mass is below 1e-18, nothing to a logarithm of a density.
+    const mass = a < -9 && b > 9 ? 0 : logGaussMass(a, b);
     constant[j] -= mass + Math.log(sigma[j]) + LOG_SQRT_2PI;
   }
   const values = log ? samples.map(Math.log) : samples;

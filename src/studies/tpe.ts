@@ -41,16 +41,17 @@ function observations(
   valuesOf: (trial: FrozenTrial, space: SearchSpace) => Readonly<Record<string, number>>,
 ): SampleColumns {
   const names = [...space.keys()];
-  const rows: Readonly<Record<string, number>>[] = [];
-  for (const trial of trials) {
-    const values = valuesOf(trial, space);
-    if (names.every((name) => values[name] !== undefined)) rows.push(values);
-  }
-  return names.map((name) => {
-    const column = new Float64Array(rows.length);
-    for (let i = 0; i < rows.length; i++) column[i] = rows[i][name];
-    return column;
-  });
+  const rows = trials.map((trial) => valuesOf(trial, space));
+  const columns = names.map((name) => columnOf(rows, name));
+  // A missing value has become NaN, which no stored value is.
+  const complete = rows.map((_, i) => columns.every((column) => !Number.isNaN(column[i])));
+  return complete.every(Boolean) ? columns : columns.map((column) => column.filter((_, i) => complete[i]));
+}
+
+function columnOf(rows: readonly Readonly<Record<string, number>>[], name: string): Float64Array {
+  const column = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i++) column[i] = rows[i][name] ?? NaN;
+  return column;
 }
 
 /** The internal values of a trial; for a running one also those sampled for it but not asked for yet. */

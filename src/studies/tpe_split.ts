@@ -26,6 +26,15 @@ function compare(a: number, b: number): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** The `count` items with the smallest keys; of equal keys the earlier items. */
+function smallest<T>(items: readonly T[], keys: readonly number[], count: number): T[] {
+  if (items.length <= count) return [...items];
+  if (count === 0) return [];
+  const limit = Float64Array.from(keys).sort()[count - 1];
+  let ties = count - keys.filter((key) => key < limit).length;
+  return items.filter((_, i) => keys[i] < limit || (keys[i] === limit && ties-- > 0));
+}
+
 /**
  * Splits COMPLETE, PRUNED and RUNNING trials (in order of number) into the `goodCount` best and the rest. COMPLETE ones come
  * first by value, then PRUNED ones, then those that violate a constraint by how much. FAIL and WAITING are ignored.
@@ -44,7 +53,7 @@ export function splitTrials(trials: readonly FrozenTrial[], direction: Direction
   }
   const count = goodCount(finished);
   const sign = direction === "minimize" ? 1 : -1;
-  const good = new Set(complete.sort((a, b) => sign * compare(a.value!, b.value!)).slice(0, count));
+  const good = new Set(smallest(complete, complete.map((trial) => sign * trial.value!), count));
   if (good.size < count) {
     const scores = new Map(pruned.map((trial) => [trial, prunedScore(trial, direction)]));
     pruned.sort((a, b) => {

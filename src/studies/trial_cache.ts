@@ -31,17 +31,28 @@ export class TrialCache {
 
   /** Takes in trials as read. Of two trials with the same number the later read one counts, as in Optuna. */
   put(trials: readonly FrozenTrial[]): void {
+    this.#list = trials.length === 0 ? this.#list : updated(this.#list, trials);
     for (const trial of trials) {
       this.#byNumber.set(trial.number, trial);
       if (isFinished(trial.state)) this.#unfinished.delete(trial.trialId);
       else this.#unfinished.add(trial.trialId);
       if (trial.trialId > this.#largestId) this.#largestId = trial.trialId;
     }
-    if (trials.length > 0) this.#list = null;
   }
 
   /** All trials in order of number; a new array whenever something has changed. */
   list(): readonly FrozenTrial[] {
     return this.#list ??= [...this.#byNumber.values()].sort((a, b) => a.number - b.number);
   }
+}
+
+/** The list with trials replaced or appended; null when it has gaps, or several are new: then it is sorted anew. */
+function updated(list: readonly FrozenTrial[] | null, trials: readonly FrozenTrial[]): readonly FrozenTrial[] | null {
+  if (list === null || trials.length > 8) return null;
+  const next = [...list];
+  for (const trial of trials) {
+    if (trial.number === next.length || next[trial.number]?.number === trial.number) next[trial.number] = trial;
+    else return null;
+  }
+  return next;
 }
