@@ -269,6 +269,11 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   var bucket_sum${R} = 0.0;
   //#end
   //#end
+  //#if P2C
+  //#for M in 0..3
+  var carried${M} = bucket_of(${M}u, row + 3u);
+  //#end
+  //#end
   for (var column = 0u; column < length; column += 4u) {
     //#for R in 0..4
     let w${R} = weights_in[pairs${R} + column / 4u];
@@ -290,15 +295,19 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
     //#end
     //#if P2C
     // Distances from that of the last row to this column's first query, to that of the first row to its last query.
-    //#for M in 0..7
+    //#for M in 0..3
+    let bucket${M} = carried${M};
+    //#end
+    //#for M in 3..7
     let bucket${M} = bucket_of(column + ${M}u, row + 3u);
+    //#end
+    //#for M in 0..3
+    carried${M} = bucket${M + 4};
     //#end
     //#for R in 0..4
     //#for K in 0..4
-    if (bucket${3 - R + K} != bucket_before${R} && column + ${K}u < length) {
-      if (row + ${R}u < length) {
-        d_position[token${R} * BUCKETS + bucket_before${R}] = bucket_sum${R};
-      }
+    if (bucket${3 - R + K} != bucket_before${R} && column + ${K}u < length && row + ${R}u < length) {
+      d_position[token${R} * BUCKETS + bucket_before${R}] = bucket_sum${R};
       bucket_before${R} = bucket${3 - R + K};
       bucket_sum${R} = 0.0;
     }

@@ -12,7 +12,8 @@ import {
   maskWords,
   pairStride,
 } from "./attention_inputs.ts";
-import { appendProduct, MAX_WINDOWS, windowNumber } from "./matmul.ts";
+import { INDEX_UNIFORMS, indexUniform } from "./index_uniform.ts";
+import { appendProduct } from "./matmul.ts";
 import { fixedRows, type Plan, type Rows } from "./plan.ts";
 
 /** Floats in the largest uniform binding that WebGPU guarantees. */
@@ -32,6 +33,12 @@ export interface Windows {
 
 const align = (count: number): number => 64 * Math.ceil(count / 64);
 
+/** A row capacity for sums over the rows of a head: splits into equal windows that begin aligned. */
+function summedRows(capacity: number, headSize: number): number {
+  const windows = Math.ceil(capacity / Math.floor(UNIFORM_FLOATS / headSize));
+  return windows * align(Math.ceil(capacity / windows));
+}
+
 /** The windows of a plan, or null where the adapter or the sizes do not suit them. */
 export function uniformWindows(plan: Plan, sizes: AttentionSizes): Windows | null {
   const { heads, headSize, relativeRows, tokens, longestCapacity } = sizes;
@@ -42,12 +49,12 @@ export function uniformWindows(plan: Plan, sizes: AttentionSizes): Windows | nul
   const stride = window === whole ? window : Math.floor((window - longestCapacity) / 64) * 64;
   if (stride < window / 4) return null;
   const count = window === whole ? 1 : Math.ceil(tokens.capacity / stride);
-  const padded = (count - 1) * stride + window;
+  const padded = Math.max((count - 1) * stride + window, summedRows(tokens.capacity, headSize));
   const largest = 4 * Math.max(
     padded * heads * headSize,
     tokens.capacity * Math.max(relativeRows, pairStride(longestCapacity), heads * maskWords(longestCapacity)),
   );
-  if (largest > plan.gpu.maxBindingBytes || Math.max(count, heads) > MAX_WINDOWS) return null;
+  if (largest > plan.gpu.maxBindingBytes || Math.max(count, heads) > INDEX_UNIFORMS) return null;
   return { window, stride, count, padded };
 }
 
@@ -157,8 +164,8 @@ function forWindows(
       bindings: {
         ...bindings,
         ...Object.fromEntries(windowed),
-        head: windowNumber(plan.gpu, head),
-        number: windowNumber(plan.gpu, index),
+        head: indexUniform(plan.gpu, head),
+        number: indexUniform(plan.gpu, index),
       },
       grid: ({ sequences, longest, tokens }) =>
         tokens > index * windows.stride ? [Math.ceil(longest / TILE), 1, sequences] : [0],
@@ -281,6 +288,7 @@ function positionGradients(
   appendProduct(plan, {
     ...common,
     label: dTable.label,
+    rows: { ...tokens, capacity: summedRows(tokens.capacity, headSize) },
     b: context.head(x, head),
     c: rowsOfTable(dTable),
     m: relativeRows,

@@ -42,6 +42,16 @@ const EXAMPLES: Record<string, Example> = {
   "no tables, dropout": { shape: { ...base, dropout: DROPOUT }, tables: {} },
   "head size 16": { shape: { ...base, heads: 4, headSize: 16, dropout: DROPOUT }, tables: { rows: 16 } },
   "head size 64": { shape: { ...base, heads: 2, headSize: 64, dropout: DROPOUT }, tables: { rows: 16 } },
+  "several windows of tokens": {
+    shape: {
+      ...base,
+      heads: 2,
+      headSize: 32,
+      dropout: DROPOUT,
+      lengths: Array.from({ length: 28 }, (_, i) => 1 + i * 17 % 40),
+    },
+    tables: { rows: 16 },
+  },
   "large scores": { shape: { ...base, headSize: 10 }, tables: { rows: 16, scale: 4 } },
 };
 
@@ -101,6 +111,17 @@ for (const variant of VARIANTS) {
     assert.deepEqual(evaluated, await runAttention(gpu, base, x, { variant }));
   });
 }
+
+gpuTest("attention: with and without uniform windows, nearly the same", async (gpu) => {
+  const shape = { ...base, headSize: 16, dropout: DROPOUT };
+  const x = randomInputs(shape, 21, { rows: 16 });
+  const windows = await runAttention(gpu, shape, x);
+  const perHead = 4 * 41 * 40; // bytes of the largest transient of a head without them
+  const storage = await runAttention(gpu, shape, x, { maxBindingBytes: perHead });
+  for (const [name, values] of Object.entries(windows)) {
+    assertClose(values, storage[name], { atol: 1e-5, rtol: 1e-5 }, name);
+  }
+});
 
 gpuTest("attention: a head that fits no binding is refused", async (gpu) => {
   const x = randomInputs(base, 5, { rows: 16 });
