@@ -1,0 +1,132 @@
+/** What must hold for a whole model beyond agreement: both kernel variants, packing, shards, a frozen encoder. */
+import assert from "node:assert/strict";
+import { packBatch } from "../../src/dataset/batches.ts";
+import { loadWeights } from "../../src/deberta/checkpoint.ts";
+import { createModelConstants, modelBackward, modelForward } from "../../src/deberta/model.ts";
+import { debertaParameters } from "../../src/deberta/parameters.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { allocateMemory, compileProgram, planMemory } from "../../src/gpu/program.ts";
+import { createTensor, readTensor, writeTensor } from "../../src/gpu/tensor.ts";
+import { createDeviceBatch } from "../../src/nn/batch.ts";
+import { lossForwardBackward, lossUniform } from "../../src/nn/loss.ts";
+import { createParameterStore } from "../../src/nn/parameters.ts";
+import { createPlan, type Variants } from "../../src/nn/plan.ts";
+import { assertClose } from "../support/close.ts";
+import { type DebertaFixture, loadDebertaFixture } from "../support/deberta_fixture.ts";
+import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
+
+const SOFTWARE: Variants = { matmul: "register", row: "invocation", attention: "invocation" };
+const HARDWARE: Variants = { matmul: "tiled", row: "workgroup", attention: "invocation" };
+
+interface Outcome {
+  logits: Float32Array;
+  /** Of every trainable parameter. */
+  gradients: Map<string, Float32Array>;
+}
+
+/** One forward and backward pass over some sequences of a fixture, with room to spare in every buffer. */
+async function runModel(
+  gpu: Gpu,
+  fixture: DebertaFixture,
+  indices: number[],
+  options: { variants?: Variants; maxChunkBytes?: number; freezeBackbone?: boolean } = {},
+): Promise<Outcome> {
+  const { config, folder, loss } = fixture;
+  const { variants = SOFTWARE, maxChunkBytes, freezeBackbone = false } = options;
+  const specs = debertaParameters(config, { freezeBackbone });
+  const parameters = await createParameterStore(gpu, specs, { moments: true, maxChunkBytes });
+  assert.deepEqual(await loadWeights(parameters, config, folder), []);
+  const pairs = fixture.sequences.map((ids, i) => ({
+    ids: Uint32Array.from(ids),
+    typeIds: Uint8Array.from(fixture.typeIds[i]),
+  }));
+  const packed = packBatch(pairs, indices);
+  const capacity = { tokens: packed.tokens + 5, sequences: indices.length + 2, longest: packed.maxLength + 3 };
+  const batch = await createDeviceBatch(gpu, capacity);
+  const constants = await createModelConstants(gpu, config, capacity.longest);
+
+  const plan = createPlan(gpu, "model", variants);
+  const none = dropoutUniform(gpu, 0);
+  const dropout = { hidden: none, attention: none, pooler: none, classifier: none };
+  const scope = { plan, config, parameters, batch, dropout, training: true };
+  const { logits, kept } = modelForward(scope, constants);
+  const result = plan.result("logits", logits.shape);
+  plan.copy(logits, result);
+  const dLogits = plan.transient("d logits", logits.shape);
+  const lossSum = await createTensor(gpu, "loss", [1]);
+  const lossParameters = uniform(gpu, "loss", Array(8).fill(0));
+  const alphas = loss.alpha === null ? [1, 1] : [loss.alpha, 1 - loss.alpha];
+  writeTensor(
+    gpu,
+    lossParameters,
+    lossUniform({
+      scale: 1 / indices.length,
+      gamma: loss.gamma ?? 0,
+      alphaPositive: alphas[0],
+      alphaNegative: alphas[1],
+      positiveWeight: loss.posWeight ?? 1,
+    }),
+  );
+  lossForwardBackward(plan, { logits, labels: batch.labels, parameters: lossParameters, dLogits, lossSum }, {
+    sequences: batch.sequences,
+    numLabels: config.labels.length as 1 | 2,
+    kind: loss.type,
+  });
+  modelBackward(scope, dLogits, kept, { frozenEncoder: freezeBackbone });
+
+  const memory = await allocateMemory(gpu, "model", planMemory([plan]));
+  const executable = await compileProgram(gpu, plan);
+  executable.run(batch.write(packed, Uint32Array.from(indices, (index) => fixture.labels[index])));
+  const gradients = new Map<string, Float32Array>();
+  const outcome = { logits: await readTensor(gpu, result, 0, indices.length * config.labels.length), gradients };
+  for (const { name, trainable } of specs) {
+    if (trainable) gradients.set(name, await parameters.read(name, "gradient"));
+  }
+  memory.release();
+  batch.release();
+  parameters.release();
+  gpu.check();
+  return outcome;
+}
+
+function checkGradients(gradients: ReadonlyMap<string, Float32Array>, fixture: DebertaFixture): void {
+  for (const [name, gradient] of gradients) {
+    const { data } = fixture.expected.get(`gradient.${name}`)!;
+    assertClose(gradient, data, { atol: 2e-6 * fixture.gradNorm, rtol: 1e-3 }, `gradient of ${name}`);
+  }
+}
+
+gpuTest("modelForward, modelBackward: the variants for hardware compute the same", async (gpu) => {
+  const fixture = await loadDebertaFixture("shared_buckets");
+  const { logits, gradients } = await runModel(gpu, fixture, fixture.batch, { variants: HARDWARE });
+  assertClose(logits, fixture.expected.get("logits")!.data, { atol: 2e-5, rtol: 2e-5 }, "logits");
+  assert.equal(gradients.size, debertaParameters(fixture.config).length);
+  checkGradients(gradients, fixture);
+});
+
+gpuTest("modelForward: a sequence's logits are the same bits whatever else is in the batch", async (gpu) => {
+  const fixture = await loadDebertaFixture("shared_buckets");
+  for (const variants of [SOFTWARE, HARDWARE]) {
+    const together = await runModel(gpu, fixture, [4, 2, 6, 0], { variants });
+    const alone = await runModel(gpu, fixture, [6], { variants });
+    assert.deepEqual(alone.logits, together.logits.slice(4, 6));
+  }
+});
+
+gpuTest(
+  "modelForward, modelBackward: word embeddings in shards, and any other run, give the same bits",
+  async (gpu) => {
+    const fixture = await loadDebertaFixture("shared_buckets");
+    const whole = await runModel(gpu, fixture, fixture.batch);
+    // The table of 97 rows has 11,640 bytes: three shards.
+    assert.deepEqual(await runModel(gpu, fixture, fixture.batch, { maxChunkBytes: 5120 }), whole);
+  },
+);
+
+gpuTest("modelBackward: with a frozen encoder only the head has gradients, the same ones", async (gpu) => {
+  const fixture = await loadDebertaFixture("shared_buckets");
+  const { gradients } = await runModel(gpu, fixture, fixture.batch, { freezeBackbone: true });
+  const head = ["pooler.dense.weight", "pooler.dense.bias", "classifier.weight", "classifier.bias"];
+  assert.deepEqual([...gradients.keys()], head);
+  checkGradients(gradients, fixture);
+});
