@@ -9,7 +9,6 @@
 
 //#if DROPOUT
 //#include "lib/dropout_block.wgsl"
-@group(0) @binding(3) var<uniform> dropout: Dropout;
 
 @compute @workgroup_size(64)
 fn apply(
@@ -19,7 +18,7 @@ fn apply(
 ) {
   let at = linear_workgroup(group, grid) * 64u + local;
   if (at < rows * BLOCKS) {
-    y[at] = x[at] * dropout_block(dropout, at);
+    y[at] = x[at] * dropout_block(at);
   }
 }
 //#else

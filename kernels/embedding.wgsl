@@ -12,10 +12,8 @@
 //#include "lib/row.wgsl"
 //#if OUTPUT_DROPOUT
 //#include "lib/dropout_block.wgsl"
-@group(0) @binding(1) var<uniform> dropout: Dropout;
 //#end
 
-override EPS: f32;
 override ROW_BEGIN: u32;
 override ROW_COUNT: u32;
 
@@ -25,13 +23,19 @@ override ROW_COUNT: u32;
 @group(0) @binding(5) var<storage, read> positionTable: array<Block>;
 @group(0) @binding(6) var<storage, read> typeIds: array<u32>;
 @group(0) @binding(7) var<storage, read> typeTable: array<Block>;
-@group(0) @binding(8) var<storage, read> weight: array<Block>;
-@group(0) @binding(9) var<storage, read> bias: array<Block>;
-@group(0) @binding(10) var<storage, read_write> y: array<Block>;
-@group(0) @binding(11) var<storage, read_write> normalised: array<Block>;
-@group(0) @binding(12) var<storage, read_write> rstd: array<f32>;
 
 //#include "lib/normalise_row.wgsl"
+
+fn summand(row: u32, block: u32) -> Block {
+  var z = word[(ids[row] - ROW_BEGIN) * BLOCKS + block];
+//#if POSITION
+  z += positionTable[position[row] * BLOCKS + block];
+//#end
+//#if TYPE
+  z += typeTable[typeIds[row] * BLOCKS + block];
+//#end
+  return z;
+}
 
 @compute @workgroup_size(${LANES > 1 ? LANES : 8})
 fn forward(
@@ -40,34 +44,9 @@ fn forward(
   @builtin(local_invocation_index) local: u32,
 ) {
   let row = row_of(group, grid, local);
-  let lane = lane_of(local);
-  if (row >= rows) {
-    return;
+  if (row < rows && ids[row] >= ROW_BEGIN && ids[row] - ROW_BEGIN < ROW_COUNT) {
+    normalise_row(row, lane_of(local));
   }
-  let id = ids[row];
-  if (id < ROW_BEGIN || id - ROW_BEGIN >= ROW_COUNT) {
-    return;
-  }
-  let from_word = (id - ROW_BEGIN) * BLOCKS;
-//#if POSITION
-  let from_position = position[row] * BLOCKS;
-//#end
-//#if TYPE
-  let from_type = typeIds[row] * BLOCKS;
-//#end
-  var sum = Block();
-  for (var block = lane; block < BLOCKS; block += LANES) {
-    var value = word[from_word + block];
-//#if POSITION
-    value += positionTable[from_position + block];
-//#end
-//#if TYPE
-    value += typeTable[from_type + block];
-//#end
-    y[row * BLOCKS + block] = value;
-    sum += value;
-  }
-  normalise_row(row, lane, sum);
 }
 //#else
 //#include "lib/linear_id.wgsl"

@@ -7,23 +7,27 @@
 //#include "lib/row.wgsl"
 //#if INPUT_DROPOUT || OUTPUT_DROPOUT
 //#include "lib/dropout_block.wgsl"
-@group(0) @binding(0) var<uniform> dropout: Dropout;
 //#end
 
-override EPS: f32;
-
-@group(0) @binding(1) var<uniform> rows: u32;
-@group(0) @binding(2) var<storage, read> weight: array<Block>;
+@group(0) @binding(0) var<uniform> rows: u32;
 
 //#if FORWARD
-@group(0) @binding(3) var<storage, read> x: array<Block>;
-@group(0) @binding(4) var<storage, read> residual: array<Block>;
-@group(0) @binding(5) var<storage, read> bias: array<Block>;
-@group(0) @binding(6) var<storage, read_write> y: array<Block>;
-@group(0) @binding(7) var<storage, read_write> normalised: array<Block>;
-@group(0) @binding(8) var<storage, read_write> rstd: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Block>;
+@group(0) @binding(2) var<storage, read> residual: array<Block>;
 
 //#include "lib/normalise_row.wgsl"
+
+fn summand(row: u32, block: u32) -> Block {
+  let at = row * BLOCKS + block;
+  var z = x[at];
+//#if INPUT_DROPOUT
+  z *= dropout_block(at);
+//#end
+//#if RESIDUAL
+  z += residual[at];
+//#end
+  return z;
+}
 
 @compute @workgroup_size(${LANES > 1 ? LANES : 8})
 fn forward(
@@ -32,39 +36,41 @@ fn forward(
   @builtin(local_invocation_index) local: u32,
 ) {
   let row = row_of(group, grid, local);
-  let lane = lane_of(local);
-  if (row >= rows) {
-    return;
+  if (row < rows) {
+    normalise_row(row, lane_of(local));
   }
-  var sum = Block();
-  for (var block = lane; block < BLOCKS; block += LANES) {
-    let at = row * BLOCKS + block;
-    var value = x[at];
-//#if INPUT_DROPOUT
-    value *= dropout_block(dropout, at);
-//#end
-//#if RESIDUAL
-    value += residual[at];
-//#end
-    y[at] = value;
-    sum += value;
-  }
-  normalise_row(row, lane, sum);
 }
 //#else
-@group(0) @binding(3) var<storage, read> dy: array<Block>;
-@group(0) @binding(4) var<storage, read> normalised: array<Block>;
-@group(0) @binding(5) var<storage, read> rstd: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dx: array<Block>;
-@group(0) @binding(7) var<storage, read_write> dResidual: array<Block>;
-@group(0) @binding(8) var<storage, read_write> weightPartials: array<Block>;
-@group(0) @binding(9) var<storage, read_write> biasPartials: array<Block>;
+@group(0) @binding(1) var<storage, read> dy: array<Block>;
+@group(0) @binding(2) var<storage, read> normalised: array<Block>;
+@group(0) @binding(3) var<storage, read> rstd: array<f32>;
+//#if UNIFORM_WEIGHT
+@group(0) @binding(4) var<uniform> weight: array<Block, ${COLUMNS / 4}>;
+//#else
+@group(0) @binding(4) var<storage, read> weight: array<Block>;
+//#end
+@group(0) @binding(5) var<storage, read_write> dx: array<Block>;
+@group(0) @binding(6) var<storage, read_write> dResidual: array<Block>;
+@group(0) @binding(7) var<storage, read_write> weightPartials: array<Block>;
+@group(0) @binding(8) var<storage, read_write> biasPartials: array<Block>;
 
 fn gradient(at: u32) -> Block {
 //#if OUTPUT_DROPOUT
-  return dy[at] * dropout_block(dropout, at);
+  return dy[at] * dropout_block(at);
 //#else
   return dy[at];
+//#end
+}
+
+fn write_block(at: u32, dz: Block) {
+//#if DRESIDUAL
+  dResidual[at] = dz;
+//#end
+//#if DX && INPUT_DROPOUT
+  dx[at] = dz * dropout_block(at);
+//#end
+//#if DX && !INPUT_DROPOUT
+  dx[at] = dz;
 //#end
 }
 
@@ -79,29 +85,41 @@ fn backward(
   if (row >= rows) {
     return;
   }
+  let start = row * BLOCKS;
   var sum = Block();
   var product = Block();
+//#if LANES > 1 && HELD
+//#for I in 0..HELD
+  var g${I} = Block();
+  var n${I} = Block();
+  let block${I} = lane + ${I * LANES}u;
+  if (block${I} < BLOCKS) {
+    g${I} = gradient(start + block${I}) * weight[block${I}];
+    n${I} = normalised[start + block${I}];
+    sum += g${I};
+    product += g${I} * n${I};
+  }
+//#end
+  let means = row_sums(vec2(total(sum), total(product)), lane) / f32(COLUMNS);
+  let scale = rstd[row];
+//#for I in 0..HELD
+  if (block${I} < BLOCKS) {
+    write_block(start + block${I}, scale * (g${I} - means.x - n${I} * means.y));
+  }
+//#end
+//#else
   for (var block = lane; block < BLOCKS; block += LANES) {
-    let at = row * BLOCKS + block;
-    let g = gradient(at) * weight[block];
+    let g = gradient(start + block) * weight[block];
     sum += g;
-    product += g * normalised[at];
+    product += g * normalised[start + block];
   }
   let means = row_sums(vec2(total(sum), total(product)), lane) / f32(COLUMNS);
   let scale = rstd[row];
   for (var block = lane; block < BLOCKS; block += LANES) {
-    let at = row * BLOCKS + block;
-    let dz = scale * (gradient(at) * weight[block] - means.x - normalised[at] * means.y);
-//#if DRESIDUAL
-    dResidual[at] = dz;
-//#end
-//#if DX && INPUT_DROPOUT
-    dx[at] = dz * dropout_block(dropout, at);
-//#end
-//#if DX && !INPUT_DROPOUT
-    dx[at] = dz;
-//#end
+    let at = start + block;
+    write_block(at, scale * (gradient(at) * weight[block] - means.x - normalised[at] * means.y));
   }
+//#end
 }
 
 const GROUP = ${GROUP}u;

@@ -1,12 +1,14 @@
-// Dropout of the block at index `at` of a matrix; see lib/block.wgsl and lib/dropout.wgsl.
+// Dropout of the block at index `at` of a matrix; see lib/block.wgsl and lib/dropout.wgsl. The site is a uniform, so
+// that all layers share a pipeline: compiling one takes a software adapter a good part of a second.
 //#include "lib/dropout.wgsl"
 
-override SITE: u32;
+@group(0) @binding(20) var<uniform> dropout: Dropout;
+@group(0) @binding(21) var<uniform> site: u32;
 
-fn dropout_block(d: Dropout, at: u32) -> Block {
+fn dropout_block(at: u32) -> Block {
 //#if COLUMNS % 4 == 0
-  return dropout_quad(d, SITE, at);
+  return dropout_quad(dropout, site, at);
 //#else
-  return dropout_factor(d, SITE, at);
+  return dropout_factor(dropout, site, at);
 //#end
 }

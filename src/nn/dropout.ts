@@ -1,8 +1,23 @@
 /** Dropout by itself, where no other kernel can take it along, and plain addition. */
+import type { Gpu } from "../gpu/device.ts";
 import { linearGrid } from "../gpu/program.ts";
-import type { Tensor } from "../gpu/tensor.ts";
+import { createUniform, type Tensor, writeTensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { blocksOf } from "./rows.ts";
+
+const sites = new WeakMap<Gpu, Map<number, Tensor>>();
+
+/** A uniform that holds the number of a dropout site, `var<uniform> site: u32`; lives as long as the device. */
+export function siteUniform(gpu: Gpu, site: number): Tensor {
+  let known = sites.get(gpu);
+  if (!known) sites.set(gpu, known = new Map());
+  let tensor = known.get(site);
+  if (!tensor) {
+    known.set(site, tensor = createUniform(gpu, `dropout site ${site}`, 1));
+    writeTensor(gpu, tensor, Uint32Array.of(site));
+  }
+  return tensor;
+}
 
 export interface DropoutSizes {
   rows: Rows;
@@ -22,8 +37,8 @@ export function dropoutForward(
   plan.dispatch({
     kernel: "dropout",
     entry: "apply",
-    constants: { DROPOUT: 1, COLUMNS: columns, SITE: site },
-    bindings: { rows: rows.uniform, x, y, dropout },
+    constants: { DROPOUT: 1, COLUMNS: columns },
+    bindings: { rows: rows.uniform, x, y, dropout, site: siteUniform(plan.gpu, site) },
     grid: grid(rows, columns),
     label: `dropout ${y.label}`,
   });

@@ -4,6 +4,7 @@
  */
 import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import { siteUniform } from "./dropout.ts";
 import { layerNormBackward, type LayerNormKept, type LayerNormSizes } from "./layer_norm.ts";
 import type { Shard } from "./parameters.ts";
 import type { Plan, Rows } from "./plan.ts";
@@ -37,7 +38,7 @@ export function embeddingForward(
   { ids, wordShards, position, positionTable, typeIds, typeTable, weight, bias, dropout, y, kept }: EmbeddingForward,
   { rows, columns, eps, site = 0 }: LayerNormSizes,
 ): void {
-  const walk = rowWalk(plan, rows);
+  const walk = rowWalk(plan, rows, columns);
   for (const { tensor, rowBegin, rows: rowCount } of wordShards) {
     plan.dispatch({
       kernel: "embedding",
@@ -47,7 +48,6 @@ export function embeddingForward(
         FORWARD: 1,
         COLUMNS: columns,
         EPS: eps,
-        SITE: site,
         ROW_BEGIN: rowBegin,
         ROW_COUNT: rowCount,
         POSITION: +!!positionTable,
@@ -66,6 +66,7 @@ export function embeddingForward(
         weight,
         bias,
         dropout,
+        site: dropout && siteUniform(plan.gpu, site),
         y,
         ...kept,
       }),

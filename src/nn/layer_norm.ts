@@ -4,6 +4,7 @@
  */
 import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import { siteUniform } from "./dropout.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
 import { blocksOf, present, rowWalk } from "./rows.ts";
@@ -38,7 +39,7 @@ export function layerNormForward(
   },
   { rows, columns, eps, site = 0 }: LayerNormSizes,
 ): void {
-  const walk = rowWalk(plan, rows);
+  const walk = rowWalk(plan, rows, columns);
   plan.dispatch({
     kernel: "layer_norm",
     entry: "forward",
@@ -47,13 +48,22 @@ export function layerNormForward(
       FORWARD: 1,
       COLUMNS: columns,
       EPS: eps,
-      SITE: site,
       RESIDUAL: +!!residual,
       INPUT_DROPOUT: +!!dropout,
       OUTPUT_DROPOUT: 0,
       KEEP: +!!kept,
     },
-    bindings: present({ rows: rows.uniform, x, residual, weight, bias, dropout, y, ...kept }),
+    bindings: present({
+      rows: rows.uniform,
+      x,
+      residual,
+      weight,
+      bias,
+      dropout,
+      site: dropout && siteUniform(plan.gpu, site),
+      y,
+      ...kept,
+    }),
     grid: walk.grid,
     label: `${y.label} forward`,
   });
@@ -75,16 +85,15 @@ export function layerNormBackward(
     dWeight: Tensor;
     dBias: Tensor;
   },
-  { rows, columns, eps, site = 0, outputDropout = false }: LayerNormSizes & { outputDropout?: boolean },
+  { rows, columns, site = 0, outputDropout = false }: LayerNormSizes & { outputDropout?: boolean },
 ): void {
-  const walk = rowWalk(plan, rows);
+  const walk = rowWalk(plan, rows, columns);
   const inputDropout = !!dropout && !outputDropout && !!dx;
+  const dropoutOf = (applies: boolean) => dropout && applies ? { dropout, site: siteUniform(plan.gpu, site) } : {};
   const constants = {
     ...walk.constants,
     FORWARD: 0,
     COLUMNS: columns,
-    EPS: eps,
-    SITE: site,
     GROUP,
     INPUT_DROPOUT: +inputDropout,
     OUTPUT_DROPOUT: +(!!dropout && outputDropout),
@@ -92,12 +101,19 @@ export function layerNormBackward(
     DRESIDUAL: +!!dResidual,
   };
   if (dx || dResidual) {
-    const dropped = inputDropout || outputDropout ? dropout : undefined;
     plan.dispatch({
       kernel: "layer_norm",
       entry: "backward",
       constants,
-      bindings: present({ rows: rows.uniform, dy, weight, ...kept, dropout: dropped, dx, dResidual }),
+      bindings: present({
+        rows: rows.uniform,
+        dy,
+        weight,
+        ...kept,
+        ...dropoutOf(inputDropout || outputDropout),
+        dx,
+        dResidual,
+      }),
       grid: walk.grid,
       label: `${dWeight.label} layer norm backward`,
     });
@@ -113,7 +129,7 @@ export function layerNormBackward(
       rows: rows.uniform,
       dy,
       normalised: kept.normalised,
-      dropout: outputDropout ? dropout : undefined,
+      ...dropoutOf(outputDropout),
       weightPartials,
       biasPartials,
     }),

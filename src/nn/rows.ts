@@ -9,19 +9,38 @@ const LANES = 64;
 /** Rows a workgroup takes where one invocation walks a row: the width of a software adapter's vectors. */
 const ROWS_PER_WORKGROUP = 8;
 
-/** Constants of kernels that include lib/row.wgsl and the grid that covers `rows`. */
-export function rowWalk(plan: Plan, rows: Rows): {
-  constants: { LANES: number; LANE_BITS: number };
+/**
+ * Most blocks of a row that a lane keeps: in registers where lanes share a row, in an array where one walks it alone.
+ * A software adapter's compile time grows faster than the array: under a second at 16 blocks, minutes at 192.
+ */
+const MOST_HELD = { shared: 8, alone: 16 };
+
+/** Most columns of weights that fit a uniform binding everywhere. */
+const MOST_UNIFORM = 16384;
+
+/** Constants of kernels that walk `rows` of `columns` as in lib/row.wgsl, and the grid that covers them. */
+export function rowWalk(plan: Plan, rows: Rows, columns: number): {
+  constants: { LANES: number; LANE_BITS: number; HELD: number; UNIFORM_WEIGHT: number };
   grid: (sizes: BatchSizes) => Grid;
 } {
+  const held = (lanes: number, most: number) => {
+    const blocks = Math.ceil(blocksOf(columns) / lanes);
+    return blocks <= most ? blocks : 0;
+  };
   if (plan.variants.row === "workgroup") {
     return {
-      constants: { LANES, LANE_BITS: Math.log2(LANES) },
+      constants: { LANES, LANE_BITS: Math.log2(LANES), HELD: held(LANES, MOST_HELD.shared), UNIFORM_WEIGHT: 0 },
       grid: (sizes) => linearGrid(rows.count(sizes)),
     };
   }
   return {
-    constants: { LANES: 1, LANE_BITS: 0 },
+    // A software adapter reads uniforms ten times as fast as storage.
+    constants: {
+      LANES: 1,
+      LANE_BITS: 0,
+      HELD: held(1, MOST_HELD.alone),
+      UNIFORM_WEIGHT: +(columns % 4 === 0 && columns <= MOST_UNIFORM),
+    },
     grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) / ROWS_PER_WORKGROUP)),
   };
 }
