@@ -13,7 +13,7 @@ import {
   pairStride,
 } from "./attention_inputs.ts";
 import { INDEX_UNIFORMS, indexUniform } from "./index_uniform.ts";
-import { appendProduct } from "./matmul.ts";
+import { linearBackwardInput, linearBackwardWeight, linearForward } from "./linear.ts";
 import { fixedRows, type Plan, type Rows } from "./plan.ts";
 
 /** Floats in the largest uniform binding that WebGPU guarantees. */
@@ -33,12 +33,6 @@ export interface Windows {
 
 const align = (count: number): number => 64 * Math.ceil(count / 64);
 
-/** A row capacity for sums over the rows of a head: splits into equal windows that begin aligned. */
-function summedRows(capacity: number, headSize: number): number {
-  const windows = Math.ceil(capacity / Math.floor(UNIFORM_FLOATS / headSize));
-  return windows * align(Math.ceil(capacity / windows));
-}
-
 /** The windows of a plan, or null where the adapter or the sizes do not suit them. */
 export function uniformWindows(plan: Plan, sizes: AttentionSizes): Windows | null {
   const { heads, headSize, relativeRows, tokens, longestCapacity } = sizes;
@@ -49,10 +43,10 @@ export function uniformWindows(plan: Plan, sizes: AttentionSizes): Windows | nul
   const stride = window === whole ? window : Math.floor((window - longestCapacity) / 64) * 64;
   if (stride < window / 4) return null;
   const count = window === whole ? 1 : Math.ceil(tokens.capacity / stride);
-  const padded = Math.max((count - 1) * stride + window, summedRows(tokens.capacity, headSize));
+  const padded = Math.max((count - 1) * stride + window, whole);
   const largest = 4 * Math.max(
     padded * heads * headSize,
-    tokens.capacity * Math.max(relativeRows, pairStride(longestCapacity), heads * maskWords(longestCapacity)),
+    whole * Math.max(relativeRows, pairStride(longestCapacity), heads * maskWords(longestCapacity)),
   );
   if (largest > plan.gpu.maxBindingBytes || Math.max(count, heads) > INDEX_UNIFORMS) return null;
   return { window, stride, count, padded };
@@ -125,20 +119,14 @@ function copyHeads(
 function positionScores(plan: Plan, context: Context, head: number, x: Tensor, table?: Tensor): Tensor | undefined {
   if (!table) return undefined;
   const { headSize, relativeRows, tokens } = context.sizes;
-  const c = plan.transient(`${table.label} scores`, [tokens.capacity, relativeRows]);
-  appendProduct(plan, {
-    label: c.label,
-    a: context.head(x, head),
-    b: context.head(table, head, align(relativeRows)),
-    c,
-    m: "rows",
-    n: relativeRows,
-    k: headSize,
-    aAlongK: true,
-    bAlongK: true,
+  const y = plan.transient(`${table.label} scores`, [tokens.capacity, relativeRows]);
+  linearForward(plan, { x: context.head(x, head), weight: context.head(table, head, align(relativeRows)), y }, {
     rows: tokens,
+    inFeatures: headSize,
+    outFeatures: relativeRows,
+    label: y.label,
   });
-  return c;
+  return y;
 }
 
 /** One dispatch for every window of the tokens. */
@@ -255,7 +243,7 @@ export function attentionBackwardUniform(
 /** Zeroed sums of dScore by token and bucket, where there is a table. */
 function bucketSums(plan: Plan, { sizes, label }: Context, table?: Tensor): Record<string, Tensor> {
   if (!table) return {};
-  const sums = plan.transient(`${label} bucket sums`, [sizes.tokens.capacity, sizes.relativeRows]);
+  const sums = plan.transient(`${label} bucket sums`, [align(sizes.tokens.capacity), sizes.relativeRows]);
   plan.clear(sums);
   return { d_position: sums };
 }
@@ -274,25 +262,18 @@ function positionGradients(
   if (!table || !sums) return;
   const { headSize, relativeRows, tokens } = context.sizes;
   const rowsOfTable = (tensor: Tensor) => context.head(tensor, head, align(relativeRows));
-  const common = { a: sums, n: headSize, bAlongK: false, rows: tokens, accumulate: true };
-  appendProduct(plan, {
+  const common = { inFeatures: headSize, outFeatures: relativeRows };
+  const weight = rowsOfTable(table);
+  linearBackwardInput(plan, { dy: sums, weight, dx: context.head(dX, head) }, {
     ...common,
+    rows: tokens,
+    accumulate: true,
     label: `${dX.label} by position`,
-    b: rowsOfTable(table),
-    c: context.head(dX, head),
-    m: "rows",
-    k: relativeRows,
-    aAlongK: true,
   });
   if (!dTable) return;
-  appendProduct(plan, {
+  linearBackwardWeight(plan, { dy: sums, x: context.head(x, head), dWeight: rowsOfTable(dTable) }, {
     ...common,
+    rows: { ...tokens, capacity: sums.shape[0] },
     label: dTable.label,
-    rows: { ...tokens, capacity: summedRows(tokens.capacity, headSize) },
-    b: context.head(x, head),
-    c: rowsOfTable(dTable),
-    m: relativeRows,
-    k: "rows",
-    aAlongK: false,
   });
 }
