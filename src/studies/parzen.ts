@@ -95,30 +95,47 @@ function fitDimension(distribution: Distribution, values: Float64Array): Numeric
 /** The width of each observation: the larger distance to its sorted neighbours, clipped. */
 function fillWidths(sigma: Float64Array, mu: Float64Array, low: number, high: number): void {
   const n = mu.length;
-  const sorted = Float64Array.from(mu).sort();
-  const widths = new Float64Array(n);
+  const order = stableOrder(mu, low, high);
   const smallest = (high - low) / Math.min(100, n + 2);
   const largest = high - low;
   for (let i = 0; i < n; i++) {
-    const left = sorted[i] - (i === 0 ? low : sorted[i - 1]);
-    const right = (i === n - 1 ? high : sorted[i + 1]) - sorted[i];
-    let width = Math.max(left, right);
+    const own = mu[order[i]];
+    const left = own - (i === 0 ? low : mu[order[i - 1]]);
+    const right = (i === n - 1 ? high : mu[order[i + 1]]) - own;
+    let width = left > right ? left : right;
+    // The ends of the domain count as neighbours of a single observation only.
     if (n >= 2 && i === 0) width = right;
     if (n >= 2 && i === n - 1) width = left;
-    widths[i] = Math.min(Math.max(width, smallest), largest);
+    sigma[order[i]] = Math.min(Math.max(width, smallest), largest);
   }
-  // Ranks by binary search: equal observations take the ranks of their run in order of appearance.
-  const taken = new Uint32Array(n);
+}
+
+/** The indices that sort the values, equal ones in order of appearance: buckets first, then insertion. */
+function stableOrder(values: Float64Array, low: number, high: number): Uint32Array {
+  const n = values.length;
+  const buckets = 4 * n + 1;
+  const scale = (buckets - 1) / (high - low);
+  const starts = new Uint32Array(buckets + 1);
+  const bucketOf = new Uint32Array(n);
+  let crowd = 0;
   for (let j = 0; j < n; j++) {
-    let from = 0;
-    let to = n - 1;
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if (sorted[middle] < mu[j]) from = middle + 1;
-      else to = middle;
-    }
-    sigma[j] = widths[from + taken[from]++];
+    const bucket = Math.min(Math.max(Math.floor((values[j] - low) * scale), 0), buckets - 1);
+    bucketOf[j] = bucket;
+    const count = ++starts[bucket + 1];
+    if (count > crowd) crowd = count;
   }
+  if (crowd > 100) return Uint32Array.from(values, (_, j) => j).sort((a, b) => values[a] - values[b]);
+  for (let k = 0; k < buckets; k++) starts[k + 1] += starts[k];
+  const order = new Uint32Array(n);
+  for (let j = 0; j < n; j++) order[starts[bucketOf[j]]++] = j;
+  for (let i = 1; i < n; i++) {
+    const index = order[i];
+    const value = values[index];
+    let k = i - 1;
+    for (; k >= 0 && values[order[k]] > value; k--) order[k + 1] = order[k];
+    order[k + 1] = index;
+  }
+  return order;
 }
 
 /** Draws `size` samples. Order of draws: components, then each categorical, then all numeric parameters row by row. */

@@ -1,7 +1,7 @@
 /** What a sampler is, and how its random stream survives the process. */
 
 import type { Distribution, ParamValue, SearchSpace } from "./distributions.ts";
-import type { Direction, FrozenTrial } from "./frozen_trial.ts";
+import { type Direction, type FrozenTrial, isFinished } from "./frozen_trial.ts";
 import type { JsonValue } from "./python_text.ts";
 import { entropySeed, RandomStream } from "./random_stream.ts";
 
@@ -47,6 +47,8 @@ export const STREAM_ATTRIBUTE = "entail:random_stream";
  */
 export class SamplerStreams {
   readonly streams: readonly RandomStream[];
+  /** So many of the study's first trials are finished and have been looked at. */
+  #scanned = 0;
 
   constructor(readonly samplerName: string, readonly seed: number | null, count: number) {
     const used = seed ?? entropySeed();
@@ -60,11 +62,13 @@ export class SamplerStreams {
     return { sampler: this.samplerName, seed: this.seed, positions };
   }
 
-  /** Moves past the positions stored in a study. */
+  /** Moves past the positions stored in a study; `trials` are always those of the same study. */
   resume(trials: readonly FrozenTrial[]): void {
     if (this.seed === null) return;
     const furthest = this.streams.map((stream) => stream.position);
-    for (const trial of trials) {
+    for (let i = this.#scanned; i < trials.length; i++) {
+      const trial = trials[i];
+      if (i === this.#scanned && isFinished(trial.state)) this.#scanned++;
       const record = trial.systemAttrs[STREAM_ATTRIBUTE] as Record<string, JsonValue> | undefined;
       if (record === undefined || record.sampler !== this.samplerName || record.seed !== this.seed) continue;
       (record.positions as number[]).forEach((position, i) => {

@@ -166,7 +166,7 @@ export class Study {
     const { skipIfFinished = false, failReason } = options;
     if (trial instanceof Trial) await settleUnlessEnded(trial, skipIfFinished);
     const number = typeof trial === "number" ? trial : trial.number;
-    const stored = (await this.refresh()).find((candidate) => candidate.number === number);
+    const stored = withNumber(await this.refresh(), number);
     if (stored === undefined) throw new EntailError("usage", `study ${this.studyName} has no trial ${number}`);
     if (stored.state !== "RUNNING") {
       if (skipIfFinished && isFinished(stored.state)) return stored;
@@ -178,7 +178,7 @@ export class Study {
       : {};
     const ended = await this.storage.finishTrial(stored.trialId, state, values, changes);
     if (!ended && !skipIfFinished) throw new EntailError("usage", `trial ${number} has been ended by another process`);
-    return (await this.refresh()).find((candidate) => candidate.number === number)!;
+    return withNumber(await this.refresh(), number)!;
   }
 
   /**
@@ -221,6 +221,11 @@ export class Study {
   async close(): Promise<void> {
     await this.storage.close();
   }
+}
+
+function withNumber(trials: readonly FrozenTrial[], number: number): FrozenTrial | undefined {
+  // Numbers have no gaps unless a foreign program has deleted trials.
+  return trials[number]?.number === number ? trials[number] : trials.find((trial) => trial.number === number);
 }
 
 /** Waits for a trial's own writes; if they failed because someone else has ended the trial, `tell` finds that out. */
