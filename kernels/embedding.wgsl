@@ -103,7 +103,7 @@ fn word_gradient(
 //#if POSITION
 override POSITIONS: u32;
 
-// `rows` counts the sequences. Positions of a sequence are consecutive, from wherever its first token's begins.
+// `rows` counts the sequences. Positions within a sequence are consecutive, and all sequences begin at the same one.
 @compute @workgroup_size(32)
 fn position_gradient(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -116,14 +116,18 @@ fn position_gradient(
   if (place >= POSITIONS || block >= BLOCKS) {
     return;
   }
+  let first = position[0];
+  if (place < first) {
+    return;
+  }
   var sum = Block();
+  var begin = offsets[0];
   for (var sequence = 0u; sequence < rows; sequence++) {
-    let begin = offsets[sequence];
-    let length = offsets[sequence + 1u] - begin;
-    let first = position[begin];
-    if (length > 0u && place >= first && place - first < length) {
+    let end = offsets[sequence + 1u];
+    if (place - first < end - begin) {
       sum += dz[(begin + place - first) * BLOCKS + block];
     }
+    begin = end;
   }
   gradient[place * BLOCKS + block] += sum;
 }

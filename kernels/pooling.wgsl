@@ -2,8 +2,7 @@
 // token's, 1: the mean, 2: the maximum (of equals the first; its token goes to argmax u32 [sequences, COLUMNS]).
 // backward writes all of dx: zero wherever nothing flows.
 //#include "lib/linear_id.wgsl"
-
-override COLUMNS: u32;
+//#include "lib/block.wgsl"
 
 @group(0) @binding(0) var<uniform> rows: u32;
 @group(0) @binding(1) var<storage, read> offsets: array<u32>;
@@ -61,35 +60,43 @@ fn forward(
 //#end
 }
 //#else
-@group(0) @binding(2) var<storage, read> dPooled: array<f32>;
-@group(0) @binding(3) var<storage, read> sequenceOf: array<u32>;
-@group(0) @binding(4) var<storage, read> argmax: array<u32>;
-@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+//#if COLUMNS % 4 == 0
+alias Tokens = vec4<u32>;
+//#else
+alias Tokens = u32;
+//#end
 
-// One invocation per token (`rows` of them) and column.
+@group(0) @binding(2) var<storage, read> dPooled: array<Block>;
+@group(0) @binding(3) var<storage, read> sequenceOf: array<u32>;
+@group(0) @binding(4) var<storage, read> argmax: array<Tokens>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Block>;
+
+// One invocation per token (`rows` of them) and block of columns.
 @compute @workgroup_size(32)
 fn backward(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (COLUMNS + 31u) / 32u;
-  let id = linear_workgroup(group, grid);
-  let token = id / tiles;
-  let column = id % tiles * 32u + local;
-  if (token >= rows || column >= COLUMNS) {
+  let at = linear_workgroup(group, grid) * 32u + local;
+  let token = at / BLOCKS;
+  if (token >= rows) {
     return;
   }
   let sequence = sequenceOf[token];
-  let d = dPooled[sequence * COLUMNS + column];
+  let source = sequence * BLOCKS + at % BLOCKS;
 //#if KIND == 0
-  dx[token * COLUMNS + column] = select(0.0, d, token == offsets[sequence]);
+  var d = Block();
+  if (token == offsets[sequence]) {
+    d = dPooled[source];
+  }
+  dx[at] = d;
 //#end
 //#if KIND == 1
-  dx[token * COLUMNS + column] = d / f32(offsets[sequence + 1u] - offsets[sequence]);
+  dx[at] = dPooled[source] / f32(offsets[sequence + 1u] - offsets[sequence]);
 //#end
 //#if KIND == 2
-  dx[token * COLUMNS + column] = select(0.0, d, token == argmax[sequence * COLUMNS + column]);
+  dx[at] = select(Block(), dPooled[source], Tokens(token) == argmax[source]);
 //#end
 }
 //#end

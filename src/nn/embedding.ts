@@ -88,7 +88,10 @@ export interface EmbeddingBackward {
   tokenOrder: Tensor;
   /** Gradients of the word table; all gradients are added to. None: the table is frozen. */
   wordGradientShards: readonly Shard[];
-  /** Position ids [rows], consecutive within a sequence, where the sequences begin [sequences + 1], and the gradient. */
+  /**
+   * Position ids u32 [rows], consecutive within a sequence and beginning alike in all of them, where the sequences
+   * begin, u32 [sequences + 1], and the gradient of the table.
+   */
   positions?: { position: Tensor; offsets: Tensor; dTable: Tensor };
   types?: { typeIds: Tensor; dTable: Tensor };
   dWeight: Tensor;

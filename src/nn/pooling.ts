@@ -2,13 +2,13 @@
 import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";
-import { present } from "./rows.ts";
+import { blocksOf, present } from "./rows.ts";
 
 export type PoolKind = "first" | "mean" | "max";
 
 const KINDS: Readonly<Record<PoolKind, number>> = { first: 0, mean: 1, max: 2 };
 
-/** Columns of a workgroup. */
+/** Invocations of a workgroup. */
 const TILE = 32;
 
 /**
@@ -50,7 +50,6 @@ export function poolBackward(
   { kind, tokens, columns }: { kind: PoolKind; tokens: Rows; columns: number },
 ): void {
   if (kind === "max" && !argmax) throw new Error("poolBackward: max pooling needs the forward pass's argmax");
-  const tiles = Math.ceil(columns / TILE);
   plan.dispatch({
     kernel: "pooling",
     entry: "backward",
@@ -63,7 +62,7 @@ export function poolBackward(
       argmax: kind === "max" ? argmax : undefined,
       dx,
     }),
-    grid: (sizes) => linearGrid(tokens.count(sizes) * tiles),
+    grid: (sizes) => linearGrid(Math.ceil(tokens.count(sizes) * blocksOf(columns) / TILE)),
     label: `${kind} pooling backward`,
   });
 }

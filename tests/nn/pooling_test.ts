@@ -55,7 +55,13 @@ async function run(gpu: Gpu, { kind, lengths, columns, x, seed }: Case) {
 
 for (const kind of KINDS) {
   gpuTest(`poolForward, poolBackward: ${kind} agrees with float64`, async (gpu) => {
-    for (const [lengths, columns, seed] of [[[1], 30, 1], [[5, 1, 37, 130], 37, 2], [[64, 3], 257, 3]] as const) {
+    for (
+      const [lengths, columns, seed] of [[[1], 30, 1], [[5, 1, 37, 130], 37, 2], [[64, 3], 257, 3], [
+        [9, 20, 1],
+        64,
+        4,
+      ]] as const
+    ) {
       const count = lengths.reduce((sum: number, length) => sum + length, 0);
       const x = randomArray(count * columns, seed);
       const { pooled, dx, argmax, dPooled } = await run(gpu, { kind, lengths: [...lengths], columns, x, seed });
