@@ -2,12 +2,16 @@
 // M, N, K: sizes, 0 for the one that is the batch's number of rows.
 // A_K, B_K: whether the operand's rows run along k (A[m][k], B[n][k]) or along the other index (A[k][m], B[k][n]).
 // VA, VB, VC: whether the matrix's rows are a multiple of 4 long, and it is read and written by vec4.
-// B_UNIFORM: vec4 in the window of B that is bound as a uniform, 0 if B is bound as storage.
+// A_UNIFORM, B_UNIFORM: vec4 in the window of the operand that is bound as a uniform, 0 if it is bound as storage.
 @group(0) @binding(0) var<uniform> rows: u32;
+//#if A_UNIFORM
+@group(0) @binding(1) var<uniform> a: array<vec4<f32>, ${A_UNIFORM}>;
+//#else
 //#if VA
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
 //#else
 @group(0) @binding(1) var<storage, read> a: array<f32>;
+//#end
 //#end
 //#if B_UNIFORM
 @group(0) @binding(2) var<uniform> b: array<vec4<f32>, ${B_UNIFORM}>;

@@ -7,8 +7,14 @@
  */
 import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { appendProduct, sumsRowsDirectly } from "./matmul.ts";
+import { appendProduct, type Product } from "./matmul.ts";
+import { appendUniformGradient, appendUniformProduct } from "./matmul_uniform.ts";
 import type { Plan, Rows } from "./plan.ts";
+
+function product(plan: Plan, p: Product): void {
+  if (plan.variants.matmul === "register" && appendUniformProduct(plan, p)) return;
+  appendProduct(plan, p);
+}
 
 /**
  * y [rows, out] = act(x [rows, in] · weightᵀ [out, in] + bias [out]) + residual [rows, out]. With an activation,
@@ -22,7 +28,7 @@ export function linearForward(
   const { rows, inFeatures: k, outFeatures: n, activation, label = "linear forward" } = s;
   const { x: a, weight: b, y: c, bias, residual, preActivation } = t;
   const layout = { m: "rows", n, k, aAlongK: true, bAlongK: true } as const;
-  appendProduct(plan, { ...layout, a, b, c, bias, residual, preActivation, activation, rows, label });
+  product(plan, { ...layout, a, b, c, bias, residual, preActivation, activation, rows, label });
 }
 
 /** dx [rows, in] = dy [rows, out] · weight [out, in], added to dx if `accumulate`. */
@@ -33,7 +39,7 @@ export function linearBackwardInput(
 ): void {
   const { rows, inFeatures: n, outFeatures: k, accumulate, label = "linear backward input" } = s;
   const layout = { m: "rows", n, k, aAlongK: true, bAlongK: false } as const;
-  appendProduct(plan, { ...layout, a: dy, b: weight, c: dx, rows, accumulate, label });
+  product(plan, { ...layout, a: dy, b: weight, c: dx, rows, accumulate, label });
 }
 
 /** dWeight [out, in] += dyᵀ · x, and dBias [out] += the column sums of dy [rows, out]. */
@@ -43,16 +49,15 @@ export function linearBackwardWeight(
   s: { rows: Rows; inFeatures: number; outFeatures: number; label?: string },
 ): void {
   const { rows, inFeatures: n, outFeatures: m, label = "linear backward weight" } = s;
-  const layout = { m, n, k: "rows", aAlongK: false, bAlongK: false, rows } as const;
-  const direct = { ...layout, a: dy, b: x, c: dWeight, accumulate: true, label };
-  const slices = sumsRowsDirectly(plan, direct)
-    ? 1
-    : sharesOfRows(rows.capacity, Math.ceil(m / 64) * Math.ceil(n / 64));
+  const inputs = { dy, x, dWeight, dBias };
+  if (plan.variants.matmul === "register" && appendUniformGradient(plan, inputs, { ...s, label })) return;
+  const layout = { m, n, k: "rows", aAlongK: false, bAlongK: false, a: dy, b: x, rows, label } as const;
+  const slices = sharesOfRows(rows.capacity, Math.ceil(m / 64) * Math.ceil(n / 64));
   if (slices === 1) {
-    appendProduct(plan, direct);
+    appendProduct(plan, { ...layout, c: dWeight, accumulate: true });
   } else {
     const partials = plan.transient(`${label} partial sums`, [slices, m * n]);
-    appendProduct(plan, { ...layout, a: dy, b: x, c: partials, slices, label });
+    appendProduct(plan, { ...layout, c: partials, slices });
     addPartials(plan, partials, dWeight, m * n, slices, rows, label);
   }
   if (!dBias) return;
