@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { EntailError } from "../../src/errors.ts";
 import type { Direction } from "../../src/studies/frozen_trial.ts";
 import { bracketBudgets, bracketOf, HyperbandPruner } from "../../src/studies/hyperband_pruner.ts";
+import { KeepFirstTrialsPruner } from "../../src/studies/keep_first_trials_pruner.ts";
 import { MedianPruner } from "../../src/studies/median_pruner.ts";
 import { NopPruner } from "../../src/studies/nop_pruner.ts";
 import type { Pruner } from "../../src/studies/pruner.ts";
@@ -76,4 +77,25 @@ Deno.test("HyperbandPruner, SuccessiveHalvingPruner, MedianPruner: refuse settin
   assert.throws(() => new HyperbandPruner({ maxResource: 9, minResource: 0 }), usage);
   assert.throws(() => new SuccessiveHalvingPruner({ minResource: "auto", bootstrapCount: 1 }), usage);
   assert.throws(() => new MedianPruner({ intervalSteps: 0 }), usage);
+});
+
+Deno.test("KeepFirstTrialsPruner: keeps the first trials, which still count at their rungs", async () => {
+  const halving = () => new SuccessiveHalvingPruner({ minResource: 1, reductionFactor: 2 });
+  const run = async (pruner: Pruner) => {
+    const study = await createStudy({ pruner, heartbeat: null });
+    await study.optimize(async (trial) => {
+      // Every trial is worse than the one before, so halving prunes all but the first at once.
+      for (let step = 1; step <= 4; step++) {
+        await trial.report(trial.number, step);
+        if (await trial.shouldPrune()) throw new TrialPruned();
+      }
+      return trial.number;
+    }, { nTrials: 6 });
+    return study.trials;
+  };
+  assert.equal((await run(halving())).map((trial) => trial.state[0]).join(""), "CPPPPP");
+  const kept = await run(new KeepFirstTrialsPruner(halving(), 3));
+  assert.equal(kept.map((trial) => trial.state[0]).join(""), "CCCPPP");
+  assert.ok(kept.every((trial) => trial.systemAttrs.completed_rung_0 === trial.number));
+  assert.throws(() => new KeepFirstTrialsPruner(halving(), -1), EntailError);
 });
