@@ -83,17 +83,18 @@ fn word_gradient(
   }
   let last = segmentStart[segment + 1u];
   var at = segmentStart[segment];
-  // Four chains of additions, so that one does not wait for the other.
-  var sums = array<Block, 4>();
+  var sum = Block();
+  // Four at a time, so that no load waits for the one before.
   for (; at + 4u <= last; at += 4u) {
 //#for I in 0..4
-    sums[${I}] += dz[tokenOrder[at + ${I}u] * BLOCKS + block];
+    let d${I} = dz[tokenOrder[at + ${I}u] * BLOCKS + block];
 //#end
+    sum += (d0 + d1) + (d2 + d3);
   }
   for (; at < last; at++) {
-    sums[0] += dz[tokenOrder[at] * BLOCKS + block];
+    sum += dz[tokenOrder[at] * BLOCKS + block];
   }
-  gradient[(id - ROW_BEGIN) * BLOCKS + block] += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  gradient[(id - ROW_BEGIN) * BLOCKS + block] += sum;
 }
 //#end
 

@@ -14,16 +14,17 @@ fn add_partials(@builtin(global_invocation_id) id: vec3<u32>) {
     return;
   }
   let groups = (rows + GROUP - 1u) / GROUP;
-  // Four chains of additions, so that one does not wait for the other.
-  var sums = array<Block, 4>();
+  var sum = Block();
   var group = 0u;
-  for (; group + 4u <= groups; group += 4u) {
-//#for I in 0..4
-    sums[${I}] += partials[(group + ${I}u) * BLOCKS + block];
+  // Eight at a time, so that no load waits for the one before.
+  for (; group + 8u <= groups; group += 8u) {
+//#for I in 0..8
+    let p${I} = partials[(group + ${I}u) * BLOCKS + block];
 //#end
+    sum += ((p0 + p1) + (p2 + p3)) + ((p4 + p5) + (p6 + p7));
   }
   for (; group < groups; group++) {
-    sums[0] += partials[group * BLOCKS + block];
+    sum += partials[group * BLOCKS + block];
   }
-  into[block] += (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  into[block] += sum;
 }

@@ -102,6 +102,8 @@ for (const variant of ["invocation", "workgroup"] as const) {
     await check(gpu, { rows: 1, columns: 30, variant });
     await check(gpu, { rows: 37, columns: 64, variant });
     await check(gpu, { rows: 130, columns: 257, variant, seed: 50 });
+    await check(gpu, { rows: 700, columns: 8, variant, seed: 55 }); // groups of groups in the sums over rows
+    await check(gpu, { rows: 2, columns: 521, variant, seed: 56 }); // too long for registers
   });
 
   gpuTest(`layerNorm (${variant}): agrees with float64 with residual and dropout`, async (gpu) => {
