@@ -1,4 +1,5 @@
 /** `test` and `check`: the project's own gate, run with the Deno that runs this. */
+import { stripVTControlCharacters } from "node:util";
 import { EntailError } from "../errors.ts";
 import type { CommonOptions } from "./main.ts";
 
@@ -27,10 +28,7 @@ export async function test(paths: string[], { quiet }: CommonOptions): Promise<v
     ...reporter,
     ...(paths.length ? paths : ["tests/"]),
   ], "piped");
-  // deno-lint-ignore no-control-regex -- colour codes
-  const summary = /(\d+) passed.*?(\d+) failed/.exec(
-    output.replace(/\x1b\[[\d;]*m/g, "").split("\n").reverse().join("\n"),
-  );
+  const summary = /(\d+) passed.*?(\d+) failed(?![\s\S]*\d+ passed)/.exec(stripVTControlCharacters(output));
   console.log(`${summary?.[1] ?? 0} passed, ${summary?.[2] ?? 1} failed`);
   if (code !== 0) Deno.exit(1);
 }

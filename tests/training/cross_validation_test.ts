@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { openSafetensors } from "../../src/formats/safetensors.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { crossValidate } from "../../src/training/cross_validation.ts";
+import { evaluateRun } from "../../src/training/evaluate_run.ts";
+import { silentReporter } from "../../src/training/reporter.ts";
+import { gpuTest } from "../support/gpu.ts";
+import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
+
+const quiet = { reporter: silentReporter };
+
+/** Everything a run wrote that two equal runs must agree on, byte for byte. */
+async function fingerprint(run: string): Promise<Record<string, string>> {
+  const result: Record<string, string> = {};
+  for (const fold of ["fold_0", "fold_1"]) {
+    for (
+      const file of [
+        `${fold}/metrics.jsonl`,
+        `${fold}/predictions.csv`,
+        `checkpoints/${fold}/best/model.safetensors`,
+        `checkpoints/${fold}/last/model.safetensors`,
+        `checkpoints/${fold}/last/optimizer.safetensors`,
+      ]
+    ) {
+      const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(join(run, file)));
+      result[file] = new Uint8Array(digest).toHex();
+    }
+  }
+  return result;
+}
+
+/** Runs and aborts after so many reports of optimizer steps, then resumes; returns how often it was interrupted. */
+async function runInPieces(gpu: Gpu, folder: string, abortAfter: number): Promise<number> {
+  for (let sitting = 0;; sitting++) {
+    const controller = new AbortController();
+    let reports = 0;
+    const reporter = { ...silentReporter, training: () => void (++reports >= abortAfter && controller.abort()) };
+    try {
+      const config = runConfig(folder, `resume=${sitting > 0}`);
+      await crossValidate(gpu, config, { reporter, signal: controller.signal });
+      return sitting;
+    } catch (error) {
+      assert.equal((error as { kind?: string }).kind, "interrupted");
+    }
+  }
+}
+
+gpuTest(
+  "crossValidate: writes the contract's files, and resuming gives the bits of the uninterrupted run",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      const summary = await crossValidate(gpu, runConfig(folder), quiet);
+      const run = join(folder, "run");
+      const whole = await fingerprint(run);
+
+      assert.deepEqual(summary.folds.map(({ fold }) => fold), [0, 1]);
+      const lines = (await Deno.readTextFile(join(run, "fold_0/metrics.jsonl"))).trim().split("\n").map((line) =>
+        JSON.parse(line)
+      );
+      const steps = lines.filter((line) => "step" in line);
+      const epochs = lines.filter((line) => "eval_f1" in line);
+      assert.deepEqual(epochs.map(({ epoch }) => epoch), [1, 2, 3]);
+      assert.deepEqual(steps.map(({ step }) => step), steps.map((_, i) => i + 1));
+      assert.deepEqual(Object.keys(steps[0]), ["step", "epoch", "loss", "learning_rate", "grad_norm"]);
+      // Twelve pairs in batches of four, two batches a step: an incomplete group is a step of its own.
+      assert.equal(steps.length, 6);
+      assert.equal(steps[0].epoch, 0.5);
+
+      const best = epochs.reduce((a, b) => b.eval_f1 > a.eval_f1 ? b : a);
+      assert.equal(summary.folds[0].best_epoch, best.epoch);
+      assert.equal(summary.folds[0].metrics.f1, best.eval_f1);
+      const written = JSON.parse(await Deno.readTextFile(join(run, "summary.json")));
+      assert.deepEqual(written, JSON.parse(JSON.stringify(summary)));
+      assert.equal((await Deno.readTextFile(join(run, "folds.csv"))).split("\n")[0], "post_id,criterion_id,fold");
+
+      // `eval` scores the saved checkpoint with other batches: the same metrics all the same.
+      const evaluated = await evaluateRun(gpu, runConfig(folder, "training.eval_batch_size=3"), quiet);
+      assert.deepEqual(evaluated.folds.map(({ metrics }) => metrics), summary.folds.map(({ metrics }) => metrics));
+      assert.deepEqual(evaluated.per_criterion, summary.per_criterion);
+
+      const moments = await openSafetensors(join(run, "checkpoints/fold_0/last/optimizer.safetensors"));
+      assert.ok(moments.tensors.has("classifier.weight.exp_avg_sq"));
+      moments.close();
+
+      await Deno.remove(run, { recursive: true });
+      assert.ok(await runInPieces(gpu, folder, 2) >= 2, "the run was never interrupted");
+      assert.deepEqual(await fingerprint(run), whole);
+    });
+  },
+);
+
+gpuTest("crossValidate: a resume with another configuration is refused and changes nothing", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const single = ["training.num_epochs=1", "training.max_steps=1"];
+    await crossValidate(gpu, runConfig(folder, ...single), { ...quiet, fold: 0 });
+    const before = await Deno.readFile(join(folder, "run/config.yaml"));
+    await assert.rejects(
+      crossValidate(gpu, runConfig(folder, ...single, "resume=true", "training.learning_rate=0.5"), {
+        ...quiet,
+        fold: 0,
+      }),
+      { kind: "usage", message: /training\.learning_rate/ },
+    );
+    assert.deepEqual(await Deno.readFile(join(folder, "run/config.yaml")), before);
+  });
+});
+
+gpuTest("crossValidate: a loss that is no longer a number ends the run with advice", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const config = runConfig(
+      folder,
+      "training.learning_rate=1e38",
+      "training.warmup_ratio=0",
+      "training.max_grad_norm=null",
+    );
+    await assert.rejects(crossValidate(gpu, config, { ...quiet, fold: 0 }), {
+      kind: "usage",
+      message: /learning_rate/,
+    });
+  });
+});
