@@ -1,7 +1,7 @@
 /** The loop that runs an objective trial after trial. */
 
 import { EntailError } from "../errors.ts";
-import type { FrozenTrial } from "./frozen_trial.ts";
+import { type FrozenTrial, isFinished } from "./frozen_trial.ts";
 import { failStaleTrials, startHeartbeat } from "./heartbeat.ts";
 import type { Study, TellOptions } from "./study.ts";
 import { type Trial, TrialPruned } from "./trial.ts";
@@ -62,10 +62,13 @@ async function runTrial(
     const ending = "aborted" in outcome || ("error" in outcome && signal?.aborted)
       ? { value: null, options: { state: "FAIL", failReason: "interrupted" } as TellOptions }
       : endingOf(outcome);
+    // Another process may have declared this one dead, after a long standstill: its objective's errors then come from that.
+    const current = (await study.refresh()).find((candidate) => candidate.trialId === trial.trialId);
+    const lost = current !== undefined && isFinished(current.state);
     const told = await study.tell(trial, ending.value, { ...ending.options, skipIfFinished: true });
     await running;
     if (signal?.aborted) return { trial: told, fatal: { error: interrupted(study) } };
-    const failed = "error" in outcome && !(outcome.error instanceof TrialPruned) && !accepts(outcome.error);
+    const failed = "error" in outcome && !lost && !(outcome.error instanceof TrialPruned) && !accepts(outcome.error);
     return { trial: told, fatal: failed ? outcome : null };
   } finally {
     stopHeartbeat();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { createStudy, loadStudy } from "../../src/studies/study.ts";
 
@@ -80,4 +81,28 @@ Deno.test("Study: survives a process killed in mid-trial, and declares its trial
     assert.equal(study.trials[3].params.x, study.trials[2].params.x);
     assert.deepEqual(study.trials[3].systemAttrs.retry_history, [2]);
     await study.close();
+  }));
+
+Deno.test("SqliteStorage: is whole after kills at any moment", () =>
+  withFile(async (url) => {
+    const study = await createStudy({ studyName: "killed", storage: url });
+    for (const more of [3, 10, 25]) {
+      const enough = study.trials.length + more;
+      const worker = spawnWorker(url, "killed", "100000");
+      while ((await study.refresh()).length < enough) await new Promise((resolve) => setTimeout(resolve, 2));
+      worker.kill("SIGKILL");
+      await worker.output();
+    }
+    await study.refresh();
+    assert.deepEqual(study.trials.map((trial) => trial.number), [...study.trials.keys()]);
+    assert.ok(study.trials.filter((trial) => trial.state === "RUNNING").length <= 3);
+    for (const trial of study.trials.filter((trial) => trial.state === "COMPLETE")) {
+      assert.deepEqual([Object.keys(trial.params), trial.intermediateValues.size], [["x", "kind"], 1]);
+      assert.equal(trial.value, Number(trial.params.x) + (trial.params.kind === "a" ? 1 : 0));
+    }
+    await study.optimize((trial) => trial.suggestFloat("x", 0, 1), { nTrials: 1 });
+    await study.close();
+    const db = new DatabaseSync(url.replace("sqlite:///", ""));
+    assert.deepEqual({ ...db.prepare("PRAGMA integrity_check").get() }, { integrity_check: "ok" });
+    db.close();
   }));

@@ -153,6 +153,25 @@ Deno.test("Study.optimize: aborting leaves nothing running", () =>
     await study.close();
   }));
 
+Deno.test("Study.optimize: goes on when another process has declared its trial dead", () =>
+  withFile(async (storage) => {
+    const study = await plainStudy({ storage, studyName: "s" });
+    const other = await loadStudy({ storage });
+    await study.optimize(async (trial) => {
+      trial.suggestFloat("x", 0, 1);
+      await trial.report(1, 1);
+      if (trial.number === 0) await other.storage.finishTrial(trial.trialId, "FAIL", null);
+      await trial.report(2, 2);
+      return 1;
+    }, { nTrials: 2 });
+    assert.deepEqual(study.trials.map((trial) => [trial.state, trial.intermediateValues.size]), [["FAIL", 1], [
+      "COMPLETE",
+      2,
+    ]]);
+    await study.close();
+    await other.close();
+  }));
+
 Deno.test("Study.enqueueTrial: runs queued values first, and samples what they leave out", async () => {
   const study = await plainStudy();
   await study.enqueueTrial({ x: 0.25, kind: "b" }, { why: "known good" });
