@@ -61,12 +61,23 @@ function divisorUpTo(most: number, count: number): number {
   return divisor;
 }
 
+/** Rows and columns of a tile of kernels/attention_tiled.wgsl. */
+const TILE = 32;
+
+/** The tiled kernels stage three tiles of a head and one of scores in workgroup memory. */
+function kernelFor(plan: Plan, headSize: number): GroupPlan["kernel"] {
+  const words = 3 * TILE * (headSize + 4) + TILE * (TILE + 4) + 4 * 64;
+  const fits = words * 4 <= plan.gpu.maxWorkgroupBytes;
+  return plan.variants.attention === "tiled" && fits ? "attention_tiled" : "attention_invocation";
+}
+
 /** What all dispatches of one group of heads have in common. */
 interface GroupPlan {
   constants: Constants;
   /** The workgroups for so many invocations. */
   invocations(count: number): Grid;
-  /** Workgroups of the attention kernels. */
+  kernel: "attention_invocation" | "attention_tiled";
+  /** Its workgroups. */
   grid: (batch: BatchSizes) => Grid;
   mask?: Tensor;
   c2p?: Tensor;
@@ -77,8 +88,9 @@ interface GroupPlan {
 function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, group: HeadGroup): GroupPlan {
   const { heads, headSize, relativeRows, tokens, longestCapacity } = sizes;
   const label = sizes.label ?? "attention";
-  const lanes = plan.variants.attention === "invocation" ? 8 : 64;
+  const lanes = plan.gpu.kind === "software" ? 8 : 64;
   const vec = headSize % 4 === 0 ? 4 : 1;
+  const kernel = kernelFor(plan, headSize);
   const rows = headSize <= 32 ? 4 : 1;
   const constants = {
     HEADS: heads,
@@ -98,6 +110,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     ROWS: rows,
     PAIR_STRIDE: pairStride(longestCapacity),
     PAIR_VEC: rows % 4 === 0 ? 4 : 1,
+    RESULT_BLOCKS: Math.ceil(headSize / vec / 8),
     PARTS,
   };
   const invocations = (count: number) => linearGrid(Math.ceil(count / lanes));
@@ -118,7 +131,11 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
   return {
     constants,
     invocations,
-    grid: ({ sequences, longest }) => [Math.ceil(Math.ceil(longest / rows) * group.count / lanes), 1, sequences],
+    kernel,
+    grid: ({ sequences, longest }) =>
+      kernel === "attention_tiled"
+        ? [Math.ceil(longest / TILE), group.count, sequences]
+        : [Math.ceil(Math.ceil(longest / rows) * group.count / lanes), 1, sequences],
     mask: dropoutBits(plan, t, sizes, group),
     c2p: scores("c2p", t.query, t.positionKey),
     p2c: scores("p2c", t.key, t.positionQuery),
@@ -146,7 +163,7 @@ export function attentionForward(plan: Plan, t: AttentionInputs, sizes: Attentio
   for (const group of headGroups(plan, sizes)) {
     const prepared = prepareGroup(plan, t, sizes, group);
     plan.dispatch({
-      kernel: `attention_${plan.variants.attention}`,
+      kernel: prepared.kernel,
       entry: "forward",
       label: `${sizes.label ?? "attention"} forward`,
       constants: prepared.constants,
@@ -166,10 +183,22 @@ export function attentionBackward(
   if (windows) return attentionBackwardUniform(plan, t, sizes, windows);
   const { tokens, relativeRows, longestCapacity } = sizes;
   const label = sizes.label ?? "attention";
-  const kernel = `attention_${plan.variants.attention}`;
   for (const group of headGroups(plan, sizes)) {
     const prepared = prepareGroup(plan, t, sizes, group);
-    const { constants, grid } = prepared;
+    const { constants, grid, kernel } = prepared;
+    // The tiled kernels leave the sums over buckets to kernels of their own.
+    const summed = kernel === "attention_invocation";
+    const sumBuckets = (entry: string, sums: Record<string, Tensor>) => {
+      if (summed || !sums.d_position) return;
+      plan.dispatch({
+        kernel,
+        entry,
+        label: `${label} ${entry}`,
+        constants,
+        bindings: { offsets: t.offsets, relative_index: t.relativeIndex!, d_scores_in: dScores, ...sums },
+        grid: ({ sequences, longest }) => [Math.ceil(longest / 64), group.count, sequences],
+      });
+    };
     const transient = (name: string, columns: number) =>
       plan.transient(`${label} ${name}`, [tokens.capacity, group.count, columns]);
     const bucketSums = (name: string, table?: Tensor): Record<string, Tensor> => {
@@ -188,7 +217,7 @@ export function attentionBackward(
       constants,
       bindings: {
         ...groupBindings(t, prepared),
-        ...ofQueries,
+        ...(summed && ofQueries),
         context_in: t.context,
         log_sum_exp_in: t.logSumExp,
         d_context: t.dContext,
@@ -198,6 +227,7 @@ export function attentionBackward(
       },
       grid,
     });
+    sumBuckets("query_buckets", ofQueries);
     positionBackward(plan, sizes, group, prepared, {
       x: t.query,
       dX: t.dQuery,
@@ -216,8 +246,8 @@ export function attentionBackward(
         offsets: t.offsets,
         query: t.query,
         d_context: t.dContext,
-        ...(t.positionQuery && { relative_index: t.relativeIndex! }),
-        ...ofKeys,
+        ...(summed && t.positionQuery && { relative_index: t.relativeIndex! }),
+        ...(summed && ofKeys),
         d_key: t.dKey,
         d_value: t.dValue,
         weights_in: weights,
@@ -225,6 +255,7 @@ export function attentionBackward(
       },
       grid,
     });
+    sumBuckets("key_buckets", ofKeys);
     positionBackward(plan, sizes, group, prepared, {
       x: t.key,
       dX: t.dKey,

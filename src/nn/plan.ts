@@ -34,7 +34,7 @@ export interface Variants {
 export function variantsFor(gpu: Gpu): Variants {
   return gpu.kind === "software"
     ? { matmul: "register", row: "invocation", attention: "invocation" }
-    : { matmul: "tiled", row: "workgroup", attention: "invocation" };
+    : { matmul: "tiled", row: "workgroup", attention: "tiled" };
 }
 
 export interface Plan extends Program<BatchSizes> {
