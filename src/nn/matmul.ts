@@ -38,7 +38,8 @@ export const byFour = (size: number): number => (size % 4 === 0 ? 1 : 0);
 export function appendProduct(plan: Plan, p: Product): void {
   const tiled = plan.variants.matmul === "tiled";
   const constants = { ...productConstants(p), A_UNIFORM: 0, B_UNIFORM: 0 };
-  const tile = tiled ? { m: 64, n: 64 } : { m: REGISTER.TM * REGISTER.LM, n: REGISTER.TN * REGISTER.LN };
+  const register = registerTile(p.n);
+  const tile = tiled ? { m: 64, n: 64 } : { m: register.TM * register.LM, n: register.TN * register.LN };
   const grid = (sizes: BatchSizes): Grid => {
     const rows = p.rows.count(sizes);
     if (rows === 0) return [0];
@@ -47,15 +48,18 @@ export function appendProduct(plan: Plan, p: Product): void {
   plan.dispatch({
     kernel: `matmul_${plan.variants.matmul}`,
     entry: "product",
-    constants: tiled ? constants : { ...constants, ...REGISTER },
+    constants: tiled ? constants : { ...constants, ...register },
     bindings: productBindings(p),
     grid,
     label: p.label,
   });
 }
 
-/** Outputs of one invocation, and how a workgroup's invocations lie; see kernels/matmul_register.wgsl. */
-const REGISTER = { TM: 4, TN: 16, LM: 8, LN: 1, KU: 4, TU: 1 };
+/**
+ * Outputs of one invocation, and how a workgroup's invocations lie; see kernels/matmul_register.wgsl. Rows of odd
+ * lengths are small in practice, and take long to compile because every output is stored by itself.
+ */
+const registerTile = (n: number) => ({ TM: 4, TN: byFour(n) ? 16 : 4, LM: 8, LN: 1, KU: 4, TU: 1 });
 
 export function productConstants(p: Product): Record<string, number> {
   const [m, n, k] = [fixed(p.m), p.n, fixed(p.k)];

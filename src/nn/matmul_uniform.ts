@@ -22,6 +22,8 @@ const MAX_GRADIENT_ROW = 512;
 /** Outputs of one invocation where both operands are uniforms, and where A is read from storage. */
 const BOTH_UNIFORM = { TM: 8, TN: 8 };
 const A_STORAGE = { TM: 4, TN: 32 };
+/** The same where windows of B are narrow because the weight's rows are long. */
+const NARROW = { TM: 8, TN: 20 };
 
 interface Windows {
   /** Rows of the matrix, of one window, and how many windows. */
@@ -52,12 +54,12 @@ export function appendUniformProduct(plan: Plan, p: Product): boolean {
   const [bRows, bLength] = p.bAlongK ? [p.n, k] : [k, p.n];
   if (!byFour(k) || !byFour(bLength)) return false;
   const most = Math.floor(UNIFORM_FLOATS / bLength);
-  const b = cut(bRows, bLength, most, most < 16 ? 4 : 16);
+  const b = cut(bRows, bLength, most, 4);
   if (!b || (b.count > 1 && !p.bAlongK)) return false;
   const aMost = Math.floor(UNIFORM_FLOATS / k);
   const a = b.count === 1 && holds(p.a, p.rows.capacity, k) ? cut(p.rows.capacity, k, aMost, 8) : null;
-  const { TM, TN } = a ? BOTH_UNIFORM : A_STORAGE;
   const columns = p.bAlongK ? b.window : p.n;
+  const { TM, TN } = a ? BOTH_UNIFORM : columns <= NARROW.TN ? NARROW : A_STORAGE;
   const tileColumns = Math.min(TN, Math.ceil(columns / 4) * 4);
   const constants = {
     ...productConstants(p),
