@@ -29,7 +29,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
   let length = offsets[tile.z + 1u] - first;
   let row = id / GROUP_HEADS * ROWS;
   let local = id % GROUP_HEADS;
-  let head = FIRST_HEAD + local;
+  let head = first_head + local;
   if (row >= length) {
     return;
   }
@@ -109,7 +109,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   let length = offsets[tile.z + 1u] - first;
   let row = id / GROUP_HEADS * ROWS;
   let local = id % GROUP_HEADS;
-  let head = FIRST_HEAD + local;
+  let head = first_head + local;
   if (row >= length) {
     return;
   }
@@ -219,7 +219,7 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   let length = offsets[tile.z + 1u] - first;
   let row = id / GROUP_HEADS * ROWS;
   let local = id % GROUP_HEADS;
-  let head = FIRST_HEAD + local;
+  let head = first_head + local;
   if (row >= length) {
     return;
   }

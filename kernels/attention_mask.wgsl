@@ -2,13 +2,13 @@
 // Probability (token, head, key position j) is element ((token * heads + head) * stride + j) of dropout site SITE,
 // where stride is the longest possible sequence rounded up to whole words of 32 bits.
 override HEADS: u32;
-override FIRST_HEAD: u32;
 override GROUP_HEADS: u32;
 override LONGEST: u32;
 override SITE: u32;
 
 //#include "lib/dropout.wgsl"
 
+@group(0) @binding(3) var<uniform> first_head: u32;
 @group(0) @binding(0) var<uniform> dropout: Dropout;
 @group(0) @binding(1) var<storage, read> offsets: array<u32>;
 @group(0) @binding(2) var<storage, read_write> mask: array<u32>; // [tokens, group heads, words]
@@ -25,7 +25,7 @@ fn draw(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_index)
   if (dropout.threshold == 0u || word * 32u >= length || row >= length) {
     return;
   }
-  let head = FIRST_HEAD + tile.y;
+  let head = first_head + tile.y;
   let quad = (((first + row) * HEADS + head) * words + word) * 8u;
   var bits = 0u;
   for (var i = 0u; i < 8u; i++) {

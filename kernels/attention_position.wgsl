@@ -8,7 +8,6 @@
 //#include "lib/head_block.wgsl"
 
 override HEADS: u32;
-override FIRST_HEAD: u32;
 override GROUP_HEADS: u32;
 override RELATIVE_ROWS: u32;
 override BUCKETS: u32; // RELATIVE_ROWS rounded up to a multiple of 4
@@ -18,6 +17,7 @@ const BLOCKS = ${HEAD_SIZE / VEC}u; // of a head
 const COLUMNS = ${COLUMN_BLOCKS}u; // blocks that one invocation of a gradient computes, a divisor of BLOCKS
 const LANES = ${LANES}u;
 
+@group(0) @binding(9) var<uniform> first_head: u32;
 @group(0) @binding(0) var<uniform> rows: u32;
 @group(0) @binding(1) var<storage, read> x: array<Block>; // [tokens, heads, blocks]
 @group(0) @binding(2) var<storage, read> table: array<Block>; // [relative rows, heads, blocks]
@@ -42,7 +42,7 @@ fn scores(
   if (token >= rows) {
     return;
   }
-  let head = FIRST_HEAD + local;
+  let head = first_head + local;
   //#for R in 0..8
   let x_at${R} = (min(token + ${R}u, rows - 1u) * HEADS + head) * BLOCKS;
   //#for C in 0..4
@@ -85,7 +85,7 @@ fn input_gradient(
   if (token >= rows) {
     return;
   }
-  let head = FIRST_HEAD + local;
+  let head = first_head + local;
   //#for R in 0..4
   let d_at${R} = (min(token + ${R}u, rows - 1u) * GROUP_HEADS + local) * (BUCKETS / 4u);
   //#for C in 0..COLUMN_BLOCKS
@@ -134,7 +134,7 @@ fn table_gradient(
   if (part >= PARTS) {
     return;
   }
-  let head = FIRST_HEAD + local;
+  let head = first_head + local;
   let share = (rows + PARTS - 1u) / PARTS;
   let end = min((part + 1u) * share, rows);
   //#for R in 0..4
@@ -179,5 +179,5 @@ fn reduce(
   for (var part = 0u; part < PARTS; part++) {
     sum += parts_in[part * size + index];
   }
-  d_table[(index / width) * HEADS * BLOCKS + FIRST_HEAD * BLOCKS + index % width] = sum;
+  d_table[(index / width) * HEADS * BLOCKS + first_head * BLOCKS + index % width] = sum;
 }

@@ -96,7 +96,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
   if (tile.x * TILE >= length) {
     return;
   }
-  let head = FIRST_HEAD + tile.y;
+  let head = first_head + tile.y;
   let ty = lane / 8u;
   let tx = lane % 8u;
   let row = tile.x * TILE + ty * 4u;
@@ -194,7 +194,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   if (tile.x * TILE >= length) {
     return;
   }
-  let head = FIRST_HEAD + tile.y;
+  let head = first_head + tile.y;
   let ty = lane / 8u;
   let tx = lane % 8u;
   let row = tile.x * TILE + ty * 4u;
@@ -298,7 +298,7 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   if (tile.x * TILE >= length) {
     return;
   }
-  let head = FIRST_HEAD + tile.y;
+  let head = first_head + tile.y;
   let ty = lane / 8u;
   let tx = lane % 8u;
   let row = tile.x * TILE + ty * 4u;

@@ -1,7 +1,6 @@
 // What the attention kernels share: sizes, tensors and the layout of their transients. Heads are processed in groups of
-// GROUP_HEADS from FIRST_HEAD on; `local` counts heads within the group. Heads are read by blocks of VEC elements.
+// GROUP_HEADS from first_head on; `local` counts heads within the group. Heads are read by blocks of VEC elements.
 override HEADS: u32;
-override FIRST_HEAD: u32;
 override GROUP_HEADS: u32;
 override LONGEST: u32; // the longest sequence that any batch may have
 override BUCKETS: u32; // rows of the position tables, rounded up to a multiple of 4
@@ -13,6 +12,7 @@ const LOWEST = -3.0e38;
 //#include "lib/head_block.wgsl"
 //#include "lib/dropout.wgsl"
 
+@group(0) @binding(24) var<uniform> first_head: u32;
 //#if DROPOUT
 @group(0) @binding(0) var<uniform> dropout: Dropout;
 //#end

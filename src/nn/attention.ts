@@ -23,6 +23,7 @@ import {
   pairStride,
 } from "./attention_inputs.ts";
 import { attentionBackwardUniform, attentionForwardUniform, uniformWindows } from "./attention_uniform.ts";
+import { indexUniform } from "./index_uniform.ts";
 import type { BatchSizes, Plan } from "./plan.ts";
 
 export type { AttentionGradients, AttentionInputs, AttentionSizes };
@@ -79,6 +80,7 @@ interface GroupPlan {
   kernel: "attention_invocation" | "attention_tiled";
   /** Its workgroups. */
   grid: (batch: BatchSizes) => Grid;
+  firstHead: Tensor;
   mask?: Tensor;
   c2p?: Tensor;
   p2c?: Tensor;
@@ -91,10 +93,10 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
   const lanes = plan.gpu.kind === "software" ? 8 : 64;
   const vec = headSize % 4 === 0 ? 4 : 1;
   const kernel = kernelFor(plan, headSize);
+  const firstHead = indexUniform(plan.gpu, group.first);
   const rows = headSize <= 32 ? 4 : 1;
   const constants = {
     HEADS: heads,
-    FIRST_HEAD: group.first,
     GROUP_HEADS: group.count,
     HEAD_SIZE: headSize,
     VEC: vec,
@@ -122,7 +124,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
       entry: "scores",
       label: `${label} ${name}`,
       constants,
-      bindings: { rows: tokens.uniform, x, table, position_scores: product },
+      bindings: { first_head: firstHead, rows: tokens.uniform, x, table, position_scores: product },
       grid: (batch) =>
         invocations(Math.ceil(tokens.count(batch) / SCORE_TOKENS) * group.count * bucketsOf(relativeRows) / 4),
     });
@@ -132,6 +134,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     constants,
     invocations,
     kernel,
+    firstHead,
     grid: ({ sequences, longest }) =>
       kernel === "attention_tiled"
         ? [Math.ceil(longest / TILE), group.count, sequences]
@@ -143,8 +146,9 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
 }
 
 /** The bindings every attention kernel has. */
-function groupBindings(t: AttentionInputs, { mask, c2p, p2c }: GroupPlan): Record<string, Tensor> {
+function groupBindings(t: AttentionInputs, { firstHead, mask, c2p, p2c }: GroupPlan): Record<string, Tensor> {
   return {
+    first_head: firstHead,
     ...(t.dropout && mask && { dropout: t.dropout, mask }),
     offsets: t.offsets,
     query: t.query,
@@ -243,6 +247,7 @@ export function attentionBackward(
       label: `${label} dKey dValue`,
       constants,
       bindings: {
+        first_head: prepared.firstHead,
         offsets: t.offsets,
         query: t.query,
         d_context: t.dContext,
@@ -282,7 +287,7 @@ function positionBackward(
   plan: Plan,
   { headSize, relativeRows, tokens }: AttentionSizes,
   group: HeadGroup,
-  { constants, invocations }: GroupPlan,
+  { constants, invocations, firstHead: first_head }: GroupPlan,
   { x, dX, table, dTable, buckets, name }: PositionTensors,
 ): void {
   if (!table || !buckets) return;
@@ -292,7 +297,7 @@ function positionBackward(
     entry: "input_gradient",
     label: `${name} input`,
     constants,
-    bindings: { rows: tokens.uniform, table, d_position: buckets, d_input: dX },
+    bindings: { first_head, rows: tokens.uniform, table, d_position: buckets, d_input: dX },
     grid: (batch) => invocations(Math.ceil(tokens.count(batch) / GRADIENT_TOKENS) * group.count * columns),
   });
   if (!dTable) return;
@@ -302,7 +307,7 @@ function positionBackward(
     entry: "table_gradient",
     label: `${name} gradient`,
     constants,
-    bindings: { rows: tokens.uniform, x, d_position: buckets, parts },
+    bindings: { first_head, rows: tokens.uniform, x, d_position: buckets, parts },
     grid: () => invocations(PARTS * group.count * bucketsOf(relativeRows) / 4 * columns),
   });
   plan.dispatch({
@@ -310,7 +315,7 @@ function positionBackward(
     entry: "reduce",
     label: `${name} gradient sum`,
     constants,
-    bindings: { parts_in: parts, d_table: dTable },
+    bindings: { first_head, parts_in: parts, d_table: dTable },
     grid: () => linearGrid(Math.ceil(relativeRows * group.count * headSize / constants.VEC / 64)),
   });
 }

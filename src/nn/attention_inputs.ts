@@ -1,5 +1,6 @@
 /** What attention takes and gives, and what its implementations share. */
 import type { Tensor } from "../gpu/tensor.ts";
+import { indexUniform } from "./index_uniform.ts";
 import type { Plan, Rows } from "./plan.ts";
 
 export interface AttentionSizes {
@@ -80,13 +81,12 @@ export function dropoutBits(
     label: `${label} dropout bits`,
     constants: {
       HEADS: heads,
-      FIRST_HEAD: group.first,
       GROUP_HEADS: group.count,
       LONGEST: longestCapacity,
       LANES: lanes,
       SITE: site,
     },
-    bindings: { dropout, offsets, mask },
+    bindings: { first_head: indexUniform(plan.gpu, group.first), dropout, offsets, mask },
     grid: ({ longest, sequences }) => [
       Math.ceil(longestCapacity / lanes) * maskWords(longest),
       group.count,
