@@ -4,9 +4,11 @@
  *     deno run -A scripts/bench/sampler.ts [--optuna PYTHON]
  *
  * `--optuna` names a Python with Optuna; scripts/bench/sampler_optuna.py then measures the same on copies of the same
- * database, so both columns come from one run on one machine. Medians of 25 trials.
+ * database, so both columns come from one run on one machine. Medians of 25 trials after 25 that warm up,
+ * for both.
  */
 
+import { cpuUsage } from "node:process";
 import { fileURLToPath } from "node:url";
 import { Mt19937 } from "../../src/random/mt19937.ts";
 import type { StoredParam } from "../../src/studies/storage.ts";
@@ -21,6 +23,7 @@ import type { Storage } from "../../src/studies/storage.ts";
 import { spaceA } from "../../tests/studies/functions.ts";
 
 const SIZES = [100, 1000, 2000];
+const WARM_UP = 25;
 const REPEATS = 25;
 const SAMPLERS: Record<string, () => Sampler> = {
   "TPE": () => new TPESampler({ seed: 0 }),
@@ -32,6 +35,8 @@ interface Timing {
   openMs: number;
   askMs: number;
   tellMs: number;
+  /** CPU time of a whole trial, which other programs on the machine disturb less. */
+  cpuMs: number;
 }
 
 function median(values: number[]): number {
@@ -80,7 +85,9 @@ async function measure(storage: string | Storage, sampler: Sampler): Promise<Tim
   const study = await loadStudy({ studyName: "bench", storage, sampler, pruner: new NopPruner(), heartbeat: null });
   const openMs = performance.now() - opened;
   const [ask, tell]: number[][] = [[], []];
-  for (let i = 0; i < REPEATS; i++) {
+  let cpu = cpuUsage();
+  for (let i = 0; i < WARM_UP + REPEATS; i++) {
+    if (i === WARM_UP) cpu = cpuUsage();
     const from = performance.now();
     const trial = await study.ask();
     spaceA(trial);
@@ -88,11 +95,14 @@ async function measure(storage: string | Storage, sampler: Sampler): Promise<Tim
     const asked = performance.now();
     await study.tell(trial, Math.random());
     const told = performance.now();
+    if (i < WARM_UP) continue;
     ask.push(asked - from);
     tell.push(told - asked);
   }
   if (typeof storage === "string") await study.close();
-  return { openMs, askMs: median(ask), tellMs: median(tell) };
+  const used = cpuUsage(cpu);
+  const cpuMs = (used.user + used.system) / 1000 / REPEATS;
+  return { openMs, askMs: median(ask), tellMs: median(tell), cpuMs };
 }
 
 async function measureOptuna(python: string, url: string, sampler: string): Promise<Timing> {
@@ -104,9 +114,9 @@ async function measureOptuna(python: string, url: string, sampler: string): Prom
 
 const python = Deno.args[0] === "--optuna" ? Deno.args[1] : null;
 const folder = Deno.makeTempDirSync({ prefix: "entail-bench-" });
-console.log("storage  N      sampler                  open ms   ask ms   tell ms");
-const line = (storage: string, size: number, name: string, { openMs, askMs, tellMs }: Timing) => {
-  const numbers = [openMs, askMs, tellMs].map((ms) => ms.toFixed(2).padStart(9)).join("");
+console.log("storage  N      sampler                  open ms   ask ms  tell ms   cpu ms");
+const line = (storage: string, size: number, name: string, { openMs, askMs, tellMs, cpuMs }: Timing) => {
+  const numbers = [openMs, askMs, tellMs, cpuMs].map((ms) => ms.toFixed(2).padStart(9)).join("");
   console.log(`${storage.padEnd(9)}${String(size).padEnd(7)}${name.padEnd(24)}${numbers}`);
 };
 for (const size of SIZES) {

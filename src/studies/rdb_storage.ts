@@ -202,14 +202,10 @@ export class RdbStorage implements Storage {
     entry.epoch = this.#epoch;
     const stale = entry.cache.takeStale(changedByOthers);
     try {
-      const rows = stale.length === 0 ? [] : await this.#trialRows(stale);
+      let rows = stale.length === 0 ? [] : await this.#trialRows(stale);
       if (changedByOthers) {
-        rows.push(
-          ...await this.#driver.all("SELECT * FROM trials WHERE study_id = ? AND trial_id > ?", [
-            studyId,
-            entry.cache.largestId,
-          ]),
-        );
+        const fresh = "SELECT * FROM trials WHERE study_id = ? AND trial_id > ?";
+        rows = rows.concat(await this.#driver.all(fresh, [studyId, entry.cache.largestId]));
         if (entry.cache.largestId < 0) await this.#checkStudy(this.#driver, studyId);
       }
       entry.cache.put(await this.#complete(rows));
