@@ -48,11 +48,14 @@ alias Output = f32;
 //#if PRE_ACTIVATION
 @group(0) @binding(6) var<storage, read_write> pre_activation: array<Output>;
 //#end
-//#if ACTIVATION == 1
+//#if GELU_BACKWARD
+@group(0) @binding(12) var<storage, read> pre_activation_kept: array<Output>;
+//#end
+//#if ACTIVATION == 1 || GELU_BACKWARD
 //#include "lib/gelu.wgsl"
 //#end
 
-// Writes finished sums: bias, activation, residual; added to what is there if ACCUMULATE. `slice` numbers the partial
+// Writes finished sums: bias, activation, residual, or for a backward times gelu'(pre_activation_kept); added to what is there if ACCUMULATE. `slice` numbers the partial
 // products of a split k; n counts elements of type Output.
 fn finish(m: u32, n: u32, slice: u32, sum: Output) {
   let at = m * ${VC ? N / 4 : N}u + n;
@@ -72,6 +75,14 @@ fn finish(m: u32, n: u32, slice: u32, sum: Output) {
 //#end
 //#if ACTIVATION == 2
   value = tanh(value);
+//#end
+//#if GELU_BACKWARD
+  let pre = pre_activation_kept[at];
+//#if VC
+  value *= vec4(gelu_derivative(pre.x), gelu_derivative(pre.y), gelu_derivative(pre.z), gelu_derivative(pre.w));
+//#else
+  value *= gelu_derivative(pre);
+//#end
 //#end
 //#if RESIDUAL
   value += residual[at];

@@ -31,15 +31,18 @@ export function linearForward(
   product(plan, { ...layout, a, b, c, bias, residual, preActivation, activation, rows, label });
 }
 
-/** dx [rows, in] = dy [rows, out] · weight [out, in], added to dx if `accumulate`. */
+/**
+ * dx [rows, in] = dy [rows, out] · weight [out, in], added to dx if `accumulate`. Where x is the exact GELU of
+ * `preActivation` [rows, in], giving that makes dx the gradient of the pre-activation: it saves `geluBackward`.
+ */
 export function linearBackwardInput(
   plan: Plan,
-  { dy, weight, dx }: { dy: Tensor; weight: Tensor; dx: Tensor },
+  { dy, weight, dx, preActivation }: { dy: Tensor; weight: Tensor; dx: Tensor; preActivation?: Tensor },
   s: { rows: Rows; inFeatures: number; outFeatures: number; accumulate: boolean; label?: string },
 ): void {
   const { rows, inFeatures: n, outFeatures: k, accumulate, label = "linear backward input" } = s;
   const layout = { m: "rows", n, k, aAlongK: true, bAlongK: false } as const;
-  product(plan, { ...layout, a: dy, b: weight, c: dx, rows, accumulate, label });
+  product(plan, { ...layout, a: dy, b: weight, c: dx, geluBackwardOf: preActivation, rows, accumulate, label });
 }
 
 /** dWeight [out, in] += dyᵀ · x, and dBias [out] += the column sums of dy [rows, out]. */

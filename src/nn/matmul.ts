@@ -28,6 +28,8 @@ export interface Product {
   bias?: Tensor;
   residual?: Tensor;
   preActivation?: Tensor;
+  /** The result is multiplied by gelu′ of this before it is written. */
+  geluBackwardOf?: Tensor;
   activation?: keyof typeof ACTIVATIONS;
 }
 
@@ -77,6 +79,7 @@ export function productConstants(p: Product): Record<string, number> {
     BIAS: p.bias ? 1 : 0,
     RESIDUAL: p.residual ? 1 : 0,
     PRE_ACTIVATION: p.preActivation ? 1 : 0,
+    GELU_BACKWARD: p.geluBackwardOf ? 1 : 0,
     ACTIVATION: ACTIVATIONS[p.activation ?? "none"],
   };
 }
@@ -86,5 +89,6 @@ export function productBindings(p: Product): Record<string, Tensor> {
   if (p.bias) bindings.bias = p.bias;
   if (p.residual) bindings.residual = p.residual;
   if (p.preActivation) bindings.pre_activation = p.preActivation;
+  if (p.geluBackwardOf) bindings.pre_activation_kept = p.geluBackwardOf;
   return bindings;
 }

@@ -185,6 +185,16 @@ for (const test of CASES) {
       assertClose(await downloadRows(gpu, written, test), product, CLOSE, "written");
       const sum = product.map((value, i) => value + before[i]);
       assertClose(await downloadRows(gpu, added, test), sum, CLOSE, "added");
+      if (!epilogues) continue;
+
+      const pre = randomRows(test, inFeatures, seed + 30);
+      const through = await upload(gpu, "through GELU", [capacity, inFeatures]);
+      const second = plan(gpu, matmul);
+      const preActivation = await upload(gpu, "pre-activation", [capacity, inFeatures], pre);
+      linearBackwardInput(second, { ...inputs, dx: through, preActivation }, { ...s, accumulate: false });
+      await runPlan(gpu, second);
+      const expected = product.map((value, i) => value * geluDerivative64(pre[i]));
+      assertClose(await downloadRows(gpu, through, test), expected, CLOSE, "through GELU");
     }
   });
 
