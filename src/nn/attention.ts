@@ -195,7 +195,7 @@ export function attentionBackward(
     const sumBuckets = (entry: string, sums: Record<string, Tensor>) => {
       if (summed || !sums.d_position) return;
       plan.dispatch({
-        kernel,
+        kernel: "attention_buckets",
         entry,
         label: `${label} ${entry}`,
         constants,

@@ -44,7 +44,11 @@ const EXAMPLES: Record<string, Example> = {
   },
   "only c2p": { shape: dropped, tables: { rows: 16, p2c: false }, variants: ["invocation"] },
   "only p2c": { shape: dropped, tables: { rows: 16, c2p: false } },
-  "head size 8": { shape: { ...dropped, heads: 4, headSize: 8 }, tables: { rows: 16 }, variants: ["invocation"] },
+  "head size 8, linear distances": {
+    shape: { ...dropped, heads: 4, headSize: 8, relativeIndex: linear },
+    tables: { rows: 10 },
+    variants: ["invocation"],
+  },
   "head size 36": { shape: { ...dropped, heads: 1, headSize: 36 }, tables: { rows: 16 }, variants: ["tiled"] },
   "several windows of tokens": {
     shape: { ...dropped, heads: 1, headSize: 16, lengths: Array.from({ length: 56 }, (_, i) => 1 + i * 17 % 40) },
