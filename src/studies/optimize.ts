@@ -53,10 +53,11 @@ async function runTrial(
   accepts: (error: unknown) => boolean,
 ): Promise<{ trial: FrozenTrial; fatal: { error: unknown } | null }> {
   const trial = await study.ask(signal);
-  const stopHeartbeat = study.heartbeat === null
-    ? () => {}
-    : await startHeartbeat(study.storage, trial.trialId, study.heartbeat);
+  let stopHeartbeat = () => {};
   try {
+    if (study.heartbeat !== null) {
+      stopHeartbeat = await startHeartbeat(study.storage, trial.trialId, study.heartbeat);
+    }
     const running = run(trial, objective);
     const outcome = aborted === null ? await running : await Promise.race([running, aborted]);
     const ending = "aborted" in outcome || ("error" in outcome && signal?.aborted)

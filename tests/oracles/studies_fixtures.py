@@ -326,6 +326,46 @@ def importances():
     write("importances.json", cases)
 
 
+def parzen():
+    """Log densities of mixtures over every kind of domain, at points drawn uniformly."""
+    D = optuna.distributions
+    space = {
+        "float": D.FloatDistribution(-1, 2), "log": D.FloatDistribution(1e-6, 1e-2, log=True),
+        "step": D.FloatDistribution(0, 1, step=0.25), "int": D.IntDistribution(1, 12),
+        "intlog": D.IntDistribution(2, 200, log=True), "kind": D.CategoricalDistribution(["a", "b", "c"]),
+    }
+    rng = np.random.RandomState(0)
+
+    def draw(distribution, n):
+        if isinstance(distribution, D.CategoricalDistribution):
+            return rng.randint(0, 3, n).astype(float)
+        if distribution.log:
+            values = np.exp(rng.uniform(np.log(distribution.low), np.log(distribution.high), n))
+            return np.round(values) if isinstance(distribution, D.IntDistribution) else values
+        if distribution.step is not None:
+            steps = int((distribution.high - distribution.low) / distribution.step)
+            return distribution.low + float(distribution.step) * rng.randint(0, steps + 1, n)
+        return rng.uniform(distribution.low, distribution.high, n)
+
+    parameters = parzen_estimator._ParzenEstimatorParameters(
+        1.0, True, False, optuna.samplers._tpe.sampler.default_weights, True
+    )
+    cases = []
+    for names in [list(space)] + [[name] for name in space]:
+        for n in [0, 1, 2, 5, 40]:
+            chosen = {name: space[name] for name in names}
+            observed = {name: draw(d, n) for name, d in chosen.items()}
+            points = {name: draw(d, 4) for name, d in chosen.items()}
+            estimator = parzen_estimator._ParzenEstimator(observed, chosen, parameters)
+            cases.append({
+                "distributions": {name: D.distribution_to_json(d) for name, d in chosen.items()},
+                "observed": [list(observed[name]) for name in names],
+                "points": [list(points[name]) for name in names],
+                "logDensity": list(estimator.log_pdf(points)),
+            })
+    write("parzen.json", cases)
+
+
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     suggestions()
@@ -334,3 +374,4 @@ if __name__ == "__main__":
     distributions()
     database()
     importances()
+    parzen()
