@@ -1,7 +1,7 @@
 /**
  * Time of one trial on the nine-parameter space: ask with nine suggestions, and tell, after N finished trials.
  *
- *     deno run -A scripts/bench/sampler.ts [--optuna PYTHON]
+ *     deno run -A scripts/bench/sampler.ts [--optuna PYTHON] [N …]
  *
  * `--optuna` names a Python with Optuna; scripts/bench/sampler_optuna.py then measures the same on copies of the same
  * database, so both columns come from one run on one machine. Medians of 25 trials after 25 that warm up,
@@ -22,7 +22,6 @@ import { TPESampler } from "../../src/studies/tpe.ts";
 import type { Storage } from "../../src/studies/storage.ts";
 import { spaceA } from "../../tests/studies/functions.ts";
 
-const SIZES = [100, 1000, 2000];
 const WARM_UP = 25;
 const REPEATS = 25;
 const SAMPLERS: Record<string, () => Sampler> = {
@@ -113,13 +112,15 @@ async function measureOptuna(python: string, url: string, sampler: string): Prom
 }
 
 const python = Deno.args[0] === "--optuna" ? Deno.args[1] : null;
+const given = (python === null ? Deno.args : Deno.args.slice(2)).map(Number);
+const sizes = given.length > 0 ? given : [100, 1000, 2000];
 const folder = Deno.makeTempDirSync({ prefix: "entail-bench-" });
 console.log("storage  N      sampler                  open ms   ask ms  tell ms   cpu ms");
 const line = (storage: string, size: number, name: string, { openMs, askMs, tellMs, cpuMs }: Timing) => {
   const numbers = [openMs, askMs, tellMs, cpuMs].map((ms) => ms.toFixed(2).padStart(9)).join("");
   console.log(`${storage.padEnd(9)}${String(size).padEnd(7)}${name.padEnd(24)}${numbers}`);
 };
-for (const size of SIZES) {
+for (const size of sizes) {
   const path = `${folder}/full-${size}.db`;
   await (await fill(`sqlite:///${path}`, size)).close();
   for (const [name, make] of Object.entries(SAMPLERS)) {
