@@ -18,6 +18,10 @@ export async function train(
   let summary: Summary;
   try {
     reporter.info(`${config.experiment_name} on ${gpu.name}, fp32`);
+    const { precision } = config.training.optimization;
+    if (precision === "fp16" || precision === "bf16") {
+      reporter.info(`training.optimization.precision=${precision} is not available yet: computing in fp32`);
+    }
     summary = await crossValidate(gpu, config, { fold: options.fold, reporter, signal });
   } finally {
     reporter.close();

@@ -43,6 +43,8 @@ const WANTED_LIMITS = [
  * Throws an `EntailError` of kind "adapter" when there is none, or only a software one that is not allowed.
  */
 export async function openGpu({ allowSoftware = true, powerPreference }: GpuOptions = {}): Promise<Gpu> {
+  // Elsewhere than Vulkan (an OpenGL driver, say) nothing has been tried. Read once, when the first adapter is asked for.
+  if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference });
   if (!adapter) {
     throw new EntailError(

@@ -54,7 +54,7 @@ export async function allocateBuffers(gpu: Gpu, label: string, sizes: readonly n
 }
 
 /** Memory this process may still take, in bytes: what the machine has free, or what its control group leaves. */
-function availableHostBytes(): number {
+export function availableHostBytes(): number {
   const { available } = Deno.systemMemoryInfo();
   try {
     const limit = Number(Deno.readTextFileSync("/sys/fs/cgroup/memory.max"));

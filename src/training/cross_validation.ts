@@ -11,7 +11,8 @@ import { evaluateBinary, meanStd, type Metrics, perCriterion } from "./metrics.t
 import { openModelSource } from "./model_source.ts";
 import { type Prediction, readPredictions } from "./predictions.ts";
 import type { Reporter } from "./reporter.ts";
-import { checkAvailable, foldSettings, loadRunData, openTrainingSession } from "./run.ts";
+import { openFittingSession } from "./physical_batch.ts";
+import { checkAvailable, foldSettings, loadRunData } from "./run.ts";
 
 /** The metrics that are averaged over folds. */
 export const SUMMARY_METRICS = ["f1", "precision", "recall", "accuracy", "auc"] as const;
@@ -54,14 +55,14 @@ export async function crossValidate(
   await prepareFolder(config, only);
   await writeFolds(config, data.pairs, data.folds);
 
-  const session = await openTrainingSession(gpu, config, model, data);
+  const { session, config: fitted } = await openFittingSession(gpu, config, model.config, data);
   try {
     const indices = data.pairs.map((_, index) => index);
     const selected = only === undefined ? Array.from({ length: nSplits }, (_, fold) => fold) : [only];
     const results: { fold: number; result: FoldResult }[] = [];
     for (const fold of selected) {
       const train = indices.filter((index) => data.folds[index] !== fold);
-      const settings = foldSettings(config, model.config, train.map((index) => data.pairs[index].label));
+      const settings = foldSettings(fitted, model.config, train.map((index) => data.pairs[index].label));
       const result = await trainFold({
         session,
         settings,

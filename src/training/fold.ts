@@ -56,6 +56,17 @@ export interface FoldInput {
 
 export type FoldResult = Pick<TrainerState, "best" | "evaluations" | "seconds"> & { updates: number };
 
+/** The loss or the gradient is no longer a number. */
+export class Diverged extends EntailError {
+  constructor(fold: number, step: number) {
+    super(
+      "usage",
+      `training.learning_rate: the loss of fold ${fold} is no longer a number at step ${step}; lower the learning ` +
+        "rate or set training.max_grad_norm",
+    );
+  }
+}
+
 /** Milliseconds between two looks at the step log. */
 const FLUSH_MS = 400;
 
@@ -92,7 +103,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     const lines = records.map((record, i) => stepLine(first + i + 1, stepsPerEpoch, record));
     if (metricsFile) await appendLines(metricsFile, lines);
     const bad = records.findIndex(({ loss, gradNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradNorm));
-    if (bad >= 0) throw new EntailError("usage", divergence(fold, first + bad + 1));
+    if (bad >= 0) throw new Diverged(fold, first + bad + 1);
     const elapsed = performance.now() - flushed.at;
     flushed = { at: performance.now(), updates: first + records.length };
     if (records.length === 0) return;
@@ -228,7 +239,3 @@ async function noteEvaluation(
     await writePredictions(join(outputFolder, "predictions.csv"), rows, settings.threshold);
   }
 }
-
-const divergence = (fold: number, step: number): string =>
-  `training.learning_rate: the loss of fold ${fold} is no longer a number at step ${step}; lower the learning rate or ` +
-  "set training.max_grad_norm";

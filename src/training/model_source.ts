@@ -16,6 +16,9 @@ import {
 import { EntailError } from "../errors.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
 
+/** Key of config.json: tokens of a pair at most, as the model was trained. */
+export const PAIR_MAX_LENGTH = "pair_max_length";
+
 export interface ModelSource {
   readonly config: DebertaConfig;
   readonly tokenizerFolder: string;
@@ -24,7 +27,7 @@ export interface ModelSource {
 }
 
 /** Reads and checks what `model.*` names. Throws usage or data errors, before anything is allocated. */
-export async function openModelSource({ model, seed }: Config): Promise<ModelSource> {
+export async function openModelSource({ model, data, seed }: Config): Promise<ModelSource> {
   const head = model.classifier_head as ClassifierHead;
   if (!CLASSIFIER_HEADS.includes(head)) {
     throw new EntailError(
@@ -36,7 +39,7 @@ export async function openModelSource({ model, seed }: Config): Promise<ModelSou
     const architecture = model.architecture!;
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
     return {
-      config: withOverrides(config, model),
+      config: withOverrides(config, model, data.max_length),
       tokenizerFolder: architecture.tokenizer,
       initialise: (parameters) => Promise.resolve(initialiseWeights(parameters, config, seed)),
     };
@@ -46,7 +49,7 @@ export async function openModelSource({ model, seed }: Config): Promise<ModelSou
   const labels = stored.labels.length === model.num_labels
     ? stored.labels
     : Array.from({ length: model.num_labels }, (_, index) => `LABEL_${index}`);
-  const config = withOverrides({ ...stored, labels, classifierHead: head }, model);
+  const config = withOverrides({ ...stored, labels, classifierHead: head }, model, data.max_length);
   await checkWeights(config, folder);
   return {
     config,
@@ -55,13 +58,17 @@ export async function openModelSource({ model, seed }: Config): Promise<ModelSou
   };
 }
 
-/** Dropouts and threshold of the configuration; a null dropout leaves the model's own. */
-function withOverrides(config: DebertaConfig, model: Config["model"]): DebertaConfig {
+/**
+ * Dropouts and threshold of the configuration; a null dropout leaves the model's own. The length of the training pairs
+ * is recorded with the model, so that `predict` cuts posts alike.
+ */
+function withOverrides(config: DebertaConfig, model: Config["model"], maxLength: number): DebertaConfig {
   return {
     ...config,
     hiddenDropoutProb: model.hidden_dropout ?? config.hiddenDropoutProb,
     attentionProbsDropoutProb: model.attention_dropout ?? config.attentionProbsDropoutProb,
     clsDropout: model.classifier_dropout ?? config.clsDropout,
     positiveThreshold: model.positive_threshold,
+    other: { ...config.other, [PAIR_MAX_LENGTH]: maxLength },
   };
 }

@@ -12,7 +12,7 @@ import type { BatchCapacity } from "../nn/batch.ts";
 import type { FoldSettings } from "./fold.ts";
 import type { ModelSource } from "./model_source.ts";
 import type { Reporter } from "./reporter.ts";
-import { openSession, type Session } from "./session.ts";
+import type { SessionOptions } from "./session.ts";
 import type { LossWeights } from "./step.ts";
 
 export interface RunData {
@@ -103,37 +103,27 @@ export function scoringCapacity(
   return { ...wanted, tokens: Math.max(wanted.longest, Math.min(wanted.tokens, fitting)) };
 }
 
-/** Plans and allocates the session that trains the folds of a run. */
-export async function openTrainingSession(
-  gpu: Gpu,
-  config: Config,
-  model: ModelSource,
-  { tokens }: RunData,
-): Promise<Session> {
-  const { batchSize } = effectiveBatch(config);
-  return await openSession(gpu, model.config, {
-    inference: scoringCapacity(gpu, model.config, tokens, config.training.eval_batch_size),
+/** What the session for a run's folds must hold. */
+export function trainingOptions(gpu: Gpu, config: Config, model: DebertaConfig, { tokens }: RunData): SessionOptions {
+  return {
+    inference: scoringCapacity(gpu, model, tokens, config.training.eval_batch_size),
     training: {
-      capacity: batchCapacity(tokens, batchSize),
+      capacity: batchCapacity(tokens, config.training.batch_size),
       lossKind: config.model.loss_type,
       freezeEncoder: config.model.freeze_backbone,
     },
-  });
+  };
 }
 
-/** Pairs per micro-batch and micro-batches per step; `target_effective_batch_size` sets their product. */
-export function effectiveBatch({ training }: Config): { batchSize: number; accumulation: number } {
-  const { batch_size, gradient_accumulation_steps, target_effective_batch_size: target } = training;
-  if (target === null) return { batchSize: batch_size, accumulation: gradient_accumulation_steps };
-  const batchSize = Math.min(batch_size, target);
-  return { batchSize, accumulation: Math.max(1, Math.round(target / batchSize)) };
-}
-
-/** The settings of a fold whose training pairs have these labels. */
+/**
+ * The settings of a fold whose training pairs have these labels. The batch is that of `openFittingSession`, which has
+ * put `target_effective_batch_size` into numbers.
+ */
 export function foldSettings(config: Config, model: DebertaConfig, trainLabels: readonly number[]): FoldSettings {
   const { training } = config;
   return {
-    ...effectiveBatch(config),
+    batchSize: training.batch_size,
+    accumulation: training.gradient_accumulation_steps,
     shuffle: training.shuffle,
     learningRate: training.learning_rate,
     warmupRatio: training.warmup_ratio,

@@ -4,6 +4,7 @@ import type { DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { positiveProbability, scorePairs } from "./evaluate.ts";
+import { PAIR_MAX_LENGTH } from "./model_source.ts";
 import { scoringCapacity, tokenizeFor } from "./run.ts";
 import { openSession, type Session } from "./session.ts";
 
@@ -48,7 +49,7 @@ export async function openScorer(
 ): Promise<Scorer> {
   await requireModelFolder(folder);
   const config = await readModelConfig(folder);
-  const recorded = config.other.max_length;
+  const recorded = config.other[PAIR_MAX_LENGTH];
   const scorer: Scorer = {
     config,
     folder,

@@ -5,6 +5,7 @@
 import type { DebertaConfig } from "../deberta/config.ts";
 import { createModelConstants, type ModelConstants, modelForward } from "../deberta/model.ts";
 import { debertaParameters } from "../deberta/parameters.ts";
+import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { allocateMemory, compileProgram, planMemory, type Program } from "../gpu/program.ts";
 import { createTensor, readTensor, type Tensor } from "../gpu/tensor.ts";
@@ -38,9 +39,51 @@ export interface Session {
 /** Sequences whose logits the device collects before the host reads them. */
 const SCORED_SEQUENCES = 1 << 16;
 
+/** A session's programs and everything they need, with memory for all but the activations. */
+interface SessionPlan {
+  parameters: ParameterStore;
+  programs: Program<BatchSizes>[];
+  stepParts?: { batch: DeviceBatch; tensors: Awaited<ReturnType<typeof createStepTensors>> };
+  scoring: Awaited<ReturnType<typeof planScoring>>;
+}
+
+async function planSession(
+  gpu: Gpu,
+  config: DebertaConfig,
+  { inference, training }: SessionOptions,
+  keep: <T extends { release(): void }>(resource: T) => T,
+): Promise<SessionPlan> {
+  const specs = debertaParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
+  const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined }));
+  const longest = Math.max(inference.longest, training?.capacity.longest ?? 0);
+  const constants = await createModelConstants(gpu, config, longest);
+  const programs: Program<BatchSizes>[] = [];
+
+  let stepParts: SessionPlan["stepParts"];
+  if (training) {
+    const batch = keep(await createDeviceBatch(gpu, training.capacity));
+    stepParts = { batch, tensors: await createStepTensors(gpu) };
+    programs.push(...planStep(gpu, { config, parameters, constants, ...stepParts, ...training }));
+  }
+  const scoring = await planScoring(gpu, config, parameters, constants, inference);
+  keep(scoring.batch);
+  programs.push(scoring.program);
+  return { parameters, programs, stepParts, scoring };
+}
+
+/**
+ * Device memory that `openSession` will take, in bytes, without taking any. Throws an `EntailError` of kind "memory"
+ * where a limit of the adapter rules it out.
+ */
+export async function sessionBytes(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<number> {
+  const counting = countingGpu(gpu);
+  const { programs } = await planSession(counting.gpu, config, options, (resource) => resource);
+  await allocateMemory(counting.gpu, "activations", planMemory(programs));
+  return counting.bytes();
+}
+
 /** Plans and allocates. Throws an `EntailError` of kind "memory" if it does not fit. */
 export async function openSession(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<Session> {
-  const { inference, training } = options;
   const labels = config.labels.length;
   const held: { release(): void }[] = [];
   const keep = <T extends { release(): void }>(resource: T): T => {
@@ -48,22 +91,7 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
     return resource;
   };
   try {
-    const specs = debertaParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
-    const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined }));
-    const longest = Math.max(inference.longest, training?.capacity.longest ?? 0);
-    const constants = await createModelConstants(gpu, config, longest);
-    const programs: Program<BatchSizes>[] = [];
-
-    let stepParts: { batch: DeviceBatch; tensors: Awaited<ReturnType<typeof createStepTensors>> } | undefined;
-    if (training) {
-      const batch = keep(await createDeviceBatch(gpu, training.capacity));
-      stepParts = { batch, tensors: await createStepTensors(gpu) };
-      programs.push(...planStep(gpu, { config, parameters, constants, ...stepParts, ...training }));
-    }
-    const scoring = await planScoring(gpu, config, parameters, constants, inference);
-    keep(scoring.batch);
-    programs.push(scoring.program);
-
+    const { parameters, programs, stepParts, scoring } = await planSession(gpu, config, options, keep);
     const memory = keep(await allocateMemory(gpu, "activations", planMemory(programs)));
     const executables = [];
     for (const program of programs) executables.push(await compileProgram(gpu, program));
@@ -75,7 +103,7 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
       config,
       parameters,
       bytes: parameters.bytes + memory.bytes + scoring.batch.bytes + (stepParts?.batch.bytes ?? 0),
-      inference,
+      inference: options.inference,
       step: step ?? null,
       async score(batches) {
         const scores: Float32Array[] = [];

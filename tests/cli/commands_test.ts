@@ -14,18 +14,22 @@ interface Result {
   stderr: string;
 }
 
-function start(args: string[], stdin: "piped" | "null" = "null"): Deno.ChildProcess {
+function start(
+  args: string[],
+  stdin: "piped" | "null" = "null",
+  env: Record<string, string> = {},
+): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "--quiet", MAIN, ...args],
     stdin,
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   }).spawn();
 }
 
-async function entail(args: string[], input?: string): Promise<Result> {
-  const child = start(args, input === undefined ? "null" : "piped");
+async function entail(args: string[], input?: string, env?: Record<string, string>): Promise<Result> {
+  const child = start(args, input === undefined ? "null" : "piped", env);
   if (input !== undefined) await new Blob([input]).stream().pipeTo(child.stdin);
   const { code, stdout, stderr } = await child.output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -33,8 +37,8 @@ async function entail(args: string[], input?: string): Promise<Result> {
 }
 
 /** The exit status and the one line on stderr of a command that must fail. */
-async function failure(args: string[]): Promise<[number, string]> {
-  const { code, stderr } = await entail(args);
+async function failure(args: string[], env?: Record<string, string>): Promise<[number, string]> {
+  const { code, stderr } = await entail(args, undefined, env);
   const lines = stderr.trim().split("\n").filter((line) => line.startsWith("error: "));
   assert.equal(lines.length, 1, stderr);
   assert.doesNotMatch(stderr, /^\s+at /m, "a stack trace");
@@ -115,6 +119,22 @@ Deno.test("entail: bad files end with status 3 and are named", async () => {
     const [code, line] = await failure(["train", ...overrides, `output_dir=${join(folder, "groundtruth.csv")}`]);
     assert.match(line, /groundtruth\.csv/);
     assert.equal(code, 2, line);
+  });
+});
+
+Deno.test("entail: no adapter is status 4, out of device memory status 5", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const overrides = writeRunData(folder);
+    const none = { VK_DRIVER_FILES: "/dev/null", VK_ICD_FILENAMES: "/dev/null" };
+    const [[adapter, adapterLine], [memory, memoryLine]] = await Promise.all([
+      failure(["train", ...overrides], none),
+      // An intermediate activation wider than any binding.
+      failure(["bench", "step", ...overrides, "data.max_length=64", "training.batch_size=100000000"]),
+    ]);
+    assert.equal(adapter, 4, adapterLine);
+    assert.match(adapterLine, /Vulkan driver/);
+    assert.equal(memory, 5, memoryLine);
+    assert.match(memoryLine, /training\.batch_size/);
   });
 });
 
