@@ -1,0 +1,182 @@
+/** Brings operations to a store from the background, in order: points in batches, failures again after a pause. */
+import type { Journal } from "./journal.ts";
+import {
+  type ArtifactOperation,
+  type MetricsOperation,
+  type Operation,
+  Refused,
+  type StartOperation,
+  type Store,
+} from "./operations.ts";
+
+/** Milliseconds: the first and the longest pause after a failure, and how long `close` waits for a sign of life. */
+export interface Patience {
+  firstPauseMs: number;
+  longestPauseMs: number;
+  closingMs: number;
+}
+
+export const DEFAULT_PATIENCE: Patience = { firstPauseMs: 1000, longestPauseMs: 60_000, closingMs: 5000 };
+
+export interface DeliveryOptions {
+  /** Where operations wait until they have arrived; null: only in memory. */
+  journal: Journal | null;
+  /** What the store is called in a notice. */
+  storeName: string;
+  onNotice(line: string): void;
+  patience?: Patience;
+}
+
+export interface Delivery {
+  push(operation: Operation): void;
+  /** Sends what is left, as long as that makes progress; the rest stays in the journal. Never throws. */
+  close(): Promise<void>;
+}
+
+export function startDelivery(store: Store, options: DeliveryOptions): Delivery {
+  const { journal, storeName, onNotice } = options;
+  const patience = options.patience ?? DEFAULT_PATIENCE;
+  const queue: Operation[] = [...journal?.inherited ?? []];
+  const underWay = new Map<string, StartOperation>();
+  const refusals = new Set<string>();
+  let closing = false;
+  let pauseMs = 0;
+  let wake = () => {};
+  let giveUp: AbortController | undefined;
+  let journalWorks = journal !== null;
+  let lastSign = 0;
+  let saidAway = false;
+
+  const sleep = (ms: number) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    // Nobody waits for the background; `close` does, and wakes it.
+    Deno.unrefTimer(timer);
+    wake = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    return promise;
+  };
+
+  function inJournal(write: (journal: Journal) => void) {
+    if (!journal || !journalWorks) return;
+    try {
+      write(journal);
+    } catch (error) {
+      journalWorks = false;
+      onNotice(
+        `MLflow: ${journal.path} cannot be written (${(error as Error).message}); unsent runs are in memory only`,
+      );
+    }
+  }
+
+  /** The next operation, with the points that follow it in the same run. */
+  function next(): { operation: Operation; count: number } {
+    const first = queue[0];
+    if (first.kind !== "metrics") return { operation: first, count: 1 };
+    const merged: MetricsOperation = { ...first, points: [...first.points] };
+    let count = 1;
+    for (; count < queue.length; count++) {
+      const more = queue[count];
+      if (more.kind !== "metrics" || more.run !== first.run) break;
+      if (merged.points.length + more.points.length > store.maxPoints) break;
+      merged.points.push(...more.points);
+    }
+    return { operation: merged, count };
+  }
+
+  function arrived(operation: Operation, count: number) {
+    queue.splice(0, count);
+    if (operation.kind === "start") underWay.set(operation.run, operation);
+    if (operation.kind === "end") underWay.delete(operation.run);
+    if (queue.length === 0) inJournal((journal) => journal.clear([...underWay.values()]));
+  }
+
+  async function attempt(operation: Operation, count: number): Promise<void> {
+    giveUp = new AbortController();
+    if (closing) lastSign = performance.now();
+    try {
+      if (operation.kind === "artifact") checkUnchanged(operation);
+      await store.apply(operation, giveUp.signal);
+      if (saidAway) onNotice(`MLflow: ${storeName} is back`);
+      saidAway = false;
+    } catch (error) {
+      const message = (error as Error).message;
+      if (!(error instanceof Refused)) {
+        if (!saidAway && !closing) {
+          onNotice(`MLflow: ${storeName} cannot be reached (${message}); training goes on, runs are sent later`);
+          saidAway = true;
+        }
+        pauseMs = Math.min(patience.longestPauseMs, Math.max(patience.firstPauseMs, 2 * pauseMs));
+        return;
+      }
+      if (message && !refusals.has(message)) onNotice(`MLflow: ${storeName} lacks a part of a run: ${message}`);
+      refusals.add(message);
+    }
+    pauseMs = 0;
+    lastSign = performance.now();
+    arrived(operation, count);
+  }
+
+  async function work(): Promise<void> {
+    while (!closing || queue.length > 0) {
+      if (queue.length === 0) {
+        await sleep(2 ** 31 - 1);
+        continue;
+      }
+      if (!closing && queue.every(({ kind }) => kind === "metrics")) await sleep(store.lingerMs);
+      const wasClosing = closing;
+      const { operation, count } = next();
+      await attempt(operation, count);
+      if (pauseMs === 0) continue;
+      if (wasClosing) return;
+      if (!closing) await sleep(pauseMs);
+    }
+  }
+  const worker = work();
+
+  return {
+    push(operation) {
+      const idle = queue.length === 0;
+      queue.push(operation);
+      inJournal((journal) => journal.append(operation));
+      // While the store is away its pause goes on; points alone may wait for others.
+      if (idle || (pauseMs === 0 && operation.kind !== "metrics")) wake();
+    },
+    async close() {
+      if (closing) return await worker;
+      closing = true;
+      lastSign = performance.now();
+      wake();
+      const watch = setInterval(() => {
+        if (performance.now() - lastSign > patience.closingMs && queue[0]?.kind !== "artifact") giveUp?.abort();
+      }, patience.closingMs / 10);
+      await worker;
+      clearInterval(watch);
+      const done = queue.length === 0;
+      if (!done) {
+        onNotice(
+          journal && journalWorks
+            ? `MLflow: ${storeName} cannot be reached; what it has not got is in ${journal.path} and sent by the next ` +
+              "run with this output folder"
+            : `MLflow: ${storeName} cannot be written; ${queue.length} records of its runs are lost`,
+        );
+      }
+      inJournal((journal) => journal.close(done));
+    },
+  };
+}
+
+/** A file that a later run has replaced is not this run's. */
+function checkUnchanged({ file, bytes, modified }: ArtifactOperation): void {
+  let info: Deno.FileInfo | undefined;
+  try {
+    info = Deno.statSync(file);
+  } catch {
+    // Gone.
+  }
+  if (info?.size !== bytes || (info.mtime?.getTime() ?? 0) !== modified) {
+    throw new Refused(`${file} is no longer what it was, so it was not sent`);
+  }
+}

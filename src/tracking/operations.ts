@@ -1,0 +1,79 @@
+/**
+ * What happens to runs, as data: the order in which the program says it is the order in which a store carries it out.
+ * Every operation can be carried out twice with the result of once, so that what may have been sent is sent again.
+ */
+export type RunStatus = "RUNNING" | "FINISHED" | "FAILED" | "KILLED";
+
+/** A point of a metric's history. Times are milliseconds since 1970. */
+export interface MetricPoint {
+  key: string;
+  value: number;
+  timestamp: number;
+  step: number;
+}
+
+/** A run begins, or goes on where it was left if the store has it already. */
+export interface StartOperation {
+  kind: "start";
+  run: string;
+  experiment: string;
+  name: string;
+  startTime: number;
+  tags: Record<string, string>;
+  params: Record<string, string>;
+  parent?: string;
+  /** Set when a later process repeats it only to find the run again: the run's status stays as it is. */
+  again?: true;
+}
+
+export interface MetricsOperation {
+  kind: "metrics";
+  run: string;
+  points: MetricPoint[];
+}
+
+export interface TagsOperation {
+  kind: "tags";
+  run: string;
+  tags: Record<string, string>;
+}
+
+/** A file that goes to `folder` ("" is the top) of the run's artifacts; one that has changed since is left out. */
+export interface ArtifactOperation {
+  kind: "artifact";
+  run: string;
+  file: string;
+  folder: string;
+  bytes: number;
+  modified: number;
+}
+
+export interface EndOperation {
+  kind: "end";
+  run: string;
+  status: RunStatus;
+  endTime: number;
+}
+
+/** `run` is the id that this program drew for the run; a server's own id for it is the store's business. */
+export type Operation = StartOperation | MetricsOperation | TagsOperation | ArtifactOperation | EndOperation;
+
+/** Where runs are kept. */
+export interface Store {
+  /** Milliseconds that points wait for others to go with them. */
+  readonly lingerMs: number;
+  /** The most points that one operation may have. */
+  readonly maxPoints: number;
+  /**
+   * Carries out one operation. Throws `Refused` if trying again would be of no use; any other error means that the
+   * store could not be reached. `signal` ends an attempt that no one can wait for any longer.
+   */
+  apply(operation: Operation, signal: AbortSignal): Promise<void>;
+}
+
+/** A store says no to an operation, for good. */
+export class Refused extends Error {}
+
+/** For `JSON.stringify`: numbers that JSON cannot say as the texts "NaN", "Infinity", "-Infinity"; `Number` reads them. */
+export const withNonFinite = (_key: string, value: unknown): unknown =>
+  typeof value === "number" && !Number.isFinite(value) ? String(value) : value;

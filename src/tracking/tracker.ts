@@ -1,0 +1,178 @@
+/**
+ * Runs for MLflow: in a folder that it reads, or on a tracking server. Every call returns at once; a store that is
+ * slow or away delays nothing, and what it has not got waits in a journal.
+ */
+import { randomBytes } from "node:crypto";
+import { userInfo } from "node:os";
+import { basename, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { EntailError } from "../errors.ts";
+import { artifactFiles } from "./artifact_files.ts";
+import { type Delivery, type Patience, startDelivery } from "./delivery.ts";
+import { openFileStore } from "./file_store.ts";
+import { openJournal } from "./journal.ts";
+import { isKey, MAX_PARAM, MAX_TAG, within } from "./limits.ts";
+import type { MetricPoint, RunStatus } from "./operations.ts";
+import { createRestClient, serverAddress } from "./rest_client.ts";
+import { createRestStore } from "./rest_store.ts";
+
+export interface TrackerOptions {
+  experimentName: string;
+  /** What made the runs, for example "entail train". */
+  source: string;
+  /** Where a journal of what a server has not got yet is kept. */
+  spoolFolder: string;
+  /** One line of text for people: where the runs are, what went wrong. */
+  onNotice(line: string): void;
+  patience?: Patience;
+}
+
+export interface RunOptions {
+  name: string;
+  /** The run that this one is a part of. */
+  parent?: TrackedRun;
+  /** The id of a run that is to go on; a run that the store does not have begins with this id. */
+  id?: string;
+  tags?: Record<string, string>;
+  /** Entries that MLflow would refuse or cut are left out. */
+  params?: Record<string, string>;
+}
+
+export interface TrackedRun {
+  /** 32 hexadecimal digits: the run's id in a folder, the tag `entail.run` on a server. */
+  readonly id: string;
+  /**
+   * Adds a point to each metric's history; null is no value. Steps of a metric only grow: of a run that goes on, points
+   * at steps that the store has are left out.
+   */
+  logMetrics(step: number, metrics: Record<string, number | null>): void;
+  setTags(tags: Record<string, string>): void;
+  /** Files a file, or the files in a folder, under `folder` of the run's artifacts (its top without one). */
+  logArtifact(path: string, folder?: string): void;
+  end(status: Exclude<RunStatus, "RUNNING">, endTime?: number): void;
+}
+
+export interface Tracker {
+  /** Where the runs are and how to look at them, in one line. */
+  readonly description: string;
+  startRun(options: RunOptions): TrackedRun;
+  /** Brings everything to the store, or says where the rest is. Never throws. */
+  close(): Promise<void>;
+}
+
+export const newRunId = (): string => randomBytes(16).toString("hex");
+
+/**
+ * Opens the store that `mlflow.tracking_uri` names: `http(s)://…` is a server (which need not be up), `file:…` or a
+ * path is a folder. Throws a usage error for a store that cannot be written from here.
+ */
+export async function openTracker(uri: string, options: TrackerOptions): Promise<Tracker> {
+  const { delivery, description } = await openDelivery(uri, options);
+  return {
+    description,
+    startRun: (run) => startRun(delivery, options, run),
+    close: () => delivery.close(),
+  };
+}
+
+async function openDelivery(
+  uri: string,
+  options: TrackerOptions,
+): Promise<{ delivery: Delivery; description: string }> {
+  const { onNotice, patience } = options;
+  if (/^https?:\/\//.test(uri)) {
+    if (!URL.canParse(uri)) throw new EntailError("usage", `mlflow.tracking_uri: ${uri} is not a web address`);
+    const address = serverAddress(uri);
+    const store = createRestStore(createRestClient(uri, (name) => Deno.env.get(name)));
+    const journal = openJournal(options.spoolFolder, address);
+    return {
+      delivery: startDelivery(store, { journal, storeName: address, onNotice, patience }),
+      description: `MLflow: ${address}, experiment ${options.experimentName}`,
+    };
+  }
+  const folder = storeFolder(uri);
+  const store = await openFileStore(folder);
+  return {
+    delivery: startDelivery(store, { journal: null, storeName: folder, onNotice, patience }),
+    description: `MLflow: ${folder}, see it with MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri ${folder}`,
+  };
+}
+
+/** The folder of a file store. Throws a usage error that names the key. */
+export function storeFolder(uri: string): string {
+  const scheme = uri.match(/^([A-Za-z][\w+.-]+):/)?.[1].toLowerCase();
+  if (scheme && scheme !== "file") {
+    const advice = /^(sqlite|postgresql|mysql|mssql)/.test(scheme)
+      ? `MLflow changes its tables with every release; run mlflow server --backend-store-uri ${uri} and give its address`
+      : "give a folder or the address of an MLflow server";
+    throw new EntailError("usage", `mlflow.tracking_uri: ${scheme}: cannot be written directly: ${advice}`);
+  }
+  const folder = resolve(pathOf(uri));
+  if (basename(folder) === "mlruns") {
+    throw new EntailError(
+      "usage",
+      `mlflow.tracking_uri: a folder called mlruns becomes MLflow's default store, which it then refuses to open; choose another name`,
+    );
+  }
+  return folder;
+}
+
+/** The path in `file:relative`, `file:/absolute`, `file:///absolute` or a plain path. */
+function pathOf(uri: string): string {
+  if (/^file:\/\//i.test(uri)) {
+    try {
+      return fileURLToPath(uri);
+    } catch (cause) {
+      throw new EntailError("usage", `mlflow.tracking_uri: ${uri} is not a folder of this machine`, { cause });
+    }
+  }
+  const path = uri.replace(/^file:/i, "");
+  if (path === "") throw new EntailError("usage", "mlflow.tracking_uri: names no folder; write file:mlflow-store");
+  return path;
+}
+
+function startRun(delivery: Delivery, { experimentName, source }: TrackerOptions, options: RunOptions): TrackedRun {
+  const run = options.id ?? newRunId();
+  delivery.push({
+    kind: "start",
+    run,
+    experiment: experimentName,
+    name: options.name,
+    startTime: Date.now(),
+    tags: within({
+      ...options.tags,
+      "mlflow.runName": options.name,
+      "mlflow.user": userName(),
+      "mlflow.source.type": "LOCAL",
+      "mlflow.source.name": source,
+    }, MAX_TAG),
+    params: within(options.params ?? {}, MAX_PARAM),
+    ...(options.parent && { parent: options.parent.id }),
+  });
+  return {
+    id: run,
+    logMetrics(step, metrics) {
+      const timestamp = Date.now();
+      const points = Object.entries(metrics).flatMap(([key, value]): MetricPoint[] =>
+        value === null || !isKey(key) ? [] : [{ key, value, timestamp, step }]
+      );
+      if (points.length > 0) delivery.push({ kind: "metrics", run, points });
+    },
+    setTags: (tags) => delivery.push({ kind: "tags", run, tags: within(tags, MAX_TAG) }),
+    logArtifact(path, folder = "") {
+      for (const { file, folder: below, bytes, modified } of artifactFiles(resolve(path))) {
+        const target = [folder, below].filter(Boolean).join("/");
+        delivery.push({ kind: "artifact", run, file, folder: target, bytes, modified });
+      }
+    },
+    end: (status, endTime = Date.now()) => delivery.push({ kind: "end", run, status, endTime }),
+  };
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return "unknown"; // a user id without a name, as containers have
+  }
+}

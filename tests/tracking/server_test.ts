@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { newRunId, openTracker, type Tracker } from "../../src/tracking/tracker.ts";
+import { inTemporaryFolder } from "../support/run_data.ts";
+import { type MlflowServer, serveMlflow } from "./mlflow_server.ts";
+
+/** For servers that answer: short pauses, and time enough for a busy machine. */
+const ANSWERING = { firstPauseMs: 10, longestPauseMs: 20, closingMs: 20_000 };
+/** For a server that never does. */
+const HANGING = { ...ANSWERING, closingMs: 100 };
+
+function open(uri: string, folder: string, notices: string[] = [], patience = ANSWERING): Promise<Tracker> {
+  return openTracker(uri, {
+    experimentName: "unit test",
+    source: "entail train",
+    spoolFolder: folder,
+    onNotice: (line) => notices.push(line),
+    patience,
+  });
+}
+
+const steps = (server: MlflowServer, name: string, key: string) =>
+  server.runNamed(name).metrics.filter((point) => point.key === key).map(({ step }) => step);
+
+const until = async (condition: () => boolean) => {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+async function withServer(
+  test: (server: MlflowServer, folder: string) => Promise<void>,
+  options?: Parameters<typeof serveMlflow>[0],
+): Promise<void> {
+  const server = serveMlflow(options);
+  try {
+    await inTemporaryFolder((folder) => test(server, folder));
+  } finally {
+    await server.stop();
+  }
+}
+
+Deno.test("openTracker: a server gets nested runs, batches within its limits, and artifacts", async () => {
+  await withServer(async (server, folder) => {
+    const notices: string[] = [];
+    const tracker = await open(server.uri, folder, notices);
+    const params = Object.fromEntries(Array.from({ length: 250 }, (_, i) => [`p.${i}`, "é".repeat(6000)]));
+    const parent = tracker.startRun({ name: "whole", params });
+    const fold = tracker.startRun({ name: "fold 0", parent });
+    for (let step = 1; step <= 1200; step++) fold.logMetrics(step, { loss: step / 7, grad_norm: step });
+    fold.logMetrics(1201, { loss: NaN, grad_norm: -Infinity });
+    const file = join(folder, "sum mary#1.json");
+    await Deno.writeTextFile(file, '{"f1": 1}');
+    fold.logArtifact(file, "check point");
+    fold.setTags({ "mlflow.note.content": "done" });
+    fold.end("FINISHED");
+    parent.end("FAILED");
+    await tracker.close();
+
+    assert.deepEqual(notices, []);
+    assert.deepEqual([...server.experiments.keys()], ["unit test"]);
+    const whole = server.runNamed("whole");
+    assert.deepEqual(whole.params, params);
+    assert.equal(whole.status, "FAILED");
+    const served = server.runNamed("fold 0");
+    assert.equal(served.tags["mlflow.parentRunId"], whole.run_id);
+    assert.equal(served.tags["mlflow.source.name"], "entail train");
+    assert.equal(served.tags["mlflow.note.content"], "done");
+    assert.equal(served.tags["entail.run"], fold.id);
+    assert.equal(served.status, "FINISHED");
+    assert.ok(served.start_time > 1e12 && served.end_time! >= served.start_time);
+    assert.deepEqual(steps(server, "fold 0", "loss"), Array.from({ length: 1201 }, (_, i) => i + 1));
+    assert.deepEqual(served.metrics.slice(-2).map(({ value }) => value), ["NaN", "-Infinity"]);
+    assert.equal(new TextDecoder().decode(served.artifacts["check point/sum mary#1.json"]), '{"f1": 1}');
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["sum mary#1.json"]);
+  });
+});
+
+Deno.test("openTracker: a server that answers with errors gets everything once it recovers, and once only", async () => {
+  await withServer(async (server, folder) => {
+    const notices: string[] = [];
+    let failures = 3;
+    server.before = () => failures-- > 0 ? new Response("gateway", { status: 502 }) : undefined;
+    const tracker = await open(server.uri, folder, notices);
+    const run = tracker.startRun({ name: "r" });
+    run.logMetrics(1, { loss: 1 });
+    await until(() => server.runs.size === 1);
+    run.logMetrics(2, { loss: 2 });
+    run.end("FINISHED");
+    await tracker.close();
+    assert.equal(notices.length, 2);
+    assert.match(notices[0], /cannot be reached \(HTTP 502/);
+    assert.match(notices[1], /is back/);
+    assert.deepEqual(steps(server, "r", "loss"), [1, 2]);
+  });
+});
+
+Deno.test("openTracker: a lost answer to the creation of a run does not make a second run", async () => {
+  await withServer(async (server, folder) => {
+    const tracker = await open(server.uri, folder);
+    const run = tracker.startRun({ name: "r", params: { a: "1" } });
+    let lost = false;
+    server.before = (call) => {
+      if (lost || call !== "POST runs/log-batch") return undefined;
+      lost = true;
+      return new Response("", { status: 504 });
+    };
+    run.end("FINISHED");
+    await until(() => server.runs.size === 1 && server.runNamed("r").status === "FINISHED");
+    await tracker.close();
+    assert.ok(lost);
+    assert.deepEqual(server.runNamed("r").params, { a: "1" });
+  });
+});
+
+Deno.test("openTracker: a server that is down all the time gets everything from the next run", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const gone = serveMlflow();
+    await gone.stop();
+    const notices: string[] = [];
+    const first = await open(gone.uri, folder, notices);
+    const parent = first.startRun({ name: "whole", params: { a: "1" } });
+    const fold = first.startRun({ name: "fold 0", parent });
+    fold.logMetrics(1, { loss: 0.25, auc: NaN });
+    await Deno.writeTextFile(join(folder, "kept.txt"), "kept");
+    await Deno.writeTextFile(join(folder, "replaced.txt"), "old");
+    fold.logArtifact(join(folder, "kept.txt"));
+    fold.logArtifact(join(folder, "replaced.txt"));
+    fold.end("FINISHED");
+    await first.close();
+    const journal = join(folder, "mlflow-unsent-0.jsonl");
+    assert.match(notices.at(-1)!, /cannot be reached; what it has not got is in .*mlflow-unsent-0\.jsonl/);
+    assert.ok(notices.length <= 2, notices.join("\n"));
+    await Deno.writeTextFile(journal, '{"kind":"metr', { append: true }); // as a kill leaves it
+    await Deno.writeTextFile(join(folder, "replaced.txt"), "another run's");
+
+    const server = serveMlflow({ port: gone.port });
+    try {
+      const later: string[] = [];
+      const second = await open(server.uri, folder, later);
+      second.startRun({ name: "next" }).end("FINISHED");
+      await second.close();
+      const served = server.runNamed("fold 0");
+      assert.equal(served.status, "FINISHED");
+      assert.equal(served.tags["mlflow.parentRunId"], server.runNamed("whole").run_id);
+      assert.deepEqual(served.metrics.map(({ key, value, step }) => [key, value, step]), [
+        ["loss", 0.25, 1],
+        ["auc", "NaN", 1],
+      ]);
+      assert.deepEqual(Object.keys(served.artifacts), ["kept.txt"]);
+      assert.equal(server.runNamed("next").status, "FINISHED");
+      assert.ok(later.some((line) => /replaced\.txt is no longer what it was/.test(line)));
+      await assert.rejects(Deno.stat(journal), Deno.errors.NotFound);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+Deno.test("openTracker: calls return while the server hangs, and close does not wait for it", async () => {
+  await withServer(async (server, folder) => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    server.before = () => promise;
+    const tracker = await open(server.uri, folder, [], HANGING);
+    const run = tracker.startRun({ name: "r" });
+    run.logMetrics(1, { loss: 1 });
+    await until(() => server.calls.length === 1);
+    await tracker.close();
+    resolve(undefined);
+    assert.match(await Deno.readTextFile(join(folder, "mlflow-unsent-0.jsonl")), /"name":"r"[^]*"loss"/);
+  });
+});
+
+Deno.test("openTracker: a journal in use, or of another server, is left alone", async () => {
+  await withServer(async (server, folder) => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    await Deno.writeTextFile(
+      join(folder, "mlflow-unsent-0.jsonl"),
+      '{"version":1,"tracking_uri":"http://elsewhere"}\n{"kind":"tags","run":"x","tags":{}}\n',
+    );
+    server.before = () => promise;
+    const one = await open(server.uri, folder);
+    one.startRun({ name: "one" });
+    const two = await open(server.uri, folder);
+    two.startRun({ name: "two" });
+    resolve(undefined);
+    await Promise.all([one.close(), two.close()]);
+    assert.equal(server.runs.size, 2);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["mlflow-unsent-0.jsonl"]);
+  });
+});
+
+Deno.test("openTracker: a run on a server goes on, with the points and parameters that it does not have", async () => {
+  await withServer(async (server, folder) => {
+    const id = newRunId();
+    for (const [known, status] of [[[1, 2, 3], "KILLED"], [[2, 3, 4], "FINISHED"]] as const) {
+      const tracker = await open(server.uri, folder);
+      const run = tracker.startRun({ name: "r", id, params: { status } });
+      for (const step of known) run.logMetrics(step, { loss: step });
+      run.end(status);
+      await tracker.close();
+      assert.equal(server.runNamed("r").status, status);
+    }
+    assert.deepEqual(steps(server, "r", "loss"), [1, 2, 3, 4]);
+    assert.deepEqual(server.runNamed("r").params, { status: "KILLED" });
+  });
+});
+
+Deno.test("openTracker: what the server refuses is said once and holds nothing up", async () => {
+  await withServer(async (server, folder) => {
+    const notices: string[] = [];
+    server.before = (call) =>
+      call === "POST runs/log-batch"
+        ? Response.json({ error_code: "INVALID_PARAMETER_VALUE", message: "no such thing" }, { status: 400 })
+        : undefined;
+    const tracker = await open(server.uri, folder, notices);
+    const run = tracker.startRun({ name: "r" });
+    for (let step = 0; step < 5; step++) {
+      run.logMetrics(step, { loss: 1 });
+      run.setTags({ step: `${step}` });
+    }
+    run.end("FINISHED");
+    await tracker.close();
+    assert.equal(server.runNamed("r").status, "FINISHED");
+    assert.equal(notices.length, 1);
+    assert.match(notices[0], /no such thing/);
+  });
+});
+
+Deno.test("openTracker: without served artifacts, files go to the folder that a server on this machine names", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const artifactRoot = join(folder, "artifacts root");
+    await withServer(async (server, spool) => {
+      const tracker = await open(server.uri, spool);
+      const run = tracker.startRun({ name: "r" });
+      await Deno.writeTextFile(join(folder, "a.txt"), "a");
+      run.logArtifact(join(folder, "a.txt"), "sub");
+      await tracker.close();
+      const id = server.runNamed("r").run_id;
+      assert.equal(await Deno.readTextFile(join(artifactRoot, "1", id, "artifacts/sub/a.txt")), "a");
+      assert.ok(!server.calls.some((call) => call.startsWith("PUT")));
+    }, { artifactRoot });
+  });
+});
+
+Deno.test("openTracker: credentials come from the environment or the address, and stay out of files", async () => {
+  await withServer(async (server, folder) => {
+    const send = async (uri: string) => {
+      const tracker = await open(uri, folder);
+      tracker.startRun({ name: "r" });
+      assert.ok(!/secret/.test(await Deno.readTextFile(join(folder, "mlflow-unsent-0.jsonl"))));
+      await tracker.close();
+      const [sent] = server.authorizations;
+      server.authorizations.clear();
+      return sent;
+    };
+    try {
+      Deno.env.set("MLFLOW_TRACKING_TOKEN", "secret");
+      assert.equal(await send(server.uri), "Bearer secret");
+      Deno.env.set("MLFLOW_TRACKING_USERNAME", "me");
+      Deno.env.set("MLFLOW_TRACKING_PASSWORD", "secrét");
+      assert.equal(await send(server.uri), "Basic bWU6c2VjcsOpdA==");
+      assert.equal(await send(server.uri.replace("//", "//you:secret@")), `Basic ${btoa("you:secret")}`);
+    } finally {
+      for (const name of ["TOKEN", "USERNAME", "PASSWORD"]) Deno.env.delete(`MLFLOW_TRACKING_${name}`);
+    }
+  });
+});
