@@ -218,11 +218,22 @@ function pairwiseSum(values: Float64Array, from: number, count: number): number 
     const half = (count >> 1) - (count >> 1) % 8;
     return pairwiseSum(values, from, half) + pairwiseSum(values, from + half, count - half);
   }
-  const sums = values.slice(from, from + 8);
-  const whole = count - count % 8;
-  for (let i = 8; i < whole; i++) sums[i % 8] += values[from + i];
-  let sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
-  for (let i = whole; i < count; i++) sum += values[from + i];
+  let [a, b, c, d] = [values[from], values[from + 1], values[from + 2], values[from + 3]];
+  let [e, f, g, h] = [values[from + 4], values[from + 5], values[from + 6], values[from + 7]];
+  const end = from + count;
+  let i = from + 8;
+  for (; i + 8 <= end; i += 8) {
+    a += values[i];
+    b += values[i + 1];
+    c += values[i + 2];
+    d += values[i + 3];
+    e += values[i + 4];
+    f += values[i + 5];
+    g += values[i + 6];
+    h += values[i + 7];
+  }
+  let sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
+  for (; i < end; i++) sum += values[i];
   return sum;
 }
 

@@ -1,7 +1,7 @@
 /** The parameters that can be sampled together, worked out from a study's finished trials. */
 
 import { type Distribution, isSingle, sameDistribution, type SearchSpace } from "./distributions.ts";
-import type { FrozenTrial } from "./frozen_trial.ts";
+import { type FrozenTrial, isFinished } from "./frozen_trial.ts";
 
 function byCodePoint(a: string, b: string): number {
   const [x, y] = [[...a], [...b]];
@@ -24,9 +24,13 @@ function counts(trial: FrozenTrial): boolean {
 /** Goes through a growing list of trials and hands on each finished one once. */
 class FinishedTrials {
   #seen = new Set<number>();
+  /** So many of the first trials have ended, and those that count have been handed on. */
+  #done = 0;
 
   *fresh(trials: readonly FrozenTrial[]): Generator<FrozenTrial> {
-    for (const trial of trials) {
+    for (let i = this.#done; i < trials.length; i++) {
+      const trial = trials[i];
+      if (i === this.#done && isFinished(trial.state)) this.#done++;
       if (!counts(trial) || this.#seen.has(trial.trialId)) continue;
       this.#seen.add(trial.trialId);
       yield trial;

@@ -34,24 +34,48 @@ export interface TPESamplerOptions {
   constantLiar?: boolean;
 }
 
-/** Internal values of the trials that have every parameter of the space, one column per parameter. */
-function observations(
-  trials: readonly FrozenTrial[],
-  space: SearchSpace,
-  valuesOf: (trial: FrozenTrial, space: SearchSpace) => Readonly<Record<string, number>>,
-): SampleColumns {
-  const names = [...space.keys()];
-  const rows = trials.map((trial) => valuesOf(trial, space));
-  const columns = names.map((name) => columnOf(rows, name));
-  // A missing value has become NaN, which no stored value is.
-  const complete = rows.map((_, i) => columns.every((column) => !Number.isNaN(column[i])));
-  return complete.every(Boolean) ? columns : columns.map((column) => column.filter((_, i) => complete[i]));
+/**
+ * Turns trials into observations of one set of parameters. Finished trials are looked into once: with thousands of them,
+ * finding the parameters by name again and again would take longer than the mathematics.
+ */
+class Observations {
+  /** The values of a finished trial in the order of the space; null when it lacks one. */
+  readonly #rows = new WeakMap<FrozenTrial, Float64Array | null>();
+
+  /** Internal values of the trials that have every parameter of the space, one column per parameter. */
+  columns(
+    trials: readonly FrozenTrial[],
+    space: SearchSpace,
+    valuesOf: (trial: FrozenTrial, space: SearchSpace) => Readonly<Record<string, number>>,
+  ): SampleColumns {
+    const names = [...space.keys()];
+    const rows: Float64Array[] = [];
+    for (const trial of trials) {
+      let row = this.#rows.get(trial);
+      if (row === undefined) {
+        row = rowOf(valuesOf(trial, space), names);
+        if (trial.state !== "RUNNING") this.#rows.set(trial, row);
+      }
+      if (row !== null) rows.push(row);
+    }
+    return names.map((_, column) => columnOf(rows, column));
+  }
 }
 
-function columnOf(rows: readonly Readonly<Record<string, number>>[], name: string): Float64Array {
-  const column = new Float64Array(rows.length);
-  for (let i = 0; i < rows.length; i++) column[i] = rows[i][name] ?? NaN;
-  return column;
+function rowOf(values: Readonly<Record<string, number>>, names: readonly string[]): Float64Array | null {
+  const row = new Float64Array(names.length);
+  for (let i = 0; i < names.length; i++) {
+    const value = values[names[i]];
+    if (value === undefined) return null;
+    row[i] = value;
+  }
+  return row;
+}
+
+function columnOf(rows: readonly Float64Array[], column: number): Float64Array {
+  const values = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i++) values[i] = rows[i][column];
+  return values;
 }
 
 /** The internal values of a trial; for a running one also those sampled for it but not asked for yet. */
@@ -113,6 +137,8 @@ export class TPESampler implements Sampler {
   readonly streams: SamplerStreams;
   readonly #options: Required<Omit<TPESamplerOptions, "seed">>;
   readonly #space: IntersectionSpace | GroupedSpace;
+  /** By the names of the space's parameters. */
+  readonly #observations = new Map<string, Observations>();
   #lastSplit: { trials: readonly FrozenTrial[]; trialId: number; split: Split } | null = null;
 
   constructor(options: TPESamplerOptions = {}) {
@@ -166,10 +192,13 @@ export class TPESampler implements Sampler {
 
   #sample(context: SamplingContext, space: SearchSpace): Map<string, ParamValue> {
     const { good, bad } = this.#split(context);
+    const key = [...space.keys()].join("\0");
+    let observations = this.#observations.get(key);
+    if (observations === undefined) this.#observations.set(key, observations = new Observations());
     const valuesOf = this.#options.multivariate ? withShared : (trial: FrozenTrial) => trial.internalParams;
     const proposal = bestCandidate(
-      fitParzen(space, observations(good, space, valuesOf)),
-      fitParzen(space, observations(bad, space, valuesOf)),
+      fitParzen(space, observations.columns(good, space, valuesOf)),
+      fitParzen(space, observations.columns(bad, space, valuesOf)),
       this.streams.streams[1],
       this.#options.nEiCandidates,
     );
