@@ -1,9 +1,11 @@
 /** `train`: K-fold training, all folds or one. */
+import type { Gpu } from "../gpu/device.ts";
 import { crossValidate, type Summary, SUMMARY_METRICS } from "../training/cross_validation.ts";
 import type { Metrics } from "../training/metrics.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./main.ts";
 import { createReporter, duration, printTable } from "./terminal.ts";
+import { openTrainingTracker } from "./track.ts";
 
 export async function train(
   overrides: string[],
@@ -13,19 +15,25 @@ export async function train(
   const config = resolveConfig(overrides, options);
   if (!config) return;
   const started = performance.now();
-  const gpu = await openConfiguredGpu(config);
   const reporter = createReporter(options);
+  const tracker = await openTrainingTracker(config, reporter);
+  let gpu: Gpu | undefined;
   let summary: Summary;
   try {
+    gpu = await openConfiguredGpu(config);
     reporter.info(`${config.experiment_name} on ${gpu.name}, fp32`);
     const { precision } = config.training.optimization;
     if (precision === "fp16" || precision === "bf16") {
       reporter.info(`training.optimization.precision=${precision} is not available yet: computing in fp32`);
     }
-    summary = await crossValidate(gpu, config, { fold: options.fold, reporter, signal });
+    summary = await crossValidate(gpu, config, { fold: options.fold, reporter, recorder: tracker, signal });
+  } catch (error) {
+    tracker?.failed(error);
+    throw error;
   } finally {
+    gpu?.close();
+    await tracker?.close();
     reporter.close();
-    gpu.close();
   }
   printSummary(summary);
   reporter.info(`done in ${duration((performance.now() - started) / 1000)}; everything is in ${config.output_dir}`);

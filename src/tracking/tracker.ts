@@ -53,6 +53,8 @@ export interface TrackedRun {
 }
 
 export interface Tracker {
+  /** The folder, or the server's address without credentials. */
+  readonly location: string;
   /** Where the runs are and how to look at them, in one line. */
   readonly description: string;
   startRun(options: RunOptions): TrackedRun;
@@ -67,18 +69,18 @@ export const newRunId = (): string => randomBytes(16).toString("hex");
  * path is a folder. Throws a usage error for a store that cannot be written from here.
  */
 export async function openTracker(uri: string, options: TrackerOptions): Promise<Tracker> {
-  const { delivery, description } = await openDelivery(uri, options);
+  const { delivery, location, description } = await openDelivery(uri, options);
   return {
+    location,
     description,
     startRun: (run) => startRun(delivery, options, run),
     close: () => delivery.close(),
   };
 }
 
-async function openDelivery(
-  uri: string,
-  options: TrackerOptions,
-): Promise<{ delivery: Delivery; description: string }> {
+type OpenDelivery = Pick<Tracker, "location" | "description"> & { delivery: Delivery };
+
+async function openDelivery(uri: string, options: TrackerOptions): Promise<OpenDelivery> {
   const { onNotice, patience } = options;
   if (/^https?:\/\//.test(uri)) {
     if (!URL.canParse(uri)) throw new EntailError("usage", `mlflow.tracking_uri: ${uri} is not a web address`);
@@ -87,6 +89,7 @@ async function openDelivery(
     const journal = openJournal(options.spoolFolder, address);
     return {
       delivery: startDelivery(store, { journal, storeName: address, onNotice, patience }),
+      location: address,
       description: `MLflow: ${address}, experiment ${options.experimentName}`,
     };
   }
@@ -94,6 +97,7 @@ async function openDelivery(
   const store = await openFileStore(folder);
   return {
     delivery: startDelivery(store, { journal: null, storeName: folder, onNotice, patience }),
+    location: folder,
     description: `MLflow: ${folder}, see it with MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri ${folder}`,
   };
 }

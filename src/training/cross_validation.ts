@@ -10,6 +10,7 @@ import { type FoldResult, trainFold } from "./fold.ts";
 import { evaluateBinary, meanStd, type Metrics, perCriterion } from "./metrics.ts";
 import { openModelSource } from "./model_source.ts";
 import { type Prediction, readPredictions } from "./predictions.ts";
+import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
 import { openFittingSession } from "./physical_batch.ts";
 import { checkAvailable, foldSettings, loadRunData } from "./run.ts";
@@ -43,7 +44,12 @@ export const foldFolder = (root: string, fold: number): string => join(root, `fo
 export async function crossValidate(
   gpu: Gpu,
   config: Config,
-  { fold: only, reporter, signal }: { fold?: number; reporter: Reporter; signal?: AbortSignal },
+  { fold: only, reporter, recorder, signal }: {
+    fold?: number;
+    reporter: Reporter;
+    recorder?: RunRecorder;
+    signal?: AbortSignal;
+  },
 ): Promise<Summary> {
   checkAvailable(config);
   const nSplits = config.kfold.n_splits;
@@ -54,6 +60,7 @@ export async function crossValidate(
   const data = await loadRunData(config, model, reporter);
   await prepareFolder(config, only);
   await writeFolds(config, data.pairs, data.folds);
+  recorder?.runStarted();
 
   const { session, config: fitted } = await openFittingSession(gpu, config, model.config, data);
   try {
@@ -77,12 +84,15 @@ export async function crossValidate(
         checkpointFolder: foldFolder(config.checkpoint_dir, fold),
         resume: config.resume,
         reporter,
+        recorder,
         signal,
       });
+      recorder?.foldEnded(fold, result);
       results.push({ fold, result });
     }
     const summary = await summarise(config, results);
     await writeFileAtomic(join(config.output_dir, "summary.json"), JSON.stringify(summary, null, 2) + "\n");
+    recorder?.runEnded(summary);
     return summary;
   } finally {
     session.release();

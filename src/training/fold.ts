@@ -7,8 +7,9 @@ import { EntailError } from "../errors.ts";
 import { makeFolder } from "../formats/atomic_write.ts";
 import type { LossKind } from "../nn/loss.ts";
 import { evaluatePairs, type Evaluation } from "./evaluate.ts";
-import { appendLines, epochLine, stepLine, truncateLog } from "./metrics_log.ts";
+import { appendEntries, epochEntry, type LogEntry, stepEntry, truncateLog } from "./metrics_log.ts";
 import { writePredictions } from "./predictions.ts";
+import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
 import { learningRateAt, type SchedulerType } from "./schedule.ts";
 import type { Session } from "./session.ts";
@@ -49,6 +50,7 @@ export interface FoldInput {
   checkpointFolder: string | null;
   resume: boolean;
   reporter: Reporter;
+  recorder?: RunRecorder;
   signal?: AbortSignal;
   /** Called after each evaluation with the best F1 so far; may throw to end the training, as a pruned trial does. */
   onEvaluation?(epoch: number, bestF1: number): Promise<void>;
@@ -78,7 +80,13 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
   const metricsFile = outputFolder && join(outputFolder, "metrics.jsonl");
   if (outputFolder) await makeFolder(outputFolder);
 
+  const log = async (entries: readonly LogEntry[]) => {
+    input.recorder?.logged(fold, entries);
+    if (metricsFile) await appendEntries(metricsFile, entries);
+  };
+
   const state = await startFold(input, metricsFile);
+  input.recorder?.foldStarted(fold);
   const stepsPerEpoch = Math.ceil(Math.ceil(train.length / settings.batchSize) / settings.accumulation);
   const totalSteps = settings.maxSteps ?? stepsPerEpoch * settings.epochs;
   const epochs = Math.ceil(totalSteps / stepsPerEpoch);
@@ -100,8 +108,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
   async function flush() {
     const first = flushed.updates;
     const records = await step.readRecords();
-    const lines = records.map((record, i) => stepLine(first + i + 1, stepsPerEpoch, record));
-    if (metricsFile) await appendLines(metricsFile, lines);
+    await log(records.map((record, i) => stepEntry(first + i + 1, stepsPerEpoch, record)));
     const bad = records.findIndex(({ loss, gradNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradNorm));
     if (bad >= 0) throw new Diverged(fold, first + bad + 1);
     const elapsed = performance.now() - flushed.at;
@@ -172,7 +179,8 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     // A last epoch that `maxSteps` cut short counts as the fraction of an epoch that it is.
     const wholeEpoch = state.stepInEpoch === stepsPerEpoch;
     const epoch = wholeEpoch ? state.epoch + 1 : step.counters.updates / stepsPerEpoch;
-    await noteEvaluation(input, state, epoch, evaluation, metricsFile);
+    await log([epochEntry(epoch, evaluation)]);
+    await noteEvaluation(input, state, epoch, evaluation);
     if (wholeEpoch) {
       state.epoch++;
       state.stepInEpoch = 0;
@@ -216,16 +224,14 @@ async function startFold(input: FoldInput, metricsFile: string | null): Promise<
   return state ?? initialState();
 }
 
-/** Logs an evaluation and, if its F1 is the highest so far, keeps its model and its predictions. */
+/** Counts an evaluation and, if its F1 is the highest so far, keeps its model and its predictions. */
 async function noteEvaluation(
   input: FoldInput,
   state: TrainerState,
   epoch: number,
   evaluation: Evaluation,
-  metricsFile: string | null,
 ): Promise<void> {
   const { session, settings, pairs, validation, outputFolder, checkpointFolder } = input;
-  if (metricsFile) await appendLines(metricsFile, [epochLine(epoch, evaluation)]);
   state.evaluations++;
   if (state.best && evaluation.metrics.f1 <= state.best.metrics.f1) {
     state.evaluationsSinceBest++;

@@ -4,15 +4,37 @@ import { readText } from "../formats/text.ts";
 import type { StepRecord } from "./step.ts";
 import type { Evaluation } from "./evaluate.ts";
 
-/** A line without what JSON cannot say: NaN and infinities become null. */
-const line = (value: object): string => JSON.stringify(value) + "\n";
+/** A line of the log, with the names that it has in the file. */
+export type LogEntry = StepEntry | EpochEntry;
 
-export function stepLine(step: number, stepsPerEpoch: number, { loss, learningRate, gradNorm }: StepRecord): string {
-  return line({ step, epoch: step / stepsPerEpoch, loss, learning_rate: learningRate, grad_norm: gradNorm });
+export interface StepEntry {
+  step: number;
+  epoch: number;
+  loss: number;
+  learning_rate: number;
+  grad_norm: number;
 }
 
-export function epochLine(epoch: number, { loss, metrics }: Evaluation): string {
-  return line({
+export interface EpochEntry {
+  epoch: number;
+  eval_loss: number;
+  eval_f1: number;
+  eval_precision: number;
+  eval_recall: number;
+  eval_accuracy: number;
+  eval_auc: number | null;
+}
+
+export function stepEntry(
+  step: number,
+  stepsPerEpoch: number,
+  { loss, learningRate, gradNorm }: StepRecord,
+): StepEntry {
+  return { step, epoch: step / stepsPerEpoch, loss, learning_rate: learningRate, grad_norm: gradNorm };
+}
+
+export function epochEntry(epoch: number, { loss, metrics }: Evaluation): EpochEntry {
+  return {
     epoch,
     eval_loss: loss,
     eval_f1: metrics.f1,
@@ -20,12 +42,14 @@ export function epochLine(epoch: number, { loss, metrics }: Evaluation): string 
     eval_recall: metrics.recall,
     eval_accuracy: metrics.accuracy,
     eval_auc: metrics.auc,
-  });
+  };
 }
 
-/** Appends whole lines in one write. */
-export async function appendLines(path: string, lines: readonly string[]): Promise<void> {
-  if (lines.length > 0) await Deno.writeTextFile(path, lines.join(""), { append: true, create: true });
+/** Appends whole lines in one write. What JSON cannot say, NaN and infinities, becomes null. */
+export async function appendEntries(path: string, entries: readonly LogEntry[]): Promise<void> {
+  if (entries.length === 0) return;
+  const lines = entries.map((entry) => JSON.stringify(entry) + "\n");
+  await Deno.writeTextFile(path, lines.join(""), { append: true, create: true });
 }
 
 /**

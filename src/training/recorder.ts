@@ -1,0 +1,17 @@
+/** Who takes down what a training run does, as a tracking store does. Every call returns at once. */
+import type { Summary } from "./cross_validation.ts";
+import type { FoldResult } from "./fold.ts";
+import type { LogEntry } from "./metrics_log.ts";
+
+export interface RunRecorder {
+  /** config.yaml and folds.csv are written, training begins. */
+  runStarted(): void;
+  /** A fold begins, or goes on where its metrics.jsonl ends. */
+  foldStarted(fold: number): void;
+  /** What goes to the fold's metrics.jsonl. */
+  logged(fold: number, entries: readonly LogEntry[]): void;
+  /** The fold's predictions and best checkpoint are written. */
+  foldEnded(fold: number, result: FoldResult): void;
+  /** summary.json is written. */
+  runEnded(summary: Summary): void;
+}
