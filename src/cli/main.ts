@@ -18,6 +18,11 @@ function nonNegativeInteger(text: string): number {
   return Number(text);
 }
 
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("expected a whole number, 1 or more.");
+  return Number(text);
+}
+
 function buildProgram(): Command {
   const program = new Command("entail")
     .description("Trains DeBERTa cross-encoders on any GPU: does this post give evidence for this criterion?")
@@ -82,6 +87,48 @@ Examples:
     .action(async (overrides, options) =>
       await (await import("./predict.ts")).predict(overrides, options, interruptSignal())
     );
+
+  command(
+    "hpo",
+    "a study: search for the best hyper-parameters, resuming where an earlier run stopped",
+    `
+Without --n-trials it runs until the study has hpo.n_trials finished trials. Several may run at once on one study.
+
+Examples:
+  entail hpo --n-trials 20 hpo.hpo_mode.mode=single_split
+  entail hpo data=redsm5 model=deberta_nli hpo.study_name=deberta_base_no_aug`,
+  )
+    .option("--n-trials <n>", "run so many more trials", nonNegativeInteger)
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) => await (await import("./hpo.ts")).hpo(overrides, options, interruptSignal()));
+
+  command("status", "the studies of hpo.storage: trials, best values, pruning, time left")
+    .option("--watch", "show it again every few seconds, until Ctrl-C")
+    .option("--json", "one JSON document on stdout")
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) =>
+      await (await import("./status.ts")).status(overrides, options, interruptSignal())
+    );
+
+  command(
+    "best",
+    "the best trials of a study, each as a configuration that train takes",
+    `
+Examples:
+  entail best --top 5 hpo.study_name=deberta_base_no_aug
+  entail train --config-dir outputs/best/deberta_base_no_aug/1`,
+  )
+    .option("--top <k>", "how many", positiveInteger, 1)
+    .option("--output <dir>", "where the configurations go (default: outputs/best/<study>)")
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) => await (await import("./best.ts")).best(overrides, options));
+
+  command(
+    "verify",
+    "check that everything is ready for the long studies: settings, data, model, adapter, memory, storage",
+  )
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) => await (await import("./verify.ts")).verify(overrides, options));
 
   command("prepare", "build the groundtruth file from raw ReDSM5 files")
     .requiredOption("--posts <file>", "CSV post_id,text")

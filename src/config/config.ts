@@ -90,7 +90,12 @@ export function loadConfigFile(path: string): Config {
   } catch (cause) {
     throw new EntailError("data", `${path}: cannot be read: ${(cause as Error).message}`, { cause });
   }
-  return checkedConfig(parseYamlTree(text, path, "data"), "data", path);
+  return parseConfigText(text, path);
+}
+
+/** A configuration from the YAML that `printConfig` writes. Data errors name the text by `name`. */
+export function parseConfigText(text: string, name: string): Config {
+  return checkedConfig(parseYamlTree(text, name, "data"), "data", name);
 }
 
 /** YAML numbers that YAML 1.1 readers (PyYAML) also take for numbers: `1.0e-7`, where JavaScript prints `1e-7`. */

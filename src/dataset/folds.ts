@@ -79,11 +79,11 @@ export function stratifiedKFold(labels: readonly number[], options: FoldOptions)
   return folds;
 }
 
-/** The fold whose size comes nearest to a fifth of the rows, the lowest of equals: validation of a single split. */
-export function singleSplit(folds: readonly number[], nSplits: number): number {
+/** The fold whose size comes nearest to `fraction` of the rows, the lowest of equals: validation of a single split. */
+export function singleSplit(folds: readonly number[], nSplits: number, fraction = 0.2): number {
   const sizes = new Array<number>(nSplits).fill(0);
   for (const fold of folds) sizes[fold]++;
-  const distance = sizes.map((size) => Math.abs(size / folds.length - 0.2));
+  const distance = sizes.map((size) => Math.abs(size / folds.length - fraction));
   return distance.indexOf(Math.min(...distance));
 }
 

@@ -1,0 +1,52 @@
+/** `hpo`: runs a study and prints what it has found. */
+import { EntailError } from "../errors.ts";
+import { finishedTrials, runStudy } from "../search/run_study.ts";
+import type { Study } from "../studies/study.ts";
+import { openConfiguredGpu, resolveConfig } from "./context.ts";
+import type { CommonOptions } from "./main.ts";
+import { createStudyProgress, paramText } from "./study_progress.ts";
+import { printTable } from "./terminal.ts";
+
+export async function hpo(
+  overrides: string[],
+  options: CommonOptions & { nTrials?: number },
+  signal: AbortSignal,
+): Promise<void> {
+  const config = resolveConfig(overrides, options);
+  if (!config) return;
+  const progress = createStudyProgress(options, options.nTrials ?? null, config.hpo.n_trials);
+  let study: Study;
+  try {
+    study = await runStudy(config, {
+      nTrials: options.nTrials,
+      async openDevice() {
+        const gpu = await openConfiguredGpu(config);
+        progress.reporter.info(`study ${config.hpo.study_name} on ${gpu.name}, fp32`);
+        return gpu;
+      },
+      reporter: progress.reporter,
+      observer: progress.observer,
+      signal,
+    });
+  } finally {
+    progress.close();
+  }
+  try {
+    printBest(study);
+  } finally {
+    await study.close();
+  }
+}
+
+/** The best value and its parameters. */
+function printBest(study: Study): void {
+  const finished = finishedTrials(study.trials);
+  try {
+    const { number, value, params } = study.bestTrial;
+    console.log(`Best F1 ${value!.toFixed(4)} (trial ${number} of ${finished} in study ${study.studyName})`);
+    printTable(["parameter", "value"], Object.entries(params).map(([name, param]) => [name, paramText(param)]));
+  } catch (error) {
+    if (!(error instanceof EntailError)) throw error;
+    console.log(`study ${study.studyName}: ${finished} trials, none of them complete yet`);
+  }
+}

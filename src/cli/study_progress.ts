@@ -1,0 +1,150 @@
+/** What `hpo` shows while it runs: a line per trial, and on a terminal bars for the study and the training under way. */
+import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import process from "node:process";
+import pc from "picocolors";
+import { OUT_OF_MEMORY } from "../search/objective.ts";
+import type { StudyObserver } from "../search/run_study.ts";
+import type { ParamValue } from "../studies/distributions.ts";
+import { bestOf, type FrozenTrial, lastStep } from "../studies/frozen_trial.ts";
+import type { Study } from "../studies/study.ts";
+import { type Reporter, silentReporter } from "../training/reporter.ts";
+import { createReporter, duration } from "./terminal.ts";
+
+export interface StudyProgress {
+  reporter: Reporter;
+  observer: StudyObserver;
+  /** Takes bars off the screen. */
+  close(): void;
+}
+
+/** `asked` trials are to run here; null: until the study has `goal` of them. */
+export function createStudyProgress(
+  options: { quiet?: boolean },
+  asked: number | null,
+  goal: number,
+): StudyProgress {
+  if (options.quiet) return { reporter: silentReporter, observer: {}, close() {} };
+  return Deno.stderr.isTerminal() ? barProgress(asked, goal) : lineProgress(asked, goal);
+}
+
+/** Four significant digits are enough to tell values apart at a glance. */
+export const paramText = (value: ParamValue): string =>
+  typeof value === "number" && !Number.isInteger(value) ? `${Number(value.toPrecision(4))}` : `${value}`;
+
+const seconds = (trial: FrozenTrial): number =>
+  (trial.datetimeComplete!.getTime() - trial.datetimeStart!.getTime()) / 1000;
+
+/** What became of a trial, in the words that logs are searched for. */
+export function trialText(study: Study, trial: FrozenTrial): string {
+  const best = bestOf(study.trials, study.direction);
+  const bestText = best === null ? "" : `  Best F1 ${best.value!.toFixed(4)} (trial ${best.number})`;
+  const params = Object.entries(trial.params).map(([name, value]) => `${name}=${paramText(value)}`).join(" ");
+  return `trial ${trial.number} ${outcomeText(trial)}${bestText}  ${duration(seconds(trial))}  ${params}`;
+}
+
+function outcomeText(trial: FrozenTrial): string {
+  if (trial.state === "COMPLETE") return `complete  F1 ${trial.value!.toFixed(4)}`;
+  if (trial.state === "FAIL") return `failed: ${trial.userAttrs.fail_reason ?? "no reason was stored"}`;
+  if (trial.userAttrs[OUT_OF_MEMORY] === true) return "pruned: out of memory";
+  return `pruned at step ${lastStep(trial)}${trial.value === null ? "" : `  F1 ${trial.value.toFixed(4)}`}`;
+}
+
+/** Counts the trials of this process, for the time that is left. */
+function pace(asked: number | null, goal: number) {
+  let since = performance.now();
+  let begun = 0;
+  let ended = 0;
+  const total = () => asked ?? Math.max(goal - begun, 0);
+  return {
+    total,
+    open(finished: number) {
+      begun = finished;
+      since = performance.now();
+    },
+    end() {
+      ended++;
+      const left = Math.max(total() - ended, 0);
+      return { ended, left, eta: duration(left * (performance.now() - since) / 1000 / ended) };
+    },
+  };
+}
+
+function lineProgress(asked: number | null, goal: number): StudyProgress {
+  const reporter = createReporter({});
+  const counts = pace(asked, goal);
+  return {
+    // A trial's epochs are too many for a log of thousands of trials.
+    reporter: { ...reporter, epoch() {} },
+    observer: {
+      opened(study, finished) {
+        counts.open(finished);
+        reporter.info(`study ${study.studyName}: ${finished} finished trials, ${counts.total()} to run`);
+      },
+      ended(study, trial) {
+        const { left, eta } = counts.end();
+        reporter.info(trialText(study, trial) + (left > 0 ? `  ETA ${eta}` : ""));
+      },
+    },
+    close: () => reporter.close(),
+  };
+}
+
+function barProgress(asked: number | null, goal: number): StudyProgress {
+  const bars = new MultiBar({
+    format: `{label} ${pc.cyan("{bar}")} {value}/{total}  {details}  ETA {eta}`,
+    hideCursor: true,
+    clearOnComplete: true,
+    stream: process.stderr,
+    barsize: 24,
+  }, Presets.shades_classic);
+  const counts = pace(asked, goal);
+  let studyBar: SingleBar | undefined;
+  let training: SingleBar | undefined;
+  let number = 0;
+  const print = (line: string) => {
+    if (!studyBar && !training) return console.error(line);
+    bars.log(line + "\n");
+    bars.update();
+  };
+  const show = (label: string, done: number, total: number, details: string, eta: string) => {
+    training ??= bars.create(total, done, { label, details, eta });
+    training.setTotal(total);
+    training.update(done, { label, details, eta });
+  };
+  let stage = { since: 0, label: "" };
+  const etaOf = (label: string, done: number, total: number) => {
+    if (label !== stage.label) stage = { since: performance.now(), label };
+    return done === 0 ? "?" : duration((total - done) / done * (performance.now() - stage.since) / 1000);
+  };
+  return {
+    reporter: {
+      info: print,
+      progress: (label, done, total) => show(label, done, total, "", etaOf(label, done, total)),
+      training({ fold, epoch, epochs, step, steps, loss, bestF1 }) {
+        const label = `trial ${number} fold ${fold}`;
+        const f1 = bestF1 === null ? "" : `  Best F1 ${bestF1.toFixed(4)}`;
+        show(label, step, steps, `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}${f1}`, etaOf(label, step, steps));
+      },
+      epoch() {},
+    },
+    observer: {
+      opened(study, finished) {
+        counts.open(finished);
+        const details = `${study.studyName}: ${finished} finished before`;
+        studyBar = bars.create(counts.total(), 0, { label: "study", details, eta: "?" });
+      },
+      started(trial) {
+        number = trial.number;
+      },
+      ended(study, trial) {
+        const { ended, eta } = counts.end();
+        const text = trialText(study, trial);
+        print(trial.state === "COMPLETE" ? pc.green(text) : text);
+        const best = bestOf(study.trials, study.direction);
+        const details = best === null ? study.studyName : `Best F1 ${best.value!.toFixed(4)} (trial ${best.number})`;
+        studyBar?.update(ended, { label: "study", details, eta });
+      },
+    },
+    close: () => bars.stop(),
+  };
+}

@@ -1,0 +1,21 @@
+/** Opening a storage to look at it: unlike for `hpo`, it has to be there. */
+import { EntailError } from "../errors.ts";
+import { openStorage } from "../studies/open_storage.ts";
+import { sqlitePath } from "../studies/sqlite_storage.ts";
+import type { Storage } from "../studies/storage.ts";
+
+export const isSqlite = (url: string): boolean => url.startsWith("sqlite");
+
+/** The storage of `hpo.storage`. Data error where there is none yet. */
+export async function openExistingStorage(url: string | null): Promise<Storage> {
+  if (url === null) {
+    throw new EntailError("usage", "hpo.storage: null keeps studies in memory; name the storage of a study");
+  }
+  if (isSqlite(url)) {
+    const path = sqlitePath(url);
+    if (!(await Deno.stat(path).catch(() => null))?.isFile) {
+      throw new EntailError("data", `${path}: no such file; run hpo first, or set hpo.storage`);
+    }
+  }
+  return await openStorage(url);
+}

@@ -1,0 +1,155 @@
+/** `verify`: everything that a long study needs, looked at before it begins. */
+import { dirname } from "node:path";
+import { type Config, setByPath } from "../config/config.ts";
+import { EntailError, type ErrorKind } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { mebibytes } from "../gpu/tensor.ts";
+import { originalDifferences } from "../search/original_study.ts";
+import { finishedTrials } from "../search/run_study.ts";
+import { checkSearchSpace } from "../search/search_space.ts";
+import { openStorage } from "../studies/open_storage.ts";
+import { sqlitePath } from "../studies/sqlite_storage.ts";
+import { type ModelSource, openModelSource } from "../training/model_source.ts";
+import { openFittingSession } from "../training/physical_batch.ts";
+import { checkAvailable, loadRunData, type RunData } from "../training/run.ts";
+import { openConfiguredGpu, resolveConfig } from "./context.ts";
+import type { CommonOptions } from "./main.ts";
+import { isSqlite } from "./study_storage.ts";
+import { createReporter, printTable, type TerminalReporter } from "./terminal.ts";
+
+interface Finding {
+  what: string;
+  kind: ErrorKind | null;
+  text: string;
+}
+
+/** Prints a line per check; throws, when all have been made, the first that failed. */
+export async function verify(overrides: string[], options: CommonOptions): Promise<void> {
+  const config = resolveConfig(overrides, options);
+  if (!config) return;
+  const reporter = createReporter(options);
+  const findings: Finding[] = [];
+  /** The result of a check, or undefined where it failed or what it needs is not there. */
+  async function check<T>(what: string, run: () => Promise<[T, string]>): Promise<T | undefined> {
+    try {
+      const [result, text] = await run();
+      findings.push({ what, kind: null, text });
+      return result;
+    } catch (error) {
+      if (!(error instanceof EntailError)) throw error;
+      findings.push({ what, kind: error.kind, text: error.message });
+      return undefined;
+    }
+  }
+
+  for (const { key, promised, found } of originalDifferences(config)) {
+    findings.push({ what: "settings", kind: "usage", text: `${key}: is ${found}, in the original study ${promised}` });
+  }
+  if (findings.length === 0) findings.push({ what: "settings", kind: null, text: "those of the original study" });
+  await check("search space", () => checkSpace(config));
+  const model = await check("model", () => checkModel(config));
+  const data = model && await check("data", () => checkData(config, model, reporter));
+  const gpu = await check("adapter", () => checkAdapter(config));
+  if (gpu && model && data) {
+    for (const target of targetsOf(config)) await check("memory", () => checkMemory(gpu, config, model, data, target));
+  }
+  gpu?.close();
+  await check("storage", () => checkStorage(config));
+  reporter.close();
+
+  printTable(
+    ["check", "", "finding"],
+    findings.map(({ what, kind, text }) => [what, kind === null ? "ok" : "FAILED", text]),
+  );
+  const failed = findings.filter(({ kind }) => kind !== null);
+  if (failed.length > 0) {
+    throw new EntailError(
+      failed[0].kind!,
+      `not ready: ${failed.length} of ${findings.length} checks failed (see above)`,
+    );
+  }
+  console.log("ready");
+}
+
+function checkSpace(config: Config): Promise<[true, string]> {
+  checkAvailable(config);
+  checkSearchSpace(config);
+  return Promise.resolve([true, `${Object.keys(config.hpo.search_space).length} parameters, all can be trained with`]);
+}
+
+async function checkModel(config: Config): Promise<[ModelSource, string]> {
+  const model = await openModelSource(config);
+  const { numHiddenLayers, hiddenSize, vocabSize } = model.config;
+  const name = config.model.model_name ?? "from scratch";
+  return [model, `${name}: ${numHiddenLayers} layers, hidden size ${hiddenSize}, ${vocabSize} tokens`];
+}
+
+async function checkData(config: Config, model: ModelSource, reporter: TerminalReporter): Promise<[RunData, string]> {
+  const data = await loadRunData(config, model, reporter);
+  const positives = data.pairs.filter(({ label }) => label === 1).length;
+  const longest = data.tokens.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  return [
+    data,
+    `${data.pairs.length} pairs, ${positives} positive, at most ${longest} tokens, in ${data.nSplits} folds`,
+  ];
+}
+
+async function checkAdapter(config: Config): Promise<[Gpu, string]> {
+  const gpu = await openConfiguredGpu(config);
+  if (gpu.kind === "hardware") return [gpu, gpu.name];
+  gpu.close();
+  throw new EntailError("adapter", `${gpu.name} runs on the CPU: a study of this size needs a GPU`);
+}
+
+/** The sizes of an optimizer step that trials may ask for, the largest first; null: the configuration's own batch. */
+function targetsOf({ hpo, training }: Config): (number | null)[] {
+  const space = Object.values(hpo.search_space).find(({ key }) => key === "training.target_effective_batch_size");
+  const choices = (space?.choices ?? []).filter((choice) => typeof choice === "number");
+  return choices.length > 0 ? choices.sort((a, b) => b - a) : [training.target_effective_batch_size];
+}
+
+async function checkMemory(
+  gpu: Gpu,
+  config: Config,
+  model: ModelSource,
+  data: RunData,
+  target: number | null,
+): Promise<[true, string]> {
+  const asked = setByPath(config, "training.target_effective_batch_size", target);
+  const { session, config: { training } } = await openFittingSession(gpu, asked, model.config, data);
+  const { bytes } = session;
+  session.release();
+  const { batch_size, gradient_accumulation_steps } = training;
+  return [true, `a step of ${batch_size} pairs × ${gradient_accumulation_steps} takes ${mebibytes(bytes)}`];
+}
+
+async function checkStorage({ hpo }: Config): Promise<[true, string]> {
+  const { storage: url, study_name: name, n_trials: goal } = hpo;
+  if (url === null) throw new EntailError("usage", "hpo.storage: a study in memory is lost with its process");
+  if (isSqlite(url) && !(await Deno.stat(sqlitePath(url)).catch(() => null))) {
+    await checkWritable(dirname(sqlitePath(url)));
+    return [true, `${url}: will be made`];
+  }
+  const storage = await openStorage(url);
+  try {
+    const study = await storage.findStudy(name);
+    if (study === null) return [true, `${url}: study ${name} will be made`];
+    if (study.directions.join() !== hpo.direction) {
+      throw new EntailError("usage", `hpo.study_name: ${name} is there to ${study.directions}; use another name`);
+    }
+    const finished = finishedTrials(await storage.trials(study.studyId));
+    return [true, `${url}: study ${name} has ${finished} of ${goal} trials and will be continued`];
+  } finally {
+    await storage.close();
+  }
+}
+
+async function checkWritable(folder: string): Promise<void> {
+  try {
+    await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".verify-" }));
+  } catch (cause) {
+    throw new EntailError("usage", `hpo.storage: nothing can be written in ${folder}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,132 @@
+/** What a trial does: train with the values it proposes, report as it goes, and say how good they are. */
+import type { Config } from "../config/config.ts";
+import { EntailError } from "../errors.ts";
+import { type Trial, TrialPruned } from "../studies/trial.ts";
+import { Diverged, trainFold } from "../training/fold.ts";
+import { meanStd } from "../training/metrics.ts";
+import type { Reporter } from "../training/reporter.ts";
+import { foldSettings } from "../training/run.ts";
+import { sampleConfig } from "./search_space.ts";
+import type { Bench, Workbench } from "./workbench.ts";
+
+/** A trial has failed in a way that says nothing about the next one; its study goes on. */
+export class TrialFailed extends Error {
+  constructor(cause: EntailError) {
+    super(cause.message, { cause });
+    this.name = "TrialFailed";
+  }
+}
+
+/** Told about trials while they run. */
+export interface TrialObserver {
+  /** The trial's values are known; its training is about to begin. */
+  started?(trial: Trial, config: Config): void;
+  /** An epoch of a fold has been evaluated; `bestF1` is the highest of the fold so far. */
+  evaluated?(trial: Trial, at: { fold: number; epoch: number; bestF1: number }): void;
+}
+
+export interface ObjectiveParts {
+  workbench: Workbench;
+  config: Config;
+  reporter: Reporter;
+  observer?: TrialObserver;
+  signal?: AbortSignal;
+}
+
+/** User attributes of a trial. */
+export const OUT_OF_MEMORY = "out_of_memory";
+export const FIXED_SECONDS = "fixed_seconds";
+
+/**
+ * The objective of a study: the best F1 of a single split, or the mean over the folds of each fold's best F1.
+ *
+ * Reports, for the pruner: in `single_split` the best F1 so far, every `report_interval` epochs, at the epoch as step; in
+ * `kfold` after fold k the mean best F1 of the folds so far, at step k + 1. The mean is what the trial will be judged by
+ * and, at each step, is over the same folds in all trials; the best of the folds would only tell which fold is easy.
+ *
+ * A trial that the device has no memory for ends as PRUNED with the user attribute `out_of_memory`; a loss that is no
+ * longer a number or a lost device ends it as FAIL (`TrialFailed`). Any other error is not the trial's and is thrown on.
+ */
+export function createObjective(parts: ObjectiveParts): (trial: Trial) => Promise<number> {
+  const { workbench, config, observer } = parts;
+  return async (trial) => {
+    const sampled = sampleConfig(trial, config);
+    observer?.started?.(trial, sampled);
+    try {
+      return await runTrial(parts, trial, sampled);
+    } catch (error) {
+      if (!(error instanceof EntailError) || error.kind === "interrupted") throw error;
+      if (error instanceof Diverged) throw new TrialFailed(error);
+      if (error.kind !== "memory" && error.kind !== "adapter") throw error;
+      await workbench.recover(error.kind === "adapter");
+      if (error.kind === "adapter") throw new TrialFailed(error);
+      await trial.setUserAttr(OUT_OF_MEMORY, true);
+      throw new TrialPruned(error.message);
+    }
+  };
+}
+
+async function runTrial(parts: ObjectiveParts, trial: Trial, sampled: Config): Promise<number> {
+  const started = performance.now();
+  const bench = await parts.workbench.prepare(sampled);
+  let fixed = performance.now() - started;
+  const { mode } = sampled.hpo.hpo_mode;
+  const scores: number[] = [];
+  for (const fold of bench.folds) {
+    const f1 = await trainTrialFold(parts, bench, trial, fold, (milliseconds) => fixed += milliseconds);
+    scores.push(f1);
+    if (mode === "kfold") await report(trial, meanStd(scores).mean, scores.length);
+  }
+  await trial.setUserAttr(FIXED_SECONDS, fixed / 1000);
+  return meanStd(scores).mean;
+}
+
+async function trainTrialFold(
+  { reporter, observer, signal }: ObjectiveParts,
+  { session, config, model, data, initialise }: Bench,
+  trial: Trial,
+  fold: number,
+  onInitialised: (milliseconds: number) => void,
+): Promise<number> {
+  const { pairs, tokens, folds } = data;
+  const indices = pairs.map((_, index) => index);
+  const train = indices.filter((index) => folds[index] !== fold);
+  const { mode } = config.hpo.hpo_mode;
+  const interval = config.hpo.pruner.report_interval;
+  let reported = 0;
+  const { best } = await trainFold({
+    session,
+    settings: foldSettings(config, model.config, train.map((index) => pairs[index].label)),
+    fold,
+    pairs,
+    tokens,
+    train,
+    validation: indices.filter((index) => folds[index] === fold),
+    async initialise() {
+      const started = performance.now();
+      await initialise();
+      onInitialised(performance.now() - started);
+    },
+    tokenizerFolder: model.tokenizerFolder,
+    outputFolder: null,
+    checkpointFolder: null,
+    resume: false,
+    reporter,
+    signal,
+    async onEvaluation(epoch, bestF1) {
+      observer?.evaluated?.(trial, { fold, epoch, bestF1 });
+      // A last epoch that `training.max_steps` cut short counts as one.
+      const step = Math.ceil(epoch);
+      if (mode !== "single_split" || step < reported + interval) return;
+      reported = step;
+      await report(trial, bestF1, step);
+    },
+  });
+  return best!.metrics.f1;
+}
+
+/** Tells the pruner how far the trial is, and ends it if that is not good enough. */
+async function report(trial: Trial, value: number, step: number): Promise<void> {
+  await trial.report(value, step);
+  if (await trial.shouldPrune()) throw new TrialPruned(`pruned at step ${step}`);
+}

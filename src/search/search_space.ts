@@ -1,0 +1,71 @@
+/** From `hpo.search_space` to the configuration of one trial. */
+import { type Config, type SearchParameter, setByPath } from "../config/config.ts";
+import { EntailError } from "../errors.ts";
+import type { ParamValue } from "../studies/distributions.ts";
+import type { Trial } from "../studies/trial.ts";
+import { checkAvailable } from "../training/run.ts";
+
+/** What proposes values: a trial. */
+export type Suggestions = Pick<Trial, "suggestFloat" | "suggestInt" | "suggestCategorical">;
+
+/**
+ * Samples every parameter of the search space, in the order of the file, and returns the configuration with their
+ * values. A conditional parameter is sampled only where its condition holds, and after the parameters that decide so;
+ * otherwise it does not exist in this trial.
+ */
+export function sampleConfig(trial: Suggestions, config: Config): Config {
+  const space = config.hpo.search_space;
+  const sampled = new Map<string, ParamValue | undefined>();
+  const sample = (name: string): ParamValue | undefined => {
+    if (!sampled.has(name)) {
+      const holds = Object.entries(space[name].when ?? {}).every(([other, value]) => sample(other) === value);
+      sampled.set(name, holds ? suggest(trial, name, space[name]) : undefined);
+    }
+    return sampled.get(name);
+  };
+  Object.keys(space).forEach(sample);
+  return withParams(config, Object.fromEntries([...sampled].filter(([, value]) => value !== undefined)));
+}
+
+function suggest(trial: Suggestions, name: string, parameter: SearchParameter): ParamValue {
+  const { type, low, high, log, step, choices } = parameter;
+  if (type === "categorical") return trial.suggestCategorical(name, choices!);
+  const options = { log, ...(step !== null && !log && { step }) };
+  return type === "int" ? trial.suggestInt(name, low!, high!, options) : trial.suggestFloat(name, low!, high!, options);
+}
+
+/** The configuration with the values of a trial, given by parameter names. Parameters it does not know are an error. */
+export function withParams(config: Config, params: Readonly<Record<string, ParamValue | undefined>>): Config {
+  return Object.entries(params).reduce((result, [name, value]) => {
+    const parameter = config.hpo.search_space[name];
+    if (parameter === undefined) {
+      throw new EntailError(
+        "usage",
+        `hpo.search_space.${name}: is missing, but trials of the study have a value for it`,
+      );
+    }
+    return setByPath(result, parameter.key, value!);
+  }, config);
+}
+
+/** Says no to choices that this version cannot train with, before a study meets them. Names the parameter. */
+export function checkSearchSpace(config: Config): void {
+  for (const [name, { key, choices }] of Object.entries(config.hpo.search_space)) {
+    const refused = (choices ?? []).flatMap((choice) => {
+      try {
+        checkAvailable(setByPath(config, key, choice));
+        return [];
+      } catch (error) {
+        if (!(error instanceof EntailError)) throw error;
+        return [{ choice, error }];
+      }
+    });
+    if (refused.length === 0) continue;
+    const left = choices!.filter((choice) => !refused.some((other) => other.choice === choice));
+    const remedy = left.length > 0 ? `hpo.search_space.${name}.choices=${JSON.stringify(left)}` : "hpo=optuna";
+    throw new EntailError(
+      "usage",
+      `hpo.search_space.${name}: ${refused[0].error.message.split(";")[0]}; use ${remedy}`,
+    );
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What the trials of a study share, so that none pays for it again: the device with its compiled kernels, the pairs
+ * and their tokens, the session as long as its shape stays the same, the weights that training starts from.
+ */
+import type { Config } from "../config/config.ts";
+import { singleSplit } from "../dataset/folds.ts";
+import type { DebertaConfig } from "../deberta/config.ts";
+import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { ParameterStore } from "../nn/parameters.ts";
+import { type ModelSource, openModelSource } from "../training/model_source.ts";
+import { openFittingSession, withPhysicalBatch } from "../training/physical_batch.ts";
+import type { Reporter } from "../training/reporter.ts";
+import { loadRunData, type RunData, trainingOptions } from "../training/run.ts";
+import { openSession, type Session } from "../training/session.ts";
+
+/** Everything that one trial trains with. */
+export interface Bench {
+  readonly session: Session;
+  /** The trial's configuration with its physical batch and accumulation. */
+  readonly config: Config;
+  readonly model: ModelSource;
+  readonly data: RunData;
+  /** Folds to validate on, in order: all, or the one of a single split. */
+  readonly folds: readonly number[];
+  /** Uploads the parameters that training starts from. */
+  initialise(): Promise<void>;
+}
+
+export interface Workbench {
+  /** The device at hand. */
+  readonly gpu: Gpu;
+  /** Prepares a trial. Throws an `EntailError` of kind "memory" where its batch does not fit. */
+  prepare(config: Config): Promise<Bench>;
+  /** After a trial has failed: frees its memory, and opens the device anew if that is `lost` or refuses to work. */
+  recover(lost: boolean): Promise<void>;
+  close(): void;
+}
+
+/** Starting weights up to this size are kept on the host; larger ones are read again for every fold. */
+const KEPT_WEIGHTS_BYTES = 256 << 20;
+
+/** Opens the device with `openDevice`, now and whenever it is lost. */
+export async function openWorkbench(openDevice: () => Promise<Gpu>, reporter: Reporter): Promise<Workbench> {
+  let gpu = await openDevice();
+  let data: { key: string; data: RunData } | undefined;
+  let session: { key: string; session: Session } | undefined;
+  let weights: { key: string; values: Weights } | undefined;
+  /** Micro-batches that were found to fit, by session and target. */
+  const batches = new Map<string, number>();
+
+  const releaseSession = () => {
+    session?.session.release();
+    session = undefined;
+  };
+
+  async function prepareData(config: Config, model: ModelSource): Promise<RunData> {
+    const split = splitConfig(config);
+    const { data: files, kfold, seed } = split;
+    const key = JSON.stringify([files, kfold, seed, model.tokenizerFolder]);
+    if (data?.key !== key) {
+      releaseSession();
+      data = { key, data: await loadRunData(split, model, reporter) };
+    }
+    return data.data;
+  }
+
+  async function prepareSession(config: Config, model: DebertaConfig, runData: RunData) {
+    const { target_effective_batch_size: target, batch_size, eval_batch_size } = config.training;
+    const { loss_type, freeze_backbone } = config.model;
+    const shape = JSON.stringify([data!.key, withoutRates(model), loss_type, freeze_backbone, eval_batch_size]);
+    const batchKey = `${shape} ${target}`;
+    const known = target === null ? batch_size : batches.get(batchKey);
+    if (known !== undefined) {
+      const fitted = withPhysicalBatch(config, known);
+      const key = `${shape} ${known}`;
+      if (session?.key === key) return { session: session.session, config: fitted };
+      releaseSession();
+      batches.delete(batchKey); // until it has been allocated again
+      session = { key, session: await openSession(gpu, model, trainingOptions(gpu, fitted, model, runData)) };
+      batches.set(batchKey, known);
+      return { session: session.session, config: fitted };
+    }
+    releaseSession();
+    const opened = await openFittingSession(gpu, config, model, runData);
+    const found = opened.config.training.batch_size;
+    batches.set(batchKey, found);
+    session = { key: `${shape} ${found}`, session: opened.session };
+    return opened;
+  }
+
+  async function initialise(config: Config, model: ModelSource, parameters: ParameterStore): Promise<void> {
+    const { model_name, architecture } = config.model;
+    const key = JSON.stringify([model_name, architecture, withoutRates(model.config), config.seed]);
+    if (weights?.key === key) return uploadWeights(parameters, weights.values);
+    weights = undefined;
+    await model.initialise(parameters);
+    const bytes = parameters.chunks.reduce((sum, chunk) => sum + chunk.elements * 4, 0);
+    if (bytes <= KEPT_WEIGHTS_BYTES) weights = { key, values: await downloadWeights(parameters) };
+  }
+
+  return {
+    get gpu() {
+      return gpu;
+    },
+    async prepare(config) {
+      const model = await openModelSource(config);
+      const runData = await prepareData(config, model);
+      const { session, config: fitted } = await prepareSession(config, model.config, runData);
+      const { mode, validation_fraction } = config.hpo.hpo_mode;
+      return {
+        session,
+        config: fitted,
+        model,
+        data: runData,
+        folds: mode === "kfold"
+          ? Array.from({ length: runData.nSplits }, (_, fold) => fold)
+          : [singleSplit(runData.folds, runData.nSplits, validation_fraction)],
+        initialise: () => initialise(config, model, session.parameters),
+      };
+    },
+    async recover(lost) {
+      releaseSession();
+      if (!lost && works(gpu)) return;
+      gpu.close();
+      gpu = await openDevice();
+    },
+    close() {
+      releaseSession();
+      gpu.close();
+    },
+  };
+}
+
+function works(gpu: Gpu): boolean {
+  try {
+    gpu.check();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * In `single_split`, as many folds as `validation_fraction` asks for; one of them is held out. For 0.2 these are the
+ * folds of the five-fold cross-validation, so that results stay comparable.
+ */
+function splitConfig(config: Config): Config {
+  const { mode, validation_fraction } = config.hpo.hpo_mode;
+  if (mode === "kfold") return config;
+  if (validation_fraction > 0.5) {
+    throw new EntailError("usage", "hpo.hpo_mode.validation_fraction: must be at most 0.5, one fold of two");
+  }
+  return { ...config, kfold: { ...config.kfold, n_splits: Math.round(1 / validation_fraction) } };
+}
+
+/** What the programs and the weights of a model depend on: all but the dropout rates and the threshold. */
+function withoutRates(model: DebertaConfig): DebertaConfig {
+  const none = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0, poolerDropout: 0, clsDropout: 0 };
+  return { ...model, ...none, positiveThreshold: 0 };
+}
+
+type Weights = ReadonlyMap<string, readonly Float32Array[]>;
+
+async function downloadWeights(parameters: ParameterStore): Promise<Weights> {
+  const valuesOf = await parameters.readAll("value");
+  return new Map(parameters.specs.map(({ name }) => [name, valuesOf(name).map((shard) => shard.slice())]));
+}
+
+function uploadWeights(parameters: ParameterStore, weights: Weights): void {
+  for (const [name, shards] of weights) {
+    let offset = 0;
+    for (const shard of shards) {
+      parameters.upload(name, "value", shard, offset);
+      offset += shard.length;
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type Config } from "../../src/config/config.ts";
+import { type Gpu, openGpu } from "../../src/gpu/device.ts";
+import { FIXED_SECONDS, OUT_OF_MEMORY } from "../../src/search/objective.ts";
+import { runStudy, type RunStudyOptions } from "../../src/search/run_study.ts";
+import { MemoryStorage } from "../../src/studies/memory_storage.ts";
+import { openModelSource } from "../../src/training/model_source.ts";
+import { openFittingSession } from "../../src/training/physical_batch.ts";
+import { silentReporter } from "../../src/training/reporter.ts";
+import { loadRunData, trainingOptions } from "../../src/training/run.ts";
+import { openSession, sessionBytes } from "../../src/training/session.ts";
+import { gpuTest } from "../support/gpu.ts";
+import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
+
+const SINGLE = ["hpo.hpo_mode.mode=single_split", "hpo.hpo_mode.validation_fraction=0.5"];
+const SMALL = ["hpo.search_space.target_effective_batch_size.choices=[4,8]", "hpo.pruner.type=none"];
+
+/** The shared device, which a study must not close. */
+const options = (gpu: Gpu): RunStudyOptions => ({
+  openDevice: () => Promise.resolve({ ...gpu, close() {} }),
+  reporter: silentReporter,
+});
+
+const trialsOf = async (config: Config, run: RunStudyOptions) => (await runStudy(config, run)).trials;
+
+gpuTest(
+  "runStudy: single_split reports the best F1 so far per epoch, and an existing study is continued",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      const storage = `hpo.storage=sqlite:///${join(folder, "study.db")}`;
+      const config = (...more: string[]) => runConfig(folder, ...SINGLE, ...SMALL, storage, ...more);
+      const first = await runStudy(config(), { ...options(gpu), nTrials: 2 });
+      await first.close();
+      const study = await runStudy(config("hpo.n_trials=4"), options(gpu));
+      assert.deepEqual(study.trials.map(({ number, state }) => [number, state]), [
+        [0, "COMPLETE"],
+        [1, "COMPLETE"],
+        [2, "COMPLETE"],
+        [3, "COMPLETE"],
+      ]);
+      for (const { value, intermediateValues, params, userAttrs } of study.trials) {
+        const reports = [...intermediateValues];
+        assert.deepEqual(reports.map(([step]) => step), [1, 2, 3]);
+        reports.reduce((best, [, f1]) => (assert.ok(f1 >= best), f1), 0);
+        assert.equal(value, reports[2][1]);
+        assert.deepEqual(Object.keys(params), Object.keys(config().hpo.search_space));
+        assert.ok(userAttrs[FIXED_SECONDS] as number >= 0);
+      }
+      // Enough is enough: nothing is opened, nothing runs.
+      const nothing = { ...options(gpu), openDevice: () => Promise.reject(new Error("not needed")) };
+      assert.equal((await trialsOf(config("hpo.n_trials=4"), nothing)).length, 4);
+      await study.close();
+    });
+  },
+);
+
+gpuTest("runStudy: equal trials give equal values, whatever trained before on the same session", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const fixed = { learning_rate: 1e-2, hidden_dropout: 0.2, attention_dropout: 0.1, classifier_dropout: 0.3 };
+    const config = runConfig(folder, ...SINGLE, ...SMALL, "~hpo.search_space.scheduler_type");
+    const storage = new MemoryStorage();
+    const study = await runStudy(config, { ...options(gpu), storage, nTrials: 0 });
+    const rest = { target_effective_batch_size: 4, weight_decay: 0, warmup_ratio: 0, focal_gamma: 2 };
+    await study.enqueueTrial({ ...fixed, ...rest });
+    await study.enqueueTrial({ ...fixed, ...rest, learning_rate: 1e-6, target_effective_batch_size: 8 });
+    await study.enqueueTrial({ ...fixed, ...rest });
+    const [a, , b] = await trialsOf(config, { ...options(gpu), storage, nTrials: 3 });
+    assert.deepEqual([...a.intermediateValues], [...b.intermediateValues]);
+  });
+});
+
+gpuTest("runStudy: kfold reports the mean best F1 so far per fold; the first trials are never pruned", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const config = runConfig(
+      folder,
+      ...SMALL,
+      "hpo.pruner.type=successive_halving",
+      "hpo.pruner.bootstrap_count=2",
+      "training.num_epochs=1",
+    );
+    const storage = new MemoryStorage();
+    const { studyId } = await runStudy(config, { ...options(gpu), storage, nTrials: 0 });
+    // A rival that nobody can beat.
+    await storage.createTrial(studyId, {
+      state: "COMPLETE",
+      values: [2],
+      intermediateValues: [[1, 2]],
+      systemAttrs: { completed_rung_0: 2 },
+    });
+    const folds: number[][] = [[], [], []];
+    const observer = {
+      evaluated: ({ number }: { number: number }, { fold }: { fold: number }) => folds[number].push(fold),
+    };
+    const [, kept, pruned] = await trialsOf(config, {
+      ...options(gpu),
+      storage,
+      nTrials: 2,
+      observer: observer as never,
+    });
+    assert.equal(kept.state, "COMPLETE");
+    assert.deepEqual([...kept.intermediateValues.keys()], [1, 2]);
+    assert.equal(kept.value, kept.intermediateValues.get(2));
+    assert.equal(pruned.state, "PRUNED");
+    assert.deepEqual([...pruned.intermediateValues.keys()], [1]);
+    assert.deepEqual(folds.slice(1), [[0, 1], [0]]);
+  });
+});
+
+gpuTest("runStudy: a trial without memory is PRUNED and says so, and the study goes on", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const config = runConfig(folder, ...SINGLE, ...SMALL, "hpo.storage=null");
+    const small = () => Promise.resolve({ ...gpu, maxBufferBytes: 1024, close() {} });
+    const trials = await trialsOf(config, { ...options(gpu), openDevice: small, nTrials: 2 });
+    for (const { state, userAttrs, value } of trials) {
+      assert.deepEqual([state, userAttrs[OUT_OF_MEMORY], value], ["PRUNED", true, null]);
+    }
+    assert.equal(trials.length, 2);
+  });
+});
+
+gpuTest("openFittingSession: less memory means smaller micro-batches and more of them", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const config = runConfig(folder, "training.target_effective_batch_size=24", "training.eval_batch_size=1");
+    const model = await openModelSource(config);
+    const data = await loadRunData(config, model, silentReporter);
+    const batches: number[] = [];
+    for (const maxBindingBytes of [1 << 22, 48 << 10, 12 << 10]) {
+      const opened = await openFittingSession({ ...gpu, maxBindingBytes }, config, model.config, data);
+      opened.session.release();
+      const { batch_size, gradient_accumulation_steps } = opened.config.training;
+      assert.equal(batch_size * gradient_accumulation_steps, 24);
+      batches.push(batch_size);
+    }
+    assert.equal(batches[0], 24);
+    assert.ok(batches[1] < 24 && batches[2] < batches[1], `${batches}`);
+    // What is planned is what is taken, but for small tables that a device keeps for all its sessions.
+    const options = trainingOptions(gpu, config, model.config, data);
+    const { device } = gpu;
+    let taken = 0;
+    device.createBuffer = (descriptor) => {
+      taken += descriptor.size;
+      return GPUDevice.prototype.createBuffer.call(device, descriptor);
+    };
+    const session = await openSession(gpu, model.config, options);
+    Reflect.deleteProperty(device, "createBuffer");
+    const planned = await sessionBytes(gpu, model.config, options);
+    assert.ok(planned >= taken && planned <= taken + (1 << 17), `${planned} planned, ${taken} taken`);
+    session.release();
+  });
+});
+
+gpuTest(
+  "runStudy: a loss that is no longer a number fails the trial with the reason, and the study goes on",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      const config = runConfig(
+        folder,
+        ...SINGLE,
+        ...SMALL,
+        "hpo.storage=null",
+        "~hpo.search_space.learning_rate",
+        "~hpo.search_space.warmup_ratio",
+        "training.learning_rate=1e38",
+        "training.warmup_ratio=0",
+        "training.max_grad_norm=null",
+      );
+      const trials = await trialsOf(config, { ...options(gpu), nTrials: 2 });
+      assert.deepEqual(trials.map(({ state }) => state), ["FAIL", "FAIL"]);
+      assert.match(trials[0].userAttrs.fail_reason as string, /no longer a number/);
+    });
+  },
+);
+
+gpuTest("runStudy: after a lost device the trial is FAIL and the next one has a new device", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const config = runConfig(folder, ...SINGLE, ...SMALL, "hpo.storage=null");
+    const opened: Gpu[] = [];
+    const trials = await trialsOf(config, {
+      reporter: silentReporter,
+      async openDevice() {
+        opened.push(await openGpu());
+        return opened.at(-1)!;
+      },
+      observer: { evaluated: ({ number }) => number === 0 && opened[0].device.destroy() },
+      nTrials: 2,
+    });
+    assert.deepEqual(trials.map(({ state }) => state), ["FAIL", "COMPLETE"]);
+    assert.match(trials[0].userAttrs.fail_reason as string, /device/);
+    assert.equal(opened.length, 2);
+  });
+});
+
+gpuTest("runStudy: an interrupt ends the running trial as FAIL and leaves nothing RUNNING", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const config = runConfig(folder, ...SINGLE, ...SMALL, "training.num_epochs=100");
+    const controller = new AbortController();
+    const storage = new MemoryStorage();
+    const observer = { evaluated: ({ number }: { number: number }) => number === 0 && controller.abort() };
+    const run = { ...options(gpu), storage, observer: observer as never, signal: controller.signal, nTrials: 3 };
+    await assert.rejects(runStudy(config, run), { kind: "interrupted" });
+    const [study] = await storage.listStudies();
+    assert.deepEqual((await storage.trials(study.studyId)).map(({ state }) => state), ["FAIL"]);
+  });
+});

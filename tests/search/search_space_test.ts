@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { composeConfig, type Config } from "../../src/config/config.ts";
+import { checkSearchSpace, sampleConfig, type Suggestions, withParams } from "../../src/search/search_space.ts";
+import type { ParamValue } from "../../src/studies/distributions.ts";
+import type { FoldSettings } from "../../src/training/fold.ts";
+import { openModelSource } from "../../src/training/model_source.ts";
+import { divisors, withPhysicalBatch } from "../../src/training/physical_batch.ts";
+import { foldSettings } from "../../src/training/run.ts";
+import { TEXT_MODEL } from "../support/run_data.ts";
+
+/** A trial that proposes the given values and notes in which order it is asked. */
+function proposing(values: Record<string, ParamValue>): Suggestions & { asked: string[] } {
+  const asked: string[] = [];
+  const propose = (name: string) => {
+    asked.push(name);
+    return values[name];
+  };
+  return {
+    asked,
+    suggestFloat: (name) => propose(name) as number,
+    suggestInt: (name) => propose(name) as number,
+    suggestCategorical: <T extends ParamValue>(name: string) => propose(name) as T,
+  };
+}
+
+const NINE: Record<string, ParamValue> = {
+  learning_rate: 3.25e-6,
+  target_effective_batch_size: 64,
+  scheduler_type: "cosine_with_restarts",
+  weight_decay: 0.0625,
+  warmup_ratio: 0.1875,
+  classifier_dropout: 0.4375,
+  hidden_dropout: 0.21875,
+  attention_dropout: 0.28125,
+  focal_gamma: 3,
+};
+
+async function settingsOf(config: Config): Promise<FoldSettings> {
+  const model = await openModelSource(config);
+  return foldSettings(withPhysicalBatch(config, 16), model.config, [0, 1, 1]);
+}
+
+Deno.test("sampleConfig: each of the nine parameters of hpo/optuna.yaml reaches the model, the loss or the loop", async () => {
+  const base = composeConfig([`model.model_name=${TEXT_MODEL}`, "training.batch_size=5", "model.focal_gamma=0.5"]);
+  const trial = proposing(NINE);
+  const settings = await settingsOf(sampleConfig(trial, base));
+  assert.deepEqual(trial.asked, Object.keys(NINE));
+  const reached = (s: FoldSettings): Record<string, unknown> => ({
+    learning_rate: s.learningRate,
+    target_effective_batch_size: s.batchSize * s.accumulation,
+    scheduler_type: s.scheduler,
+    weight_decay: s.step.weightDecay,
+    warmup_ratio: s.warmupRatio,
+    classifier_dropout: s.step.dropout.classifier,
+    hidden_dropout: s.step.dropout.hidden,
+    attention_dropout: s.step.dropout.attention,
+    focal_gamma: s.step.loss.gamma,
+  });
+  assert.deepEqual(reached(settings), NINE);
+  assert.deepEqual([settings.batchSize, settings.accumulation], [16, 4]);
+  // None of the values was there before.
+  const before = reached(await settingsOf(base));
+  for (const [name, value] of Object.entries(NINE)) assert.notEqual(before[name], value, name);
+});
+
+Deno.test("sampleConfig: a conditional parameter exists only where its condition holds, whatever the order of the file", () => {
+  const base = composeConfig([
+    "hpo.search_space.learning_rate.when={scheduler_type: cosine}",
+    "hpo.search_space.weight_decay.when={warmup_ratio: 0.5}",
+    "hpo.search_space.warmup_ratio.when={scheduler_type: linear}",
+    "training.learning_rate=0.5",
+  ]);
+  const cosine = proposing({ ...NINE, scheduler_type: "cosine" });
+  assert.equal(sampleConfig(cosine, base).training.learning_rate, NINE.learning_rate);
+  assert.deepEqual(cosine.asked.slice(0, 2), ["scheduler_type", "learning_rate"]);
+  // The condition of weight_decay names a parameter that is itself absent.
+  assert.ok(!cosine.asked.includes("warmup_ratio") && !cosine.asked.includes("weight_decay"));
+  const linear = proposing({ ...NINE, scheduler_type: "linear", warmup_ratio: 0.5 });
+  const config = sampleConfig(linear, base);
+  assert.equal(config.training.learning_rate, 0.5);
+  assert.ok(!linear.asked.includes("learning_rate"));
+  assert.equal(config.training.weight_decay, NINE.weight_decay);
+});
+
+Deno.test("withParams: a value without a parameter is refused by name", () => {
+  assert.throws(() => withParams(composeConfig([]), { lr: 1 }), { kind: "usage", message: /search_space\.lr/ });
+});
+
+Deno.test("checkSearchSpace: choices that cannot be trained are refused at once, with a way out that works", () => {
+  checkSearchSpace(composeConfig([]));
+  const config = composeConfig([]);
+  const { focal_gamma } = config.hpo.search_space;
+  const space = {
+    ...config.hpo.search_space,
+    backend: { ...focal_gamma, key: "gpu.backend", choices: ["dawn", "deno"] },
+  };
+  const wanting = { ...config, hpo: { ...config.hpo, search_space: space } };
+  let remedy = "";
+  assert.throws(() => checkSearchSpace(wanting), (error: Error) => {
+    assert.match(error.message, /^hpo\.search_space\.backend: gpu\.backend: dawn is not available yet/);
+    remedy = error.message.split("use ")[1];
+    return true;
+  });
+  const declared = "+hpo.search_space.backend={key: gpu.backend, type: categorical, choices: [dawn, deno]}";
+  checkSearchSpace(composeConfig([declared, remedy]));
+});
+
+Deno.test("divisors: the largest first", () => {
+  assert.deepEqual(divisors(16), [16, 8, 4, 2, 1]);
+  assert.deepEqual(divisors(12), [12, 6, 4, 3, 2, 1]);
+  assert.deepEqual(divisors(7), [7, 1]);
+  assert.deepEqual(divisors(1), [1]);
+});
