@@ -16,7 +16,7 @@ export interface Patience {
   closingMs: number;
 }
 
-export const DEFAULT_PATIENCE: Patience = { firstPauseMs: 1000, longestPauseMs: 60_000, closingMs: 5000 };
+export const DEFAULT_PATIENCE: Patience = { firstPauseMs: 1000, longestPauseMs: 60_000, closingMs: 10_000 };
 
 export interface DeliveryOptions {
   /** Where operations wait until they have arrived; null: only in memory. */
@@ -46,6 +46,10 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
   let journalWorks = journal !== null;
   let lastSign = 0;
   let saidAway = false;
+
+  const answered = () => {
+    lastSign = performance.now();
+  };
 
   const sleep = (ms: number) => {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -95,10 +99,10 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
 
   async function attempt(operation: Operation, count: number): Promise<void> {
     giveUp = new AbortController();
-    if (closing) lastSign = performance.now();
+    answered();
     try {
       if (operation.kind === "artifact") checkUnchanged(operation);
-      await store.apply(operation, giveUp.signal);
+      await store.apply(operation, { signal: giveUp.signal, answered });
       if (saidAway) onNotice(`MLflow: ${storeName} is back`);
       saidAway = false;
     } catch (error) {
@@ -115,7 +119,6 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
       refusals.add(message);
     }
     pauseMs = 0;
-    lastSign = performance.now();
     arrived(operation, count);
   }
 
@@ -147,7 +150,7 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
     async close() {
       if (closing) return await worker;
       closing = true;
-      lastSign = performance.now();
+      answered();
       wake();
       const watch = setInterval(() => {
         if (performance.now() - lastSign > patience.closingMs && queue[0]?.kind !== "artifact") giveUp?.abort();

@@ -66,9 +66,17 @@ export interface Store {
   readonly maxPoints: number;
   /**
    * Carries out one operation. Throws `Refused` if trying again would be of no use; any other error means that the
-   * store could not be reached. `signal` ends an attempt that no one can wait for any longer.
+   * store could not be reached.
    */
-  apply(operation: Operation, signal: AbortSignal): Promise<void>;
+  apply(operation: Operation, attempt: Attempt): Promise<void>;
+}
+
+/** One try at an operation, which may take several calls. */
+export interface Attempt {
+  /** Aborted when no one can wait for it any longer. */
+  readonly signal: AbortSignal;
+  /** To be called at each answer of the store: a slow one is waited for. */
+  answered(): void;
 }
 
 /** A store says no to an operation, for good. */

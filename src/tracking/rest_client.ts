@@ -1,6 +1,6 @@
 /** Calls of MLflow's REST interface (3.17), and what its answers mean for a second try. */
 import { Buffer } from "node:buffer";
-import { Refused, withNonFinite } from "./operations.ts";
+import { type Attempt, Refused, withNonFinite } from "./operations.ts";
 
 /** A server's answer with MLflow's own error code. */
 export class ServerRefused extends Refused {
@@ -13,9 +13,9 @@ export interface RestClient {
   /** The address without credentials. */
   readonly address: string;
   /** Calls `api/2.0/mlflow/<path>`. Throws `ServerRefused` where a second try is of no use. */
-  call(method: "GET" | "POST", path: string, body: object | null, signal: AbortSignal): Promise<unknown>;
+  call(method: "GET" | "POST", path: string, body: object | null, attempt: Attempt): Promise<unknown>;
   /** Sends a file to a path of the server's artifact store; false: the server does not serve artifacts. */
-  putArtifact(path: string, file: string, signal: AbortSignal): Promise<boolean>;
+  putArtifact(path: string, file: string, attempt: Attempt): Promise<boolean>;
 }
 
 /** Milliseconds that a call may take; a file has a second more for each megabyte. */
@@ -40,24 +40,27 @@ export function createRestClient(uri: string, env: (name: string) => string | un
 
   return {
     address,
-    async call(method, path, body, signal) {
+    async call(method, path, body, attempt) {
       const response = await fetch(`${address}/api/2.0/mlflow/${path}`, {
         method,
         headers: body ? { ...headers, "content-type": "application/json" } : headers,
         body: body && JSON.stringify(body, withNonFinite),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(CALL_MS)]),
+        signal: AbortSignal.any([attempt.signal, AbortSignal.timeout(CALL_MS)]),
       });
-      return answer(response.status, await response.text());
+      const text = await response.text();
+      attempt.answered();
+      return answer(response.status, text);
     },
-    async putArtifact(path, file, signal) {
+    async putArtifact(path, file, attempt) {
       const bytes = await Deno.readFile(file);
       const response = await fetch(`${address}/api/2.0/mlflow-artifacts/artifacts/${encodePath(path)}`, {
         method: "PUT",
         headers: { ...headers, "content-type": "application/octet-stream" },
         body: bytes,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(FILE_MS + bytes.length / 1000)]),
+        signal: AbortSignal.any([attempt.signal, AbortSignal.timeout(FILE_MS + bytes.length / 1000)]),
       });
       const text = await response.text();
+      attempt.answered();
       if (response.status === 503 && /serve-artifacts/.test(text)) return false;
       answer(response.status, text);
       return true;

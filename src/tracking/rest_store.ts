@@ -3,7 +3,14 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { copyArtifact } from "./artifact_files.ts";
 import { MAX_BATCH } from "./limits.ts";
-import { type ArtifactOperation, type MetricPoint, Refused, type StartOperation, type Store } from "./operations.ts";
+import {
+  type ArtifactOperation,
+  type Attempt,
+  type MetricPoint,
+  Refused,
+  type StartOperation,
+  type Store,
+} from "./operations.ts";
 import { type RestClient, ServerRefused } from "./rest_client.ts";
 
 /** Marks a run on the server with the id that this program drew for it: the server picks one of its own. */
@@ -35,21 +42,21 @@ export function createRestStore(client: RestClient): Store {
     return found;
   }
 
-  async function experimentId(name: string, signal: AbortSignal): Promise<string> {
+  async function experimentId(name: string, attempt: Attempt): Promise<string> {
     const known = experiments.get(name);
     if (known) return known;
-    const id = await findExperiment(client, name, signal) ?? await createExperiment(client, name, signal);
+    const id = await findExperiment(client, name, attempt) ?? await createExperiment(client, name, attempt);
     experiments.set(name, id);
     return id;
   }
 
-  async function start(operation: StartOperation, signal: AbortSignal): Promise<void> {
-    const experiment = await experimentId(operation.experiment, signal);
-    const found = await findRun(client, experiment, operation.run, signal);
+  async function start(operation: StartOperation, attempt: Attempt): Promise<void> {
+    const experiment = await experimentId(operation.experiment, attempt);
+    const found = await findRun(client, experiment, operation.run, attempt);
     if (found) {
       runs.set(operation.run, remoteRun(found));
       if (!operation.again) {
-        await client.call("POST", "runs/update", { run_id: found.info.run_id, status: "RUNNING" }, signal);
+        await client.call("POST", "runs/update", { run_id: found.info.run_id, status: "RUNNING" }, attempt);
       }
     } else {
       if (operation.again) throw new Refused(`the run ${operation.name} is no longer there`);
@@ -60,22 +67,22 @@ export function createRestStore(client: RestClient): Store {
         run_name: operation.name,
         start_time: operation.startTime,
         tags: pairs(tags),
-      }, signal) as { run: RunDocument };
+      }, attempt) as { run: RunDocument };
       runs.set(operation.run, remoteRun(created.run));
     }
     const there = new Set(found?.data.params?.map(({ key }) => key));
     const params = pairs(operation.params).filter(({ key }) => !there.has(key));
     for (const chunk of chunks(params, MAX_BATCH.params)) {
-      await client.call("POST", "runs/log-batch", { run_id: remote(operation.run).id, params: chunk }, signal);
+      await client.call("POST", "runs/log-batch", { run_id: remote(operation.run).id, params: chunk }, attempt);
     }
   }
 
-  async function artifact({ run, file, folder }: ArtifactOperation, signal: AbortSignal): Promise<void> {
+  async function artifact({ run, file, folder }: ArtifactOperation, attempt: Attempt): Promise<void> {
     const { artifactUri } = remote(run);
     const served = artifactUri.match(/^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/);
     if (served) {
       const path = [served[1], folder, basename(file)].filter(Boolean).join("/");
-      if (await client.putArtifact(path, file, signal)) return;
+      if (await client.putArtifact(path, file, attempt)) return;
       throw new Refused("it does not serve artifacts (start it without --no-serve-artifacts)");
     }
     const root = localFolder(artifactUri);
@@ -88,39 +95,39 @@ export function createRestStore(client: RestClient): Store {
   return {
     lingerMs: 1000,
     maxPoints: MAX_BATCH.metrics,
-    async apply(operation, signal) {
-      if (operation.kind === "start") return await start(operation, signal);
+    async apply(operation, attempt) {
+      if (operation.kind === "start") return await start(operation, attempt);
       const { id, lastSteps } = remote(operation.run);
       switch (operation.kind) {
         case "metrics": {
           const isNew = ({ key, step }: MetricPoint) => step > (lastSteps.get(key) ?? -Infinity);
           for (const metrics of chunks(operation.points.filter(isNew), MAX_BATCH.metrics)) {
-            await client.call("POST", "runs/log-batch", { run_id: id, metrics }, signal);
+            await client.call("POST", "runs/log-batch", { run_id: id, metrics }, attempt);
           }
           break;
         }
         case "tags":
           for (const tags of chunks(pairs(operation.tags), MAX_BATCH.tags)) {
-            await client.call("POST", "runs/log-batch", { run_id: id, tags }, signal);
+            await client.call("POST", "runs/log-batch", { run_id: id, tags }, attempt);
           }
           break;
         case "artifact":
-          return await artifact(operation, signal);
+          return await artifact(operation, attempt);
         case "end":
           await client.call("POST", "runs/update", {
             run_id: id,
             status: operation.status,
             end_time: operation.endTime,
-          }, signal);
+          }, attempt);
       }
     },
   };
 }
 
-async function findExperiment(client: RestClient, name: string, signal: AbortSignal): Promise<string | null> {
+async function findExperiment(client: RestClient, name: string, attempt: Attempt): Promise<string | null> {
   try {
     const path = `experiments/get-by-name?experiment_name=${encodeURIComponent(name)}`;
-    const { experiment } = await client.call("GET", path, null, signal) as {
+    const { experiment } = await client.call("GET", path, null, attempt) as {
       experiment: { experiment_id: string; lifecycle_stage?: string };
     };
     // Not a refusal: what belongs to the experiment is kept until it is restored.
@@ -135,13 +142,13 @@ async function findExperiment(client: RestClient, name: string, signal: AbortSig
 }
 
 /** Another process may create it in the same moment. */
-async function createExperiment(client: RestClient, name: string, signal: AbortSignal): Promise<string> {
+async function createExperiment(client: RestClient, name: string, attempt: Attempt): Promise<string> {
   try {
-    return (await client.call("POST", "experiments/create", { name }, signal) as { experiment_id: string })
+    return (await client.call("POST", "experiments/create", { name }, attempt) as { experiment_id: string })
       .experiment_id;
   } catch (error) {
     if (!(error instanceof ServerRefused) || error.code !== "RESOURCE_ALREADY_EXISTS") throw error;
-    const found = await findExperiment(client, name, signal);
+    const found = await findExperiment(client, name, attempt);
     if (found === null) throw error;
     return found;
   }
@@ -151,13 +158,13 @@ async function findRun(
   client: RestClient,
   experiment: string,
   run: string,
-  signal: AbortSignal,
+  attempt: Attempt,
 ): Promise<RunDocument | undefined> {
   const { runs } = await client.call("POST", "runs/search", {
     experiment_ids: [experiment],
     filter: `tags.${RUN_TAG} = '${run}'`,
     max_results: 1,
-  }, signal) as { runs?: RunDocument[] };
+  }, attempt) as { runs?: RunDocument[] };
   return runs?.[0];
 }
 
