@@ -61,9 +61,16 @@ export async function openSqliteDriver(path: string): Promise<SqlDriver> {
 
   const statements = new Map<string, StatementSync>();
   const run = (sql: string, parameters: readonly SqlValue[] = []): SqlRow[] => {
-    let statement = statements.get(sql);
-    if (statement === undefined) statements.set(sql, statement = db.prepare(sql));
-    return statement.all(...parameters) as SqlRow[];
+    try {
+      let statement = statements.get(sql);
+      if (statement === undefined) statements.set(sql, statement = db.prepare(sql));
+      return statement.all(...parameters) as SqlRow[];
+    } catch (error) {
+      // A full disk, a damaged file, a table that someone has dropped: nothing that a trial could do about it.
+      if (isBusy(error)) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new EntailError("data", `${path}: the study's database reports: ${reason}`, { cause: error });
+    }
   };
   const direct: Sql = { all: (sql, parameters) => Promise.resolve().then(() => run(sql, parameters)) };
 

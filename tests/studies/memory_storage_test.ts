@@ -1,8 +1,7 @@
 import { MemoryStorage } from "../../src/studies/memory_storage.ts";
 import { testStorage } from "./storage_contract.ts";
 
-testStorage(() => ({
-  name: "MemoryStorage",
+testStorage("MemoryStorage", () => ({
   open: () => Promise.resolve(new MemoryStorage()),
   reopen: null,
   dispose: () => Promise.resolve(),

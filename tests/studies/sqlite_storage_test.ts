@@ -5,10 +5,10 @@ import { openStorage } from "../../src/studies/open_storage.ts";
 import { openSqliteStorage, sqlitePath } from "../../src/studies/sqlite_storage.ts";
 import { testStorage } from "./storage_contract.ts";
 
-testStorage(() => {
+testStorage("SqliteStorage", () => {
   const folder = Deno.makeTempDirSync({ prefix: "entail-studies-" });
   const open = () => openSqliteStorage(`sqlite:///${folder}/study.db`);
-  return { name: "SqliteStorage", open, reopen: open, dispose: () => Deno.remove(folder, { recursive: true }) };
+  return { open, reopen: open, dispose: () => Deno.remove(folder, { recursive: true }) };
 });
 
 async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
@@ -142,6 +142,27 @@ Deno.test("SqliteStorage: refuses other schema revisions and mends missing table
     await storage.close();
     change("DROP TABLE alembic_version; UPDATE version_info SET schema_version = 11");
     await assert.rejects(openSqliteStorage(url), /schema version 11/);
+  }));
+
+Deno.test("SqliteStorage: names the file when the database fails, and rolls back", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/study.db`;
+    const storage = await openSqliteStorage(`sqlite:///${path}`);
+    const { studyId } = (await storage.createStudy("s", ["minimize"]))!;
+    const { trialId } = await storage.createTrial(studyId);
+    const db = new DatabaseSync(path);
+    db.exec("ALTER TABLE trial_system_attributes RENAME TO elsewhere");
+    const change = { userAttrs: { a: 1 }, systemAttrs: { b: 2 } };
+    const broken = (error: unknown) => {
+      return error instanceof EntailError && error.kind === "data" && error.message.startsWith(path);
+    };
+    await assert.rejects(storage.updateTrial(trialId, change), broken);
+    db.exec("ALTER TABLE elsewhere RENAME TO trial_system_attributes");
+    db.close();
+    assert.deepEqual((await storage.trials(studyId))[0].userAttrs, {});
+    await storage.updateTrial(trialId, change);
+    assert.deepEqual((await storage.trials(studyId))[0].userAttrs, { a: 1 });
+    await storage.close();
   }));
 
 Deno.test("SqliteStorage: sees what another connection writes, without reading finished trials again", () =>

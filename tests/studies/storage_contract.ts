@@ -14,7 +14,6 @@ import type { Storage, TrialChanges } from "../../src/studies/storage.ts";
 
 /** Opens a fresh storage and, when asked, the same data once more, as another process would see it. */
 export interface ContractSubject {
-  name: string;
   open(): Promise<Storage>;
   /** Null for storages that live in one process. */
   reopen: (() => Promise<Storage>) | null;
@@ -283,9 +282,8 @@ async function randomOperations(first: Storage, subject: ContractSubject, seed: 
 }
 
 /** Registers one test per rule. */
-export function testStorage(makeSubject: () => ContractSubject): void {
+export function testStorage(name: string, makeSubject: () => ContractSubject): void {
   for (const [rule, check] of Object.entries(RULES)) {
-    const { name } = makeSubject();
     Deno.test(`${name}: ${rule}`, async () => {
       const subject = makeSubject();
       const storage = await subject.open();
