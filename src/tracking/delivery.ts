@@ -46,6 +46,7 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
   let journalWorks = journal !== null;
   let lastSign = 0;
   let saidAway = false;
+  let trouble = "";
 
   const answered = () => {
     lastSign = performance.now();
@@ -108,8 +109,9 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
     } catch (error) {
       const message = (error as Error).message;
       if (!(error instanceof Refused)) {
+        trouble = giveUp.signal.aborted ? "no answer" : message;
         if (!saidAway && !closing) {
-          onNotice(`MLflow: ${storeName} cannot be reached (${message}); training goes on, runs are sent later`);
+          onNotice(`MLflow: ${storeName} cannot be reached (${trouble}); training goes on, runs are sent later`);
           saidAway = true;
         }
         pauseMs = Math.min(patience.longestPauseMs, Math.max(patience.firstPauseMs, 2 * pauseMs));
@@ -161,9 +163,9 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
       if (!done) {
         onNotice(
           journal && journalWorks
-            ? `MLflow: ${storeName} cannot be reached; what it has not got is in ${journal.path} and sent by the next ` +
+            ? `MLflow: ${storeName} cannot be reached (${trouble}); what it has not got is in ${journal.path} and sent by the next ` +
               "run with this output folder"
-            : `MLflow: ${storeName} cannot be written; ${queue.length} records of its runs are lost`,
+            : `MLflow: ${storeName} cannot be written (${trouble}); ${queue.length} records of its runs are lost`,
         );
       }
       inJournal((journal) => journal.close(done));

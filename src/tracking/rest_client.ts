@@ -62,7 +62,8 @@ export function createRestClient(uri: string, env: (name: string) => string | un
       const text = await response.text();
       attempt.answered();
       if (response.status === 503 && /serve-artifacts/.test(text)) return false;
-      answer(response.status, text);
+      // Taken files are answered with nothing at all.
+      if (!response.ok) answer(response.status, text);
       return true;
     },
   };

@@ -142,7 +142,7 @@ export function serveMlflow(
       if (!servesArtifacts) return new Response("the server is started with --no-serve-artifacts", { status: 503 });
       const [, run, path] = url.pathname.match(/artifacts\/[^/]+\/([^/]+)\/artifacts\/(.*)$/)!;
       runs.get(run)!.artifacts[decodeURIComponent(path)] = bytes;
-      return Response.json({});
+      return new Response(); // MLflow 3.17 says nothing here
     }
     if (api === "experiments/get-by-name") {
       const name = url.searchParams.get("experiment_name")!;
