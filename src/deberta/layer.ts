@@ -7,7 +7,7 @@ import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/
 import { layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
 import { geluBackward } from "../nn/linear.ts";
 import { positionBackward, positionForward, type PositionTable } from "./position.ts";
-import { headSize, positionSpan } from "./config.ts";
+import { attentionScale, headSize, positionSpan } from "./config.ts";
 import { dropoutSite, linear, linearBackward, normKept, type Scope } from "./scope.ts";
 
 /** What a layer's backward needs of its forward. */
@@ -225,12 +225,12 @@ function addNormBackward(
   );
 }
 
-function attentionInputs({ batch, dropout }: Scope, position: PositionTable | null) {
+function attentionInputs({ batch, dropout, training }: Scope, position: PositionTable | null) {
   return {
     offsets: batch.offsets,
     sequenceOf: batch.sequenceOf,
     relativeIndex: position?.relativeIndex,
-    dropout: dropout.attention,
+    dropout: training ? dropout.attention : undefined,
   };
 }
 
@@ -241,6 +241,7 @@ function attentionSizes({ config, batch }: Scope, layer: number): AttentionSizes
     relativeRows: config.relativeAttention ? 2 * positionSpan(config) : 0,
     tokens: batch.tokens,
     longestCapacity: batch.capacity.longest,
+    scale: attentionScale(config),
     site: dropoutSite.attention(layer),
     label: `layer ${layer} attention`,
   };

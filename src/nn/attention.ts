@@ -16,7 +16,6 @@ import type { Tensor } from "../gpu/tensor.ts";
 import {
   type AttentionGradients,
   type AttentionInputs,
-  attentionScale,
   type AttentionSizes,
   dropoutBits,
   type HeadGroup,
@@ -104,7 +103,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     RELATIVE_ROWS: relativeRows,
     BUCKETS: bucketsOf(relativeRows),
     LONGEST: longestCapacity,
-    SCALE: attentionScale(t, headSize),
+    SCALE: sizes.scale,
     C2P: Number(!!t.positionKey),
     P2C: Number(!!t.positionQuery),
     DROPOUT: Number(!!t.dropout),

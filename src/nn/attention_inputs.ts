@@ -12,6 +12,8 @@ export interface AttentionSizes {
   tokens: Rows;
   /** The most tokens a sequence may have: what the relative index was made for. */
   longestCapacity: number;
+  /** Factor of the scores: one over the square root of head size times the terms of a score. */
+  scale: number;
   /** Number of this dropout site. */
   site: number;
   label?: string;
@@ -54,10 +56,6 @@ export interface HeadGroup {
   first: number;
   count: number;
 }
-
-/** One over the square root of head size times the terms of a score. */
-export const attentionScale = (t: AttentionInputs, headSize: number): number =>
-  1 / Math.sqrt(headSize * (1 + Number(!!t.positionKey) + Number(!!t.positionQuery)));
 
 /** Length of the rows in which the backward keeps what it computed of every pair. */
 export const pairStride = (longest: number): number => 8 * Math.ceil(longest / 8);

@@ -6,7 +6,6 @@ import { type Tensor, viewOf } from "../gpu/tensor.ts";
 import {
   type AttentionGradients,
   type AttentionInputs,
-  attentionScale,
   type AttentionSizes,
   dropoutBits,
   maskWords,
@@ -85,7 +84,7 @@ function prepare(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, windows:
       LONGEST: longestCapacity,
       BUCKETS: relativeRows,
       PAIR_STRIDE: pairStride(longestCapacity),
-      SCALE: attentionScale(t, headSize),
+      SCALE: sizes.scale,
       STRIDE: windows.stride,
       WINDOW: windows.window,
       C2P: Number(!!t.positionKey),

@@ -81,6 +81,7 @@ export async function runAttention(
     relativeRows: tableRows,
     tokens: { ...rows, capacity: capacity ?? tokens },
     longestCapacity: longest,
+    scale: 1 / Math.sqrt(headSize * (1 + Number(!!inputs.positionKey) + Number(!!inputs.positionQuery))),
     site: dropout.site,
   };
   const limited = { ...gpu, maxBindingBytes };
