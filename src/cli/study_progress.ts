@@ -28,8 +28,10 @@ export function createStudyProgress(
 }
 
 /** Four significant digits are enough to tell values apart at a glance. */
-export const paramText = (value: ParamValue): string =>
-  typeof value === "number" && !Number.isInteger(value) ? `${Number(value.toPrecision(4))}` : `${value}`;
+export function paramText(value: ParamValue): string {
+  if (typeof value !== "number" || Number.isInteger(value)) return `${value}`;
+  return Math.abs(value) < 1e-3 ? value.toExponential(3) : `${Number(value.toPrecision(4))}`;
+}
 
 const seconds = (trial: FrozenTrial): number =>
   (trial.datetimeComplete!.getTime() - trial.datetimeStart!.getTime()) / 1000;

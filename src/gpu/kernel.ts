@@ -69,23 +69,33 @@ export function parseBindings(code: string): Map<string, KernelBinding> {
 export function kernelCache(device: GPUDevice): KernelCache {
   const kernels = new Map<string, Kernel>();
   const modules = new Map<string, GPUShaderModule>();
+  // Layers ask for the same kernels over and over, and expanding a template takes milliseconds.
+  const bySpec = new Map<string, Kernel>();
+
+  function compiled(spec: KernelSpec): Kernel {
+    const { code, overrides } = specialise(spec);
+    const sorted = Object.entries(overrides).sort(([a], [b]) => (a < b ? -1 : 1));
+    const key = JSON.stringify([code, spec.entry, sorted]);
+    const known = kernels.get(key);
+    if (known) return known;
+    const label = `${spec.kernel}.${spec.entry}`;
+    let module = modules.get(code);
+    if (!module) modules.set(code, module = device.createShaderModule({ label, code }));
+    const pipeline = device.createComputePipeline({
+      label,
+      layout: "auto",
+      compute: { module, entryPoint: spec.entry, constants: overrides },
+    });
+    const kernel = { label, pipeline, bindings: parseBindings(code) };
+    kernels.set(key, kernel);
+    return kernel;
+  }
+
   return {
     get(spec) {
-      const { code, overrides } = specialise(spec);
-      const sorted = Object.entries(overrides).sort(([a], [b]) => (a < b ? -1 : 1));
-      const key = JSON.stringify([code, spec.entry, sorted]);
-      const known = kernels.get(key);
-      if (known) return known;
-      const label = `${spec.kernel}.${spec.entry}`;
-      let module = modules.get(code);
-      if (!module) modules.set(code, module = device.createShaderModule({ label, code }));
-      const pipeline = device.createComputePipeline({
-        label,
-        layout: "auto",
-        compute: { module, entryPoint: spec.entry, constants: overrides },
-      });
-      const kernel = { label, pipeline, bindings: parseBindings(code) };
-      kernels.set(key, kernel);
+      const key = JSON.stringify([spec.kernel, spec.entry, spec.constants]);
+      let kernel = bySpec.get(key);
+      if (!kernel) bySpec.set(key, kernel = compiled(spec));
       return kernel;
     },
     get size() {
