@@ -1,11 +1,12 @@
 /** `hpo`: runs a study and prints what it has found. */
 import { EntailError } from "../errors.ts";
-import { finishedTrials, runStudy } from "../search/run_study.ts";
+import { finishedTrials, observers, runStudy } from "../search/run_study.ts";
 import type { Study } from "../studies/study.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./main.ts";
 import { createStudyProgress, paramText } from "./study_progress.ts";
 import { printTable } from "./terminal.ts";
+import { openStudyTracker } from "./track_study.ts";
 
 export async function hpo(
   overrides: string[],
@@ -15,6 +16,7 @@ export async function hpo(
   const config = resolveConfig(overrides, options);
   if (!config) return;
   const progress = createStudyProgress(options, options.nTrials ?? null, config.hpo.n_trials);
+  const tracker = await openStudyTracker(config, progress.reporter);
   let study: Study;
   try {
     study = await runStudy(config, {
@@ -25,10 +27,15 @@ export async function hpo(
         return gpu;
       },
       reporter: progress.reporter,
-      observer: progress.observer,
+      observer: observers(progress.observer, tracker?.observer),
       signal,
     });
+    tracker?.end("FINISHED");
+  } catch (error) {
+    tracker?.end(error instanceof EntailError && error.kind === "interrupted" ? "KILLED" : "FAILED");
+    throw error;
   } finally {
+    await tracker?.close();
     progress.close();
   }
   try {

@@ -123,7 +123,7 @@ const foldRunId = (runId: string, fold: number): string =>
   createHash("sha256").update(`${runId}/fold_${fold}`).digest("hex").slice(0, 32);
 
 /** The configuration but for what does not bear on the training. */
-function trainingParams(config: Config): Record<string, string> {
+export function trainingParams(config: Config): Record<string, string> {
   const { resume: _resume, mlflow: _mlflow, hpo: _hpo, ...rest } = config;
   return flattenParams(rest);
 }

@@ -50,6 +50,9 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
   const model = await check("model", () => checkModel(config));
   const data = model && await check("data", () => checkData(config, model, reporter));
   const gpu = await check("adapter", () => checkAdapter(config));
+  if (gpu?.kind === "software") {
+    findings.push({ what: "adapter", kind: "adapter", text: "runs on the CPU: a study of this size needs a GPU" });
+  }
   if (gpu && model && data) {
     for (const target of targetsOf(config)) await check("memory", () => checkMemory(gpu, config, model, data, target));
   }
@@ -96,9 +99,7 @@ async function checkData(config: Config, model: ModelSource, reporter: TerminalR
 
 async function checkAdapter(config: Config): Promise<[Gpu, string]> {
   const gpu = await openConfiguredGpu(config);
-  if (gpu.kind === "hardware") return [gpu, gpu.name];
-  gpu.close();
-  throw new EntailError("adapter", `${gpu.name} runs on the CPU: a study of this size needs a GPU`);
+  return [gpu, gpu.name];
 }
 
 /** The sizes of an optimizer step that trials may ask for, the largest first; null: the configuration's own batch. */

@@ -4,6 +4,7 @@ import { EntailError } from "../errors.ts";
 import { type Trial, TrialPruned } from "../studies/trial.ts";
 import { Diverged, trainFold } from "../training/fold.ts";
 import { meanStd } from "../training/metrics.ts";
+import type { EpochEntry } from "../training/metrics_log.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { foldSettings } from "../training/run.ts";
 import { sampleConfig } from "./search_space.ts";
@@ -21,8 +22,8 @@ export class TrialFailed extends Error {
 export interface TrialObserver {
   /** The trial's values are known; its training is about to begin. */
   started?(trial: Trial, config: Config): void;
-  /** An epoch of a fold has been evaluated; `bestF1` is the highest of the fold so far. */
-  evaluated?(trial: Trial, at: { fold: number; epoch: number; bestF1: number }): void;
+  /** An epoch of a fold has been evaluated. */
+  evaluated?(trial: Trial, fold: number, entry: EpochEntry): void;
 }
 
 export interface ObjectiveParts {
@@ -112,9 +113,15 @@ async function trainTrialFold(
     checkpointFolder: null,
     resume: false,
     reporter,
+    recorder: {
+      foldStarted() {},
+      // Optimizer steps are left out: over all trials of a study they are too many to keep.
+      logged(fold, entries) {
+        for (const entry of entries) if (!("step" in entry)) observer?.evaluated?.(trial, fold, entry);
+      },
+    },
     signal,
     async onEvaluation(epoch, bestF1) {
-      observer?.evaluated?.(trial, { fold, epoch, bestF1 });
       // A last epoch that `training.max_steps` cut short counts as one.
       const step = Math.ceil(epoch);
       if (mode !== "single_split" || step < reported + interval) return;

@@ -2,6 +2,7 @@
 import { type Config, differences, printConfig } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { failStaleTrials } from "../studies/heartbeat.ts";
 import { type FrozenTrial, isFinished } from "../studies/frozen_trial.ts";
 import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
@@ -15,9 +16,24 @@ import { openWorkbench } from "./workbench.ts";
 
 export interface StudyObserver extends TrialObserver {
   /** The study is open; `finished` of its trials are over already. */
-  opened?(study: Study, finished: number): void;
+  opened?(study: Study, finished: number): void | Promise<void>;
   /** A trial is over and stored. */
   ended?(study: Study, trial: FrozenTrial): void | Promise<void>;
+}
+
+/** Tells each of them, in order. */
+export function observers(...all: (StudyObserver | undefined)[]): StudyObserver {
+  const each = all.filter((observer) => observer !== undefined);
+  return {
+    async opened(study, finished) {
+      for (const observer of each) await observer.opened?.(study, finished);
+    },
+    started: (trial, config) => each.forEach((observer) => observer.started?.(trial, config)),
+    evaluated: (trial, fold, entry) => each.forEach((observer) => observer.evaluated?.(trial, fold, entry)),
+    async ended(study, trial) {
+      for (const observer of each) await observer.ended?.(study, trial);
+    },
+  };
 }
 
 export interface RunStudyOptions {
@@ -49,7 +65,8 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
   const study = await openConfiguredStudy(config, options.storage ?? config.hpo.storage);
   try {
     await noteConfiguration(study, config, reporter);
-    observer?.opened?.(study, finishedTrials(study.trials));
+    await failStaleTrials(study.storage, study.studyId, study.heartbeat!);
+    await observer?.opened?.(study, finishedTrials(await study.refresh()));
     const done = () => nTrials === undefined && finishedTrials(study.trials) >= config.hpo.n_trials;
     if (done()) return study;
     const workbench = await openWorkbench(options.openDevice, reporter);

@@ -50,7 +50,7 @@ export interface FoldInput {
   checkpointFolder: string | null;
   resume: boolean;
   reporter: Reporter;
-  recorder?: RunRecorder;
+  recorder?: Pick<RunRecorder, "foldStarted" | "logged">;
   signal?: AbortSignal;
   /** Called after each evaluation with the best F1 so far; may throw to end the training, as a pruned trial does. */
   onEvaluation?(epoch: number, bestF1: number): Promise<void>;

@@ -26,6 +26,13 @@ async function entail(folder: string, ...args: string[]): Promise<{ code: number
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
+function* walk(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(folder)) {
+    if (isDirectory) yield* walk(join(folder, name));
+    else yield join(folder, name);
+  }
+}
+
 const studyOverrides = (folder: string): string[] => [
   ...writeRunData(folder),
   `hpo.storage=sqlite:///${join(folder, "study.db")}`,
@@ -33,6 +40,8 @@ const studyOverrides = (folder: string): string[] => [
   "hpo.hpo_mode.mode=single_split",
   "hpo.hpo_mode.validation_fraction=0.5",
   "hpo.search_space.target_effective_batch_size.choices=[8]",
+  "mlflow.enable=true",
+  `mlflow.tracking_uri=file:${join(folder, "store")}`,
 ];
 
 Deno.test("entail hpo, status, best: a study from its first trial to a configuration that train takes", async () => {
@@ -43,6 +52,14 @@ Deno.test("entail hpo, status, best: a study from its first trial to a configura
     assert.equal(run.stderr.match(/^trial \d complete {2}F1 0\.\d{4} {2}Best F1 0\.\d{4}/gm)?.length, 2, run.stderr);
     assert.match(run.stdout, /^Best F1 0\.\d{4} \(trial \d of 2 in study tiny\)$/m);
     assert.match(run.stdout, /^learning_rate\t/m);
+
+    const meta = [...walk(join(folder, "store"))].filter((path) => path.endsWith("/meta.yaml"));
+    const runs = meta.map((path) => Deno.readTextFileSync(path)).filter((text) => text.includes("run_name"));
+    // The study and its two trials, all of them finished.
+    assert.equal(runs.filter((text) => /^status: 3$/m.test(text)).length, 3, runs.join("\n"));
+    const parents = [...walk(join(folder, "store"))].filter((path) => path.endsWith("/tags/mlflow.parentRunId"));
+    assert.equal(new Set(parents.map((path) => Deno.readTextFileSync(path))).size, 1);
+    assert.equal(parents.length, 2);
 
     const [status, best] = await Promise.all([
       entail(folder, "status", "--json", ...overrides),
@@ -108,6 +125,7 @@ Deno.test("entail status, best, verify: say what is missing", async () => {
     assert.match(top.stderr, /^error: .*--top/m);
     assert.match(verify.stdout, /^settings\tFAILED\ttraining\.num_epochs: is 3, in the original study 100$/m);
     assert.match(verify.stdout, /^data\tok\t24 pairs/m);
+    assert.match(verify.stdout, /^memory\tok\ta step of 8 pairs × 1 takes \d/m);
     assert.match(verify.stdout, /^storage\tok\t/m);
     // Looking leaves nothing behind.
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [

@@ -90,7 +90,7 @@ gpuTest("runStudy: kfold reports the mean best F1 so far per fold; the first tri
     });
     const folds: number[][] = [[], [], []];
     const observer = {
-      evaluated: ({ number }: { number: number }, { fold }: { fold: number }) => folds[number].push(fold),
+      evaluated: ({ number }: { number: number }, fold: number) => folds[number].push(fold),
     };
     const [, kept, pruned] = await trialsOf(config, {
       ...options(gpu),
