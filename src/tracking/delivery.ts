@@ -109,7 +109,7 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
     } catch (error) {
       const message = (error as Error).message;
       if (!(error instanceof Refused)) {
-        trouble = giveUp.signal.aborted ? "no answer" : message;
+        trouble = giveUp.signal.aborted ? "no answer" : reasonOf(error as Error);
         if (!saidAway && !closing) {
           onNotice(`MLflow: ${storeName} cannot be reached (${trouble}); training goes on, runs are sent later`);
           saidAway = true;
@@ -157,8 +157,14 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
       const watch = setInterval(() => {
         if (performance.now() - lastSign > patience.closingMs && queue[0]?.kind !== "artifact") giveUp?.abort();
       }, patience.closingMs / 10);
+      const notice = setTimeout(() => {
+        onNotice(
+          `MLflow: sending what is left to ${storeName}${journal ? "; stopped, the next run goes on with it" : ""}`,
+        );
+      }, 3000);
       await worker;
       clearInterval(watch);
+      clearTimeout(notice);
       const done = queue.length === 0;
       if (!done) {
         onNotice(
@@ -184,4 +190,9 @@ function checkUnchanged({ file, bytes, modified }: ArtifactOperation): void {
   if (info?.size !== bytes || (info.mtime?.getTime() ?? 0) !== modified) {
     throw new Refused(`${file} is no longer what it was, so it was not sent`);
   }
+}
+
+/** Why a store could not be reached: of what `fetch` says, the system's own words at the end. */
+function reasonOf({ message, cause }: Error): string {
+  return cause instanceof Error ? cause.message.split(": ").at(-1)! : message;
 }

@@ -3,6 +3,7 @@
  * have arrived. A process that dies or cannot reach the server leaves them to the next one with the same folder.
  */
 import { join } from "node:path";
+import { writeError } from "../formats/atomic_write.ts";
 import { type MetricPoint, type Operation, type StartOperation, withNonFinite } from "./operations.ts";
 
 export const journalName = (number: number): string => `mlflow-unsent-${number}.jsonl`;
@@ -27,16 +28,29 @@ const HEADER_VERSION = 1;
 
 /**
  * Opens the folder's first journal for this server that no other process uses; the lock on it goes with the process.
- * `uri` is the server's address without credentials.
+ * `uri` is the server's address without credentials. Throws a usage error where the folder cannot be written.
  */
 export function openJournal(folder: string, uri: string): Journal {
-  Deno.mkdirSync(folder, { recursive: true });
-  for (let number = 0;; number++) {
-    const path = join(folder, journalName(number));
-    const file = Deno.openSync(path, { read: true, write: true, create: true });
-    const inherited = file.tryLockSync(true) ? readJournal(path, uri) : null;
-    if (inherited) return journalIn(file, path, uri, inherited);
-    file.close();
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+    for (let number = 0;; number++) {
+      const path = join(folder, journalName(number));
+      const file = Deno.openSync(path, { read: true, write: true, create: true });
+      const inherited = tryLock(file) ? readJournal(path, uri) : null;
+      if (inherited) return journalIn(file, path, uri, inherited);
+      file.close();
+    }
+  } catch (error) {
+    throw writeError(error, folder);
+  }
+}
+
+/** Some network disks know no locks; there the folder is taken to be this process's own. */
+function tryLock(file: Deno.FsFile): boolean {
+  try {
+    return file.tryLockSync(true);
+  } catch {
+    return true;
   }
 }
 

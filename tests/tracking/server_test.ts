@@ -127,7 +127,10 @@ Deno.test("openTracker: a server that is down all the time gets everything from 
     fold.end("FINISHED");
     await first.close();
     const journal = join(folder, "mlflow-unsent-0.jsonl");
-    assert.match(notices.at(-1)!, /cannot be reached; what it has not got is in .*mlflow-unsent-0\.jsonl/);
+    assert.match(
+      notices.at(-1)!,
+      /cannot be reached \(.*refused.*\); what it has not got is in .*mlflow-unsent-0\.jsonl/i,
+    );
     assert.ok(notices.length <= 2, notices.join("\n"));
     await Deno.writeTextFile(journal, '{"kind":"metr', { append: true }); // as a kill leaves it
     await Deno.writeTextFile(join(folder, "replaced.txt"), "another run's");
@@ -262,5 +265,12 @@ Deno.test("openTracker: credentials come from the environment or the address, an
     } finally {
       for (const name of ["TOKEN", "USERNAME", "PASSWORD"]) Deno.env.delete(`MLFLOW_TRACKING_${name}`);
     }
+  });
+});
+
+Deno.test("openTracker: a journal folder that cannot be is a usage error that names it", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await Deno.writeTextFile(join(folder, "file"), "");
+    await assert.rejects(open("http://localhost:1", join(folder, "file")), { kind: "usage", message: /file: / });
   });
 });
