@@ -5,7 +5,6 @@
 import type { Tensor } from "../gpu/tensor.ts";
 import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/attention.ts";
 import { layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
-import { geluBackward } from "../nn/linear.ts";
 import { positionBackward, positionForward, type PositionTable } from "./position.ts";
 import { attentionScale, headSize, positionSpan } from "./config.ts";
 import { dropoutSite, linear, linearBackward, normKept, type Scope } from "./scope.ts";
@@ -120,16 +119,12 @@ export function layerBackward(
     dResidual: dAttended,
     site: dropoutSite.output(layer),
   });
-  const dActivated = wide("d activated", intermediate);
-  linearBackward(scope, `${name}.output.dense`, { x: kept.activated, dy: dOutput, dx: dActivated }, {
+  const dPreActivation = wide("d pre-activation", intermediate);
+  const { activated, preActivation } = kept;
+  linearBackward(scope, `${name}.output.dense`, { x: activated, dy: dOutput, dx: dPreActivation, preActivation }, {
     rows: tokens,
     inFeatures: intermediate,
     outFeatures: hidden,
-  });
-  const dPreActivation = wide("d pre-activation", intermediate);
-  geluBackward(plan, { preActivation: kept.preActivation, dy: dActivated, dx: dPreActivation }, {
-    rows: tokens,
-    columns: intermediate,
   });
   linearBackward(scope, `${name}.intermediate.dense`, {
     x: kept.attended,

@@ -62,12 +62,18 @@ export function linear({ plan, parameters }: Scope, name: string, x: Tensor, opt
 
 /**
  * Backward of `linear` without its activation: adds to the gradients of weight and bias and, where `dx` is given,
- * writes (or with `accumulate` adds) dx = dy·W.
+ * writes (or with `accumulate` adds) dx = dy·W, times the derivative of the GELU that made x where its input is given.
  */
 export function linearBackward(
   { plan, parameters }: Scope,
   name: string,
-  { x, dy, dx, accumulate = false }: { x: Tensor; dy: Tensor; dx?: Tensor; accumulate?: boolean },
+  { x, dy, dx, preActivation, accumulate = false }: {
+    x: Tensor;
+    dy: Tensor;
+    dx?: Tensor;
+    preActivation?: Tensor;
+    accumulate?: boolean;
+  },
   sizes: { rows: Rows; inFeatures: number; outFeatures: number },
 ): void {
   const dWeight = parameters.gradient(`${name}.weight`);
@@ -77,7 +83,7 @@ export function linearBackward(
   });
   if (!dx) return;
   const weight = parameters.value(`${name}.weight`);
-  linearBackwardInput(plan, { dy, weight, dx }, { ...sizes, accumulate, label: `${name} dX` });
+  linearBackwardInput(plan, { dy, weight, dx, preActivation }, { ...sizes, accumulate, label: `${name} dX` });
 }
 
 /** Room for what a LayerNorm keeps for its backward. */

@@ -16,7 +16,7 @@ import { type DebertaFixture, loadDebertaFixture } from "../support/deberta_fixt
 import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
 
 const SOFTWARE: Variants = { matmul: "register", row: "invocation", attention: "invocation" };
-const HARDWARE: Variants = { matmul: "tiled", row: "workgroup", attention: "invocation" };
+const HARDWARE: Variants = { matmul: "tiled", row: "workgroup", attention: "tiled" };
 
 interface Outcome {
   logits: Float32Array;
