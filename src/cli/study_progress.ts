@@ -10,6 +10,9 @@ import type { Study } from "../studies/study.ts";
 import { type Reporter, silentReporter } from "../training/reporter.ts";
 import { createReporter, duration } from "./terminal.ts";
 
+/** Seconds between two lines about the trial under way where there is no terminal. */
+const PLAIN_SECONDS = 30;
+
 export interface StudyProgress {
   reporter: Reporter;
   observer: StudyObserver;
@@ -74,15 +77,31 @@ function pace(asked: number | null, goal: number) {
 function lineProgress(asked: number | null, goal: number): StudyProgress {
   const reporter = createReporter({});
   const counts = pace(asked, goal);
+  let number = 0;
+  let last = performance.now();
   return {
-    // A trial's epochs are too many for a log of thousands of trials.
-    reporter: { ...reporter, epoch() {} },
+    reporter: {
+      ...reporter,
+      training({ fold, epoch, epochs, step, steps, loss, bestF1 }) {
+        if (performance.now() - last < PLAIN_SECONDS * 1000) return;
+        last = performance.now();
+        const best = bestF1 === null ? "" : `  Best F1 ${bestF1.toFixed(4)}`;
+        const at = `epoch ${epoch}/${epochs}  step ${step}/${steps}`;
+        reporter.info(`trial ${number} fold ${fold}  ${at}  loss ${loss.toFixed(4)}${best}`);
+      },
+      // Epochs are too many for a log of thousands of trials.
+      epoch() {},
+    },
     observer: {
+      started(trial) {
+        number = trial.number;
+      },
       opened(study, finished) {
         counts.open(finished);
         reporter.info(`study ${study.studyName}: ${finished} finished trials, ${counts.total()} to run`);
       },
       ended(study, trial) {
+        last = performance.now();
         const { left, eta } = counts.end();
         reporter.info(trialText(study, trial) + (left > 0 ? `  ETA ${eta}` : ""));
       },
@@ -93,7 +112,7 @@ function lineProgress(asked: number | null, goal: number): StudyProgress {
 
 function barProgress(asked: number | null, goal: number): StudyProgress {
   const bars = new MultiBar({
-    format: `{label} ${pc.cyan("{bar}")} {value}/{total}  {details}  ETA {eta}`,
+    format: `{label} ${pc.cyan("{bar}")} {value}/{total}  {details}  ETA {left}`,
     hideCursor: true,
     clearOnComplete: true,
     stream: process.stderr,
@@ -108,10 +127,10 @@ function barProgress(asked: number | null, goal: number): StudyProgress {
     bars.log(line + "\n");
     bars.update();
   };
-  const show = (label: string, done: number, total: number, details: string, eta: string) => {
-    training ??= bars.create(total, done, { label, details, eta });
+  const show = (label: string, done: number, total: number, details: string, left: string) => {
+    training ??= bars.create(total, done, { label, details, left });
     training.setTotal(total);
-    training.update(done, { label, details, eta });
+    training.update(done, { label, details, left });
   };
   let stage = { since: 0, label: "" };
   const etaOf = (label: string, done: number, total: number) => {
@@ -133,7 +152,7 @@ function barProgress(asked: number | null, goal: number): StudyProgress {
       opened(study, finished) {
         counts.open(finished);
         const details = `${study.studyName}: ${finished} finished before`;
-        studyBar = bars.create(counts.total(), 0, { label: "study", details, eta: "?" });
+        studyBar = bars.create(counts.total(), 0, { label: "study", details, left: "?" });
       },
       started(trial) {
         number = trial.number;
@@ -144,7 +163,7 @@ function barProgress(asked: number | null, goal: number): StudyProgress {
         print(trial.state === "COMPLETE" ? pc.green(text) : text);
         const best = bestOf(study.trials, study.direction);
         const details = best === null ? study.studyName : `Best F1 ${best.value!.toFixed(4)} (trial ${best.number})`;
-        studyBar?.update(ended, { label: "study", details, eta });
+        studyBar?.update(ended, { label: "study", details, left: eta });
       },
     },
     close: () => bars.stop(),
