@@ -15,15 +15,7 @@ fn add_partials(@builtin(global_invocation_id) id: vec3<u32>) {
   }
   let groups = (rows + GROUP - 1u) / GROUP;
   var sum = Block();
-  var group = 0u;
-  // Eight at a time, so that no load waits for the one before.
-  for (; group + 8u <= groups; group += 8u) {
-//#for I in 0..8
-    let p${I} = partials[(group + ${I}u) * BLOCKS + block];
-//#end
-    sum += ((p0 + p1) + (p2 + p3)) + ((p4 + p5) + (p6 + p7));
-  }
-  for (; group < groups; group++) {
+  for (var group = 0u; group < groups; group++) {
     sum += partials[group * BLOCKS + block];
   }
   into[block] += sum;
