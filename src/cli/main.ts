@@ -23,6 +23,13 @@ function positiveInteger(text: string): number {
   return Number(text);
 }
 
+/** Options that a command cannot do without; `--cfg job` can. */
+function requireOptions(options: CommonOptions, names: readonly string[]): void {
+  const missing = names.filter((name) => !(name in options));
+  if (missing.length === 0 || options.cfg) return;
+  throw new EntailError("usage", `${missing.map((name) => `--${name}`).join(", ")}: missing; see --help`);
+}
+
 function buildProgram(): Command {
   const program = new Command("entail")
     .description("Trains DeBERTa cross-encoders on any GPU: does this post give evidence for this criterion?")
@@ -77,16 +84,17 @@ Input: JSON lines {"post": "…", "criterion": "…"} or CSV with those columns;
 Output: the same with "logits" and "probability" added.
 
 Examples:
-  entail predict --checkpoint outputs/demo/checkpoints/fold_0/best --input pairs.jsonl --output scores.jsonl
+  entail predict --checkpoint outputs/entail/checkpoints/fold_0/best --input pairs.jsonl --output scores.jsonl
   cat pairs.csv | entail predict --checkpoint DIR --input - --output -`,
   )
-    .requiredOption("--checkpoint <dir>", "a Hugging Face folder")
-    .requiredOption("--input <file>", "pairs as .jsonl or .csv; - is stdin")
-    .requiredOption("--output <file>", "where the scores go; - is stdout")
+    .option("--checkpoint <dir>", "a Hugging Face folder")
+    .option("--input <file>", "pairs as .jsonl or .csv; - is stdin")
+    .option("--output <file>", "where the scores go; - is stdout")
     .argument("[overrides...]", OVERRIDES)
-    .action(async (overrides, options) =>
-      await (await import("./predict.ts")).predict(overrides, options, interruptSignal())
-    );
+    .action(async (overrides, options) => {
+      requireOptions(options, ["checkpoint", "input", "output"]);
+      await (await import("./predict.ts")).predict(overrides, options, interruptSignal());
+    });
 
   command(
     "hpo",
@@ -131,12 +139,15 @@ Examples:
     .action(async (overrides, options) => await (await import("./verify.ts")).verify(overrides, options));
 
   command("prepare", "build the groundtruth file from raw ReDSM5 files")
-    .requiredOption("--posts <file>", "CSV post_id,text")
-    .requiredOption("--annotations <file>", "CSV post_id,sentence_id,sentence_text,DSM5_symptom,status,explanation")
-    .requiredOption("--criteria <file>", "criteria JSON")
-    .requiredOption("--output <file>", "the groundtruth CSV to write")
+    .option("--posts <file>", "CSV post_id,text")
+    .option("--annotations <file>", "CSV post_id,sentence_id,sentence_text,DSM5_symptom,status,explanation")
+    .option("--criteria <file>", "criteria JSON")
+    .option("--output <file>", "the groundtruth CSV to write")
     .argument("[overrides...]", OVERRIDES)
-    .action(async (overrides, options) => await (await import("./prepare.ts")).prepare(overrides, options));
+    .action(async (overrides, options) => {
+      requireOptions(options, ["posts", "annotations", "criteria", "output"]);
+      await (await import("./prepare.ts")).prepare(overrides, options);
+    });
 
   command(
     "bench",

@@ -15,7 +15,7 @@ export interface CrossEncoderOptions {
  * A cross-encoder from a Hugging Face folder.
  *
  * @example
- * const model = await CrossEncoder.fromPretrained("outputs/demo/checkpoints/fold_0/best");
+ * const model = await CrossEncoder.fromPretrained("outputs/entail/checkpoints/fold_0/best");
  * const [{ probability }] = await model.predict([{ post: "I barely sleep.", criterion: "Sleep problems." }]);
  * model.close();
  */
