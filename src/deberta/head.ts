@@ -7,7 +7,7 @@ import { dropoutBackward, dropoutForward } from "../nn/dropout.ts";
 import { geluBackward } from "../nn/linear.ts";
 import { poolBackward, poolForward, type PoolKind } from "../nn/pooling.ts";
 import type { ClassifierHead } from "./config.ts";
-import { dropoutSite, linear, linearBackward, type Scope } from "./scope.ts";
+import { dropoutSite, linear, linearBackward, type Scope, type TrainingScope } from "./scope.ts";
 
 const POOLING: Record<ClassifierHead, PoolKind> = {
   pooler_linear: "first",
@@ -24,7 +24,7 @@ export interface HeadKept {
 
 /** Logits [sequences, labels] of the last hidden states [tokens, hidden]. */
 export function headForward(scope: Scope, hiddenStates: Tensor): { logits: Tensor; kept: HeadKept } {
-  const { plan, config, batch: { sequences, offsets }, dropout, training } = scope;
+  const { plan, config, batch: { sequences, offsets }, dropout } = scope;
   const { hiddenSize: hidden, classifierHead: head, numHiddenLayers: layers } = config;
   const labels = config.labels.length;
   const shape = [sequences.capacity, hidden];
@@ -37,7 +37,7 @@ export function headForward(scope: Scope, hiddenStates: Tensor): { logits: Tenso
   let dense: HeadKept["dense"];
   if (head === "pooler_linear") {
     let x = pooled;
-    if (training) {
+    if (dropout) {
       x = plan.transient("dropped first token", shape);
       dropoutForward(plan, { x: pooled, dropout: dropout.pooler, y: x }, {
         ...sizes,
@@ -50,11 +50,11 @@ export function headForward(scope: Scope, hiddenStates: Tensor): { logits: Tenso
       inFeatures: hidden,
       outFeatures: hidden,
       activation: "gelu",
-      preActivation: training ? dense.preActivation : undefined,
+      preActivation: dropout ? dense.preActivation : undefined,
     });
   }
   let dropped = features;
-  if (training) {
+  if (dropout) {
     dropped = plan.transient("dropped features", shape);
     const site = dropoutSite.classifier(layers);
     dropoutForward(plan, { x: features, dropout: dropout.classifier, y: dropped }, { ...sizes, site });
@@ -65,7 +65,7 @@ export function headForward(scope: Scope, hiddenStates: Tensor): { logits: Tenso
 
 /** Adds to the head's gradients; returns the gradient of the hidden states, or null when the encoder is frozen. */
 export function headBackward(
-  scope: Scope,
+  scope: TrainingScope,
   dLogits: Tensor,
   kept: HeadKept,
   { frozenEncoder }: { frozenEncoder: boolean },

@@ -7,7 +7,7 @@ import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/
 import { layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
 import { positionBackward, positionForward, type PositionTable } from "./position.ts";
 import { attentionScale, headSize, positionSpan } from "./config.ts";
-import { dropoutSite, linear, linearBackward, normKept, type Scope } from "./scope.ts";
+import { dropoutSite, linear, linearBackward, normKept, type Scope, type TrainingScope } from "./scope.ts";
 
 /** What a layer's backward needs of its forward. */
 export interface LayerKept {
@@ -66,7 +66,7 @@ export function layerForward(
     inFeatures: hidden,
     outFeatures: intermediate,
     activation: "gelu",
-    preActivation: scope.training ? preActivation : undefined,
+    preActivation: scope.dropout ? preActivation : undefined,
   });
   const output = linear(scope, `${name}.output.dense`, activated, {
     rows: tokens,
@@ -97,7 +97,7 @@ export function layerForward(
 
 /** Adds to the gradients of the layer's parameters and to `dTable`; returns the gradient of the layer's input. */
 export function layerBackward(
-  scope: Scope,
+  scope: TrainingScope,
   layer: number,
   dy: Tensor,
   kept: LayerKept,
@@ -186,21 +186,21 @@ function addNorm(
   residual: Tensor,
   site: number,
 ): { y: Tensor; kept: LayerNormKept } {
-  const { plan, config, parameters, batch: { tokens }, dropout, training } = scope;
+  const { plan, config, parameters, batch: { tokens }, dropout } = scope;
   const y = plan.transient(`${name} output`, [tokens.capacity, config.hiddenSize]);
   const kept = normKept(plan, name, tokens.capacity, config.hiddenSize);
   const weight = parameters.value(`${name}.weight`);
   const bias = parameters.value(`${name}.bias`);
   layerNormForward(
     plan,
-    { x, residual, weight, bias, dropout: training ? dropout.hidden : undefined, y, kept: training ? kept : undefined },
+    { x, residual, weight, bias, dropout: dropout?.hidden, y, kept: dropout ? kept : undefined },
     { rows: tokens, columns: config.hiddenSize, eps: config.layerNormEps, site },
   );
   return { y, kept };
 }
 
 function addNormBackward(
-  { plan, config, parameters, batch: { tokens }, dropout }: Scope,
+  { plan, config, parameters, batch: { tokens }, dropout }: TrainingScope,
   name: string,
   { dy, kept, dx, dResidual, site }: { dy: Tensor; kept: LayerNormKept; dx: Tensor; dResidual: Tensor; site: number },
 ): void {
@@ -220,12 +220,12 @@ function addNormBackward(
   );
 }
 
-function attentionInputs({ batch, dropout, training }: Scope, position: PositionTable | null) {
+function attentionInputs({ batch, dropout }: Scope, position: PositionTable | null) {
   return {
     offsets: batch.offsets,
     sequenceOf: batch.sequenceOf,
     relativeIndex: position?.relativeIndex,
-    dropout: training ? dropout.attention : undefined,
+    dropout: dropout?.attention,
   };
 }
 

@@ -9,7 +9,7 @@ import { type DebertaConfig, hasPositionTerm, maxRelativePositions, positionSpan
 import { headBackward, headForward, type HeadKept } from "./head.ts";
 import { layerBackward, layerForward, type LayerKept } from "./layer.ts";
 import { type PositionTable, positionTableBackward, positionTableForward } from "./position.ts";
-import { dropoutSite, normKept, type Scope } from "./scope.ts";
+import { dropoutSite, normKept, type Scope, type TrainingScope } from "./scope.ts";
 
 /** Constants of a model on the device that do not change with its parameters. */
 export interface ModelConstants {
@@ -58,7 +58,7 @@ export function modelForward(scope: Scope, constants: ModelConstants | null): { 
 
 /** Adds the gradient of every trainable parameter, given that of the logits. */
 export function modelBackward(
-  scope: Scope,
+  scope: TrainingScope,
   dLogits: Tensor,
   { embedding, position, layers, head }: ModelKept,
   options: { frozenEncoder: boolean },
@@ -74,7 +74,7 @@ export function modelBackward(
 
 const EMBEDDINGS = "deberta.embeddings";
 
-function embed({ plan, config, parameters, batch, dropout, training }: Scope) {
+function embed({ plan, config, parameters, batch, dropout }: Scope) {
   const shape = [batch.tokens.capacity, config.hiddenSize];
   const y = plan.transient("embedded", shape);
   const kept = normKept(plan, "embedding", batch.tokens.capacity, config.hiddenSize);
@@ -89,15 +89,15 @@ function embed({ plan, config, parameters, batch, dropout, training }: Scope) {
     typeTable: config.typeVocabSize > 0 ? parameters.value(`${EMBEDDINGS}.token_type_embeddings.weight`) : undefined,
     weight: parameters.value(`${EMBEDDINGS}.LayerNorm.weight`),
     bias: parameters.value(`${EMBEDDINGS}.LayerNorm.bias`),
-    dropout: training ? dropout.hidden : undefined,
+    dropout: dropout?.hidden,
     y,
-    kept: training ? kept : undefined,
+    kept: dropout ? kept : undefined,
   }, { rows: batch.tokens, columns: config.hiddenSize, eps: config.layerNormEps, site: dropoutSite.embedding });
   return { y, kept };
 }
 
 function embedBackward(
-  { plan, config, parameters, batch, dropout }: Scope,
+  { plan, config, parameters, batch, dropout }: TrainingScope,
   dy: Tensor,
   kept: LayerNormKept,
 ): void {

@@ -7,7 +7,7 @@ import { accumulate, dropoutBackward, dropoutForward } from "../nn/dropout.ts";
 import { layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
 import type { Rows } from "../nn/plan.ts";
 import { hasPositionTerm } from "./config.ts";
-import { dropoutSite, linear, linearBackward, normKept, type Scope } from "./scope.ts";
+import { dropoutSite, linear, linearBackward, normKept, type Scope, type TrainingScope } from "./scope.ts";
 
 export interface PositionTable {
   readonly rows: Rows;
@@ -33,7 +33,7 @@ export function positionTableForward(scope: Scope, rows: Rows, relativeIndex: Te
   const kept = normKept(plan, "position table", rows.capacity, config.hiddenSize);
   const weight = parameters.value(`${NORM}.weight`);
   const bias = parameters.value(`${NORM}.bias`);
-  layerNormForward(plan, { x: embeddings, weight, bias, y: table, kept: scope.training ? kept : undefined }, {
+  layerNormForward(plan, { x: embeddings, weight, bias, y: table, kept: scope.dropout ? kept : undefined }, {
     rows,
     columns: config.hiddenSize,
     eps: config.layerNormEps,
@@ -72,10 +72,10 @@ export function positionForward(
   position: PositionTable | null,
 ): { table: Tensor | null; positionKey?: Tensor; positionQuery?: Tensor } {
   if (!position) return { table: null };
-  const { plan, config, dropout, training } = scope;
+  const { plan, config, dropout } = scope;
   const { rows } = position;
   let table = position.table;
-  if (training) {
+  if (dropout) {
     table = plan.transient("dropped position table", [rows.capacity, config.hiddenSize]);
     dropoutForward(plan, { x: position.table, dropout: dropout.hidden, y: table }, {
       rows,
@@ -94,7 +94,7 @@ export function positionForward(
 
 /** Adds to the gradients of the projections and to `position.dTable`. */
 export function positionBackward(
-  scope: Scope,
+  scope: TrainingScope,
   layer: number,
   position: PositionTable | null,
   { table, dPositionKey, dPositionQuery }: { table: Tensor | null; dPositionKey?: Tensor; dPositionQuery?: Tensor },

@@ -20,9 +20,12 @@ export interface Scope {
   readonly config: DebertaConfig;
   readonly parameters: ParameterStore;
   readonly batch: DeviceBatch;
-  /** Whether a backward follows: then activations are kept and dropout is applied. */
-  readonly training: boolean;
-  /** Rates are 0 where nothing is to be dropped. */
+  /** Null where no backward follows: then nothing is dropped and no activation kept. */
+  readonly dropout: DropoutUniforms | null;
+}
+
+/** A scope whose forward kept what the backward needs. */
+export interface TrainingScope extends Scope {
   readonly dropout: DropoutUniforms;
 }
 

@@ -67,6 +67,7 @@ async function planSession(
   }
   const scoring = await planScoring(gpu, config, parameters, constants, inference);
   keep(scoring.batch);
+  keep({ release: () => scoring.collected.buffer?.destroy() });
   programs.push(scoring.program);
   return { parameters, programs, stepParts, scoring };
 }
@@ -146,8 +147,7 @@ async function planScoring(
 ): Promise<{ program: Program<BatchSizes>; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
   const batch = await createDeviceBatch(gpu, capacity);
   const plan = createPlan(gpu, "score");
-  const { dropout } = await createStepTensors(gpu); // all zero: nothing is dropped
-  const scope = { plan, config, parameters, batch, dropout, training: false };
+  const scope = { plan, config, parameters, batch, dropout: null };
   const { logits: last } = modelForward(scope, constants);
   const logits = plan.result("logits", last.shape);
   plan.copy(last, logits);

@@ -123,7 +123,7 @@ export function planStep(
   begin.clear(tensors.lossSum);
 
   const micro = createPlan(gpu, "micro-batch");
-  const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout, training: true };
+  const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout };
   const { logits, kept } = modelForward(scope, constants);
   const dLogits = micro.transient("d logits", logits.shape);
   lossForwardBackward(

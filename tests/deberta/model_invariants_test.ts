@@ -48,7 +48,7 @@ async function runModel(
   const plan = createPlan(gpu, "model", variants);
   const none = dropoutUniform(gpu, 0);
   const dropout = { hidden: none, attention: none, pooler: none, classifier: none };
-  const scope = { plan, config, parameters, batch, dropout, training: true };
+  const scope = { plan, config, parameters, batch, dropout };
   const { logits, kept } = modelForward(scope, constants);
   const result = plan.result("logits", logits.shape);
   plan.copy(logits, result);
