@@ -3,9 +3,9 @@
  * bound as uniforms, one dispatch for each window. That is several times faster than reading storage buffers, and
  * possible where rows are whole vec4s and one operand is small (a weight of a small model) or walked row by row.
  */
-import type { Gpu } from "../gpu/device.ts";
 import type { Grid } from "../gpu/program.ts";
-import { createUniform, type Tensor, viewOf, writeTensor } from "../gpu/tensor.ts";
+import { type Tensor, viewOf } from "../gpu/tensor.ts";
+import { INDEX_UNIFORMS, indexUniform } from "./index_uniform.ts";
 import { byFour, fixed, type Product, productBindings, productConstants } from "./matmul.ts";
 import type { BatchSizes, Plan, Rows } from "./plan.ts";
 
@@ -13,7 +13,6 @@ import type { BatchSizes, Plan, Rows } from "./plan.ts";
 const UNIFORM_FLOATS = 16384;
 /** Floats in the alignment of a binding's offset. */
 const ALIGNMENT = 64;
-const MAX_WINDOWS = 256;
 /** Bindings that one window of a wide operand may take. */
 const MAX_PARTS = 4;
 /** The largest row of a batch that a weight gradient takes through windows: its windows would be too short. */
@@ -38,7 +37,7 @@ function cut(rows: number, length: number, most: number, step: number): Windows 
   const window = Math.floor(most / step) * step;
   if (window === 0 || window * length % ALIGNMENT || (rows - window) * length % ALIGNMENT) return null;
   const count = Math.ceil(rows / window);
-  return count <= MAX_WINDOWS ? { rows, window, count } : null;
+  return count <= INDEX_UNIFORMS ? { rows, window, count } : null;
 }
 
 function view(tensor: Tensor, { rows, window }: Windows, length: number, index: number): Tensor {
@@ -82,7 +81,7 @@ export function appendUniformProduct(plan: Plan, p: Product): boolean {
       a: a ? view(p.a, a, k, index) : p.a,
       b: view(p.b, b, bLength, b.count > 1 ? index : 0),
     };
-    if (constants.A_WINDOW || constants.B_WINDOW) bindings.number = windowNumber(plan.gpu, index);
+    if (constants.A_WINDOW || constants.B_WINDOW) bindings.number = indexUniform(plan.gpu, index);
     plan.dispatch({
       kernel: "matmul_uniform",
       entry: "product",
@@ -148,7 +147,7 @@ export function appendUniformGradient(
       const begin = Math.min(index * windows.window, capacity - windows.window) + at * part;
       bindings[at === 0 ? "a" : `a${at}`] = viewOf(a, `${a.label} rows from ${begin}`, begin * m, [part, m]);
     }
-    if (constants.B_WINDOW) bindings.number = windowNumber(plan.gpu, index);
+    if (constants.B_WINDOW) bindings.number = indexUniform(plan.gpu, index);
     if (dBias) bindings.sums = dBias;
     const grid: Grid = [Math.ceil(n / tileColumns), Math.ceil(m / (8 * TM))];
     plan.dispatch({
@@ -161,18 +160,4 @@ export function appendUniformGradient(
     });
   }
   return true;
-}
-
-const windowNumbers = new WeakMap<GPUDevice, Tensor>();
-
-/** A uniform that holds `index`. */
-function windowNumber(gpu: Gpu, index: number): Tensor {
-  let numbers = windowNumbers.get(gpu.device);
-  if (!numbers) {
-    numbers = createUniform(gpu, "window numbers", MAX_WINDOWS * ALIGNMENT);
-    const values = Uint32Array.from({ length: MAX_WINDOWS * ALIGNMENT }, (_, at) => Math.floor(at / ALIGNMENT));
-    writeTensor(gpu, numbers, values);
-    windowNumbers.set(gpu.device, numbers);
-  }
-  return viewOf(numbers, `window ${index}`, index * ALIGNMENT, [4]);
 }

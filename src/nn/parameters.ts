@@ -160,18 +160,6 @@ function layoutChunks(specs: readonly ParameterSpec[], capacity: number): ChunkL
   return chunks;
 }
 
-/** Bytes of device memory that `createParameterStore` takes for these parameters, without taking them. */
-export function parameterBytes(
-  specs: readonly ParameterSpec[],
-  limits: Pick<Gpu, "maxBindingBytes">,
-  { moments, maxChunkBytes }: ParameterStoreOptions,
-): number {
-  return layoutChunks(specs, chunkElements(limits, maxChunkBytes)).reduce(
-    (sum, { elements: count, trainable }) => sum + count * 4 * (moments && trainable ? ROLES.length : 1),
-    0,
-  );
-}
-
 /**
  * Allocates zero-filled memory for the parameters. The layout depends on the specs, their order and the chunk size
  * only. Throws an `EntailError` of kind "memory" if the device does not have it.

@@ -26,7 +26,7 @@ export interface Scorer {
   readonly batchSize: number;
   readonly numWorkers?: number | null;
   readonly gpu: Gpu;
-  /** Made when the first texts show how large it must be, and anew when later ones are longer. */
+  /** Made when the first texts show how large it must be, and anew when later ones need more room. */
   session: Session | null;
   release(): void;
 }
@@ -78,7 +78,9 @@ export async function scoreTexts(
     const window = pairs.slice(at, at + WINDOW);
     const tokens = await tokenizeFor({ config, tokenizerFolder: folder }, window, { maxLength, numWorkers });
     const needed = scoringCapacity(gpu, config, tokens, batchSize);
-    const fits = scorer.session && needed.longest <= scorer.session.inference.longest;
+    const room = scorer.session?.inference;
+    const fits = room && needed.longest <= room.longest && needed.tokens <= room.tokens &&
+      needed.sequences <= room.sequences;
     if (!fits) {
       scorer.session?.release();
       scorer.session = await openSession(gpu, config, { inference: needed });
