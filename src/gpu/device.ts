@@ -1,5 +1,6 @@
 /** Finding an adapter, asking it for everything the kernels may need, and turning its errors into ours. */
 import { EntailError } from "../errors.ts";
+import { type Activity, createActivity } from "./activity.ts";
 import { type KernelCache, kernelCache } from "./kernel.ts";
 
 export interface GpuOptions {
@@ -23,6 +24,9 @@ export interface Gpu {
   readonly maxBufferBytes: number;
   readonly maxWorkgroupBytes: number;
   readonly kernels: KernelCache;
+  readonly activity: Activity;
+  /** Submits commands; all go this way. Returns their number for `activity.finished`. */
+  submit(encoder: GPUCommandEncoder): number;
   /** Throws the first error that the device reported outside an error scope; cheap, call it often. */
   check(): void;
   close(): void;
@@ -71,6 +75,7 @@ export async function openGpu({ allowSoftware = true, powerPreference }: GpuOpti
     throw new EntailError("adapter", `${description}: the device could not be opened: ${firstLine(cause)}`, { cause });
   }
 
+  const activity = createActivity();
   let failure: EntailError | null = null;
   let closed = false;
   device.lost.then(({ reason, message }) => {
@@ -94,6 +99,12 @@ export async function openGpu({ allowSoftware = true, powerPreference }: GpuOpti
     maxBufferBytes: device.limits.maxBufferSize,
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     kernels: kernelCache(device),
+    activity,
+    submit(encoder) {
+      const number = activity.submitted();
+      device.queue.submit([encoder.finish()]);
+      return number;
+    },
     check() {
       if (failure) throw failure;
     },

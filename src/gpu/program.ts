@@ -247,7 +247,7 @@ export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): 
       gpu.check();
       const encoder = device.createCommandEncoder({ label: program.label });
       encode(encoder, sizes);
-      device.queue.submit([encoder.finish()]);
+      gpu.submit(encoder);
     },
     async profile(sizes) {
       const timed = steps.filter((step) => step.kind === "dispatch").filter((step) => {
@@ -282,8 +282,9 @@ async function timestamps(
   const encoder = encode(queries);
   encoder.resolveQuerySet(queries, 0, count, resolved, 0);
   encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
-  device.queue.submit([encoder.finish()]);
+  const copied = gpu.submit(encoder);
   await staging.mapAsync(GPUMapMode.READ);
+  gpu.activity.finished(copied);
   const times = Array.from(new BigInt64Array(staging.getMappedRange()), Number);
   staging.unmap();
   for (const object of [queries, resolved, staging]) object.destroy();

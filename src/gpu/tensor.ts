@@ -148,8 +148,9 @@ export async function readTensor(
       const bytes = Math.min(step, countElements - at) * 4;
       const encoder = gpu.device.createCommandEncoder();
       encoder.copyBufferToBuffer(tensor.buffer!, tensor.offset + (offsetElements + at) * 4, staging, 0, bytes);
-      gpu.device.queue.submit([encoder.finish()]);
+      const copied = gpu.submit(encoder);
       await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+      gpu.activity.finished(copied);
       result.set(new Float32Array(staging.getMappedRange(0, bytes)), at);
       staging.unmap();
     }

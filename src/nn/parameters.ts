@@ -278,7 +278,7 @@ export async function createParameterStore(
       for (const { firstMoment, secondMoment } of tensors) {
         for (const tensor of [firstMoment, secondMoment]) if (tensor) encoder.clearBuffer(tensor.buffer!);
       }
-      gpu.device.queue.submit([encoder.finish()]);
+      gpu.submit(encoder);
     },
     release: () => buffers.forEach((buffer) => buffer.destroy()),
   };

@@ -1,6 +1,7 @@
 /** What a trial does: train with the values it proposes, report as it goes, and say how good they are. */
 import type { Config } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { type Trial, TrialPruned } from "../studies/trial.ts";
 import { Diverged, trainFold } from "../training/fold.ts";
 import { meanStd } from "../training/metrics.ts";
@@ -37,6 +38,8 @@ export interface ObjectiveParts {
 /** User attributes of a trial. */
 export const OUT_OF_MEMORY = "out_of_memory";
 export const FIXED_SECONDS = "fixed_seconds";
+/** Of a trial's seconds, those in which the device had work. */
+export const DEVICE_SECONDS = "device_seconds";
 
 /**
  * The objective of a study: the best F1 of a single split, or the mean over the folds of each fold's best F1.
@@ -53,6 +56,7 @@ export function createObjective(parts: ObjectiveParts): (trial: Trial) => Promis
   return async (trial) => {
     const sampled = sampleConfig(trial, config);
     observer?.started?.(trial, sampled);
+    const deviceSeconds = measureDevice(workbench.gpu);
     try {
       return await runTrial(parts, trial, sampled);
     } catch (error) {
@@ -63,8 +67,17 @@ export function createObjective(parts: ObjectiveParts): (trial: Trial) => Promis
       if (error.kind === "adapter") throw new TrialFailed(error);
       await trial.setUserAttr(OUT_OF_MEMORY, true);
       throw new TrialPruned(error.message);
+    } finally {
+      await trial.setUserAttr(DEVICE_SECONDS, deviceSeconds());
     }
   };
+}
+
+/** From now on: the seconds in which the device had work, as far as the host can tell. */
+function measureDevice({ activity }: Gpu): () => number {
+  const began = performance.now();
+  const idle = activity.idleMilliseconds();
+  return () => (performance.now() - began - (activity.idleMilliseconds() - idle)) / 1000;
 }
 
 async function runTrial(parts: ObjectiveParts, trial: Trial, sampled: Config): Promise<number> {

@@ -1,7 +1,7 @@
 /** What there is to say about the studies of a storage. */
 import { bestOf, type FrozenTrial, isFinished, type TrialState } from "../studies/frozen_trial.ts";
 import type { Storage, StudyRecord } from "../studies/storage.ts";
-import { FIXED_SECONDS, OUT_OF_MEMORY } from "./objective.ts";
+import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY } from "./objective.ts";
 import { TRIALS_ATTRIBUTE } from "./study_setup.ts";
 
 export interface StudyOverview {
@@ -15,7 +15,7 @@ export interface StudyOverview {
   pruned_share: number | null;
   /** Share of the finished trials that the device had no memory for. */
   out_of_memory_rate: number | null;
-  /** Share of the time since the first trial's start, pauses included, in which some trial ran. */
+  /** Share of the time since the first trial's start, pauses included, in which the device had work for some trial. */
   busy_share: number | null;
   /** Share of a complete trial's time that went into anything but training and evaluation. */
   fixed_share: number | null;
@@ -44,10 +44,6 @@ export function overviewOf(record: StudyRecord, trials: readonly FrozenTrial[], 
   const best = record.directions.length === 1 ? bestOf(trials, record.directions[0]) : null;
   const goal = record.userAttrs[TRIALS_ATTRIBUTE];
   const nTrials = typeof goal === "number" ? goal : null;
-  const spans = trials.filter(({ datetimeStart }) => datetimeStart !== null).map((trial) => ({
-    begin: trial.datetimeStart!.getTime(),
-    end: (trial.datetimeComplete ?? now).getTime(),
-  }));
   const secondsPerTrial = mean(
     finished.filter(({ datetimeStart, datetimeComplete }) => datetimeStart && datetimeComplete).slice(-RECENT)
       .map((trial) => seconds(trial)),
@@ -61,7 +57,7 @@ export function overviewOf(record: StudyRecord, trials: readonly FrozenTrial[], 
     best: best && { number: best.number, value: best.value!, params: best.params },
     pruned_share: share(states.PRUNED - outOfMemory),
     out_of_memory_rate: share(outOfMemory),
-    busy_share: busyShare(spans),
+    busy_share: busyShare(trials, now),
     fixed_share: mean(trials.flatMap((trial) => {
       const fixed = trial.userAttrs[FIXED_SECONDS];
       return trial.state === "COMPLETE" && typeof fixed === "number" ? [fixed / seconds(trial)] : [];
@@ -80,14 +76,26 @@ const seconds = ({ datetimeStart, datetimeComplete }: FrozenTrial): number =>
 const mean = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** The share of the time from the first begin to the last end that the spans cover. */
-function busyShare(spans: readonly { begin: number; end: number }[]): number | null {
-  const sorted = [...spans].sort((a, b) => a.begin - b.begin);
+/**
+ * The share of the time from the first trial's start to the last one's end that trials cover, times the share of their
+ * time in which the device had work. Trials that do not say (running ones, and Optuna's) count as if it always had.
+ */
+function busyShare(trials: readonly FrozenTrial[], now: Date): number | null {
+  const spans = trials.filter(({ datetimeStart }) => datetimeStart !== null).map((trial) => {
+    const begin = trial.datetimeStart!.getTime();
+    const end = (trial.datetimeComplete ?? now).getTime();
+    const worked = trial.userAttrs[DEVICE_SECONDS];
+    return { begin, end, worked: typeof worked === "number" ? Math.min(worked * 1000, end - begin) : end - begin };
+  }).sort((a, b) => a.begin - b.begin);
+  if (spans.length === 0) return null;
   let covered = 0;
-  let reach = sorted[0]?.begin ?? 0;
-  for (const { begin, end } of sorted) {
+  let reach = spans[0].begin;
+  for (const { begin, end } of spans) {
     covered += Math.max(0, end - Math.max(begin, reach));
     reach = Math.max(reach, end);
   }
-  return sorted.length === 0 || reach === sorted[0].begin ? null : covered / (reach - sorted[0].begin);
+  if (reach === spans[0].begin) return null;
+  const length = spans.reduce((sum, { begin, end }) => sum + end - begin, 0);
+  const worked = spans.reduce((sum, span) => sum + span.worked, 0);
+  return covered / (reach - spans[0].begin) * worked / length;
 }

@@ -123,7 +123,7 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
           const rowBytes = labels * 4;
           const to = pending * rowBytes;
           encoder.copyBufferToBuffer(logits.buffer!, logits.offset, collected.buffer!, to, sizes.sequences * rowBytes);
-          gpu.device.queue.submit([encoder.finish()]);
+          gpu.submit(encoder);
           pending += sizes.sequences;
         }
         await flush();

@@ -55,6 +55,15 @@ Deno.test("overviewOf: shares, the best trial and the time left", () => {
   assert.equal(overview.eta_seconds, 6 * 7.5 / 2);
 });
 
+Deno.test("overviewOf: a device that waits for its host during a trial is not busy", () => {
+  const trials = [
+    trial(0, "COMPLETE", 0, 10, { value: 0.5, userAttrs: { device_seconds: 7 } }),
+    trial(1, "PRUNED", 10, 20, { userAttrs: { device_seconds: 8 } }),
+    trial(2, "FAIL", 30, 40), // made by a program that does not say
+  ];
+  assert.equal(overviewOf(study, trials, at(50)).busy_share, 30 / 40 * 25 / 30);
+});
+
 Deno.test("overviewOf: a study without trials has nothing to share out", () => {
   const overview = overviewOf({ ...study, userAttrs: {} }, [], at(0));
   assert.deepEqual(

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Config } from "../../src/config/config.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
-import { FIXED_SECONDS, OUT_OF_MEMORY } from "../../src/search/objective.ts";
+import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY } from "../../src/search/objective.ts";
 import { runStudy, type RunStudyOptions } from "../../src/search/run_study.ts";
 import { MemoryStorage } from "../../src/studies/memory_storage.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
@@ -39,13 +39,16 @@ gpuTest(
         [2, "COMPLETE"],
         [3, "COMPLETE"],
       ]);
-      for (const { value, intermediateValues, params, userAttrs } of study.trials) {
+      for (const { value, intermediateValues, params, userAttrs, datetimeStart, datetimeComplete } of study.trials) {
         const reports = [...intermediateValues];
         assert.deepEqual(reports.map(([step]) => step), [1, 2, 3]);
         reports.reduce((best, [, f1]) => (assert.ok(f1 >= best), f1), 0);
         assert.equal(value, reports[2][1]);
         assert.deepEqual(Object.keys(params), Object.keys(config().hpo.search_space));
         assert.ok(userAttrs[FIXED_SECONDS] as number >= 0);
+        const seconds = (datetimeComplete!.getTime() - datetimeStart!.getTime()) / 1000;
+        const worked = userAttrs[DEVICE_SECONDS] as number;
+        assert.ok(worked > 0 && worked <= seconds, `${worked} of ${seconds} s`);
       }
       // Enough is enough: nothing is opened, nothing runs.
       const nothing = { ...options(gpu), openDevice: () => Promise.reject(new Error("not needed")) };
