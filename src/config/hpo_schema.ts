@@ -107,9 +107,9 @@ export const HpoSchema = z.strictObject({
     type: oneOf(["tpe", "random"]).default("tpe"),
     seed: orNull(integer({ min: 0, max: 2 ** 32 - 1 }), "unseeded").default(42),
     n_startup_trials: integer({ min: 0 }).default(10),
-    multivariate: flag().default(false),
+    multivariate: flag().default(true),
     group: flag().default(false),
-    constant_liar: flag().default(false),
+    constant_liar: flag().default(true),
   }).prefault({}).superRefine((sampler, context) => {
     if (!sampler.group || sampler.multivariate) return;
     context.addIssue({ code: "custom", path: ["group"], message: "needs hpo.sampler.multivariate=true" });

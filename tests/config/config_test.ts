@@ -60,6 +60,9 @@ Deno.test("composeConfig: data=redsm5 brings deberta_nli and the original's trai
   assert.equal(kfold.n_splits, 5);
   assert.deepEqual([hpo.n_trials, hpo.pruner.reduction_factor, hpo.pruner.bootstrap_count], [2000, 4, 30]);
   assert.equal(hpo.pruner.max_resource, 100);
+  // Those of Optuna 5's TPESampler.
+  const { n_startup_trials, multivariate, group, constant_liar } = hpo.sampler;
+  assert.deepEqual([n_startup_trials, multivariate, group, constant_liar], [10, true, false, true]);
 });
 
 Deno.test("composeConfig: an explicit model or training wins over the data's, in any order", () => {
@@ -207,7 +210,7 @@ Deno.test("composeConfig: values out of range and of the wrong type name the key
     ["seed=-1", /must be an integer in \[0, 4294967295\], not -1/],
     ["gpu.backend=cuda", /must be one of deno, dawn/],
     ["hpo.pruner.reduction_factor=1", /must be an integer >= 2/],
-    ["hpo.sampler.group=true", /"hpo.sampler.group" needs hpo.sampler.multivariate=true/],
+    ["hpo.sampler={group: true, multivariate: false}", /"hpo.sampler.group" needs hpo.sampler.multivariate=true/],
     ["hpo.pruner.min_resource=1000", /must be at most hpo.pruner.max_resource/],
     ["training.num_epochs=???", /"training.num_epochs" has no value yet/],
   ];
