@@ -1,3 +1,4 @@
+import { mixSeeds } from "../random/mix.ts";
 import { Mt19937 } from "../random/mt19937.ts";
 
 /** How many batches' worth of pairs are sorted by length together. */
@@ -52,7 +53,7 @@ export interface PackedBatch {
 export function epochBatches({ lengths, batchSize, shuffle, seed, epoch }: EpochOptions): number[][] {
   const order = Array.from({ length: lengths.length }, (_, i) => i);
   if (!shuffle) return cut(order, batchSize);
-  const random = new Mt19937(mix(seed, epoch));
+  const random = new Mt19937(mixSeeds(seed, epoch));
   random.shuffle(order);
   // The pairs of the smaller batch are taken off first, so that they are a random choice, not the longest ones.
   const full = order.length - order.length % batchSize;
@@ -124,12 +125,4 @@ function cut(order: number[], size: number): number[][] {
   const parts: number[][] = [];
   for (let start = 0; start < order.length; start += size) parts.push(order.slice(start, start + size));
   return parts;
-}
-
-/** One 32-bit seed from two (the finalizer of MurmurHash3), so that neighbouring epochs share nothing. */
-function mix(seed: number, epoch: number): number {
-  let h = (Math.imul(seed, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca77)) >>> 0;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
