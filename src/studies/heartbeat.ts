@@ -12,6 +12,8 @@ export interface HeartbeatOptions {
   maxRetries?: number;
 }
 
+export const graceSeconds = ({ graceSeconds = 120 }: HeartbeatOptions): number => graceSeconds;
+
 /** Starts storing signs of life for a trial; the function returned ends that. */
 export async function startHeartbeat(
   storage: Storage,
@@ -28,9 +30,10 @@ export async function startHeartbeat(
 
 /** Declares trials without a recent sign of life FAIL and queues them again as far as `maxRetries` allows. */
 export async function failStaleTrials(storage: Storage, studyId: number, options: HeartbeatOptions): Promise<void> {
-  const { graceSeconds = 120, maxRetries = 0 } = options;
-  for (const trialId of await storage.staleTrialIds(studyId, graceSeconds)) {
-    const reason = `no sign of life for ${graceSeconds} seconds: the process has probably been killed`;
+  const { maxRetries = 0 } = options;
+  const grace = graceSeconds(options);
+  for (const trialId of await storage.staleTrialIds(studyId, grace)) {
+    const reason = `no sign of life for ${grace} seconds: the process has probably been killed`;
     const failed = await storage.finishTrial(trialId, "FAIL", null, { userAttrs: { fail_reason: reason } });
     if (!failed || maxRetries === 0) continue;
     const trial = (await storage.trials(studyId)).find((candidate) => candidate.trialId === trialId);

@@ -4,7 +4,7 @@ import { EntailError } from "../errors.ts";
 import { checkCompatible, type Distribution, toExternal } from "./distributions.ts";
 import { type Direction, type FrozenTrial, isFinished } from "./frozen_trial.ts";
 import type { JsonValue } from "./python_text.ts";
-import type { Storage, StudyRecord, TrialChanges, TrialTemplate } from "./storage.ts";
+import type { Storage, StudyRecord, TrialChanges, TrialGoal, TrialTemplate } from "./storage.ts";
 
 interface MemoryStudy {
   record: StudyRecord;
@@ -65,30 +65,42 @@ export class MemoryStorage implements Storage {
 
   // deno-lint-ignore require-await
   async createTrial(studyId: number, template?: TrialTemplate): Promise<FrozenTrial> {
-    const study = this.#study(studyId);
-    const values = template?.values ?? null;
-    let trial: FrozenTrial = {
+    return this.#add(this.#study(studyId), template ?? { state: "RUNNING", datetimeStart: new Date() });
+  }
+
+  #add(study: MemoryStudy, template: TrialTemplate): FrozenTrial {
+    const { state, values = null, datetimeStart = null, datetimeComplete = null } = template;
+    const trial = changed(study, {
       ...NEW_TRIAL,
       trialId: this.#nextTrialId++,
       number: study.trials.length,
-      state: template?.state ?? "RUNNING",
+      state,
       value: values?.[0] ?? null,
       values,
-      datetimeStart: template === undefined ? new Date() : template.datetimeStart ?? null,
-      datetimeComplete: template?.datetimeComplete ?? null,
-    };
-    if (template !== undefined) trial = changed(study, trial, template);
+      datetimeStart,
+      datetimeComplete,
+    }, template);
     study.trials.push(trial);
     this.#placeOfTrial.set(trial.trialId, { study, number: trial.number });
     return trial;
   }
 
   // deno-lint-ignore require-await
-  async claimWaitingTrial(studyId: number): Promise<FrozenTrial | null> {
+  async startTrial(studyId: number, goal?: TrialGoal): Promise<FrozenTrial | null> {
     const study = this.#study(studyId);
+    if (goal !== undefined) {
+      const limit = Date.now() - goal.graceSeconds * 1000;
+      const taken = study.trials.filter(({ state, trialId }) =>
+        isFinished(state) || (state === "RUNNING" && (this.#heartbeats.get(trialId) ?? -Infinity) >= limit)
+      );
+      if (taken.length >= goal.trials) return null;
+    }
     const waiting = study.trials.find((trial) => trial.state === "WAITING");
-    if (waiting === undefined) return null;
-    return study.trials[waiting.number] = { ...waiting, state: "RUNNING", datetimeStart: new Date() };
+    const started = waiting === undefined
+      ? this.#add(study, { state: "RUNNING", datetimeStart: new Date() })
+      : study.trials[waiting.number] = { ...waiting, state: "RUNNING", datetimeStart: new Date() };
+    if (goal !== undefined) this.#heartbeats.set(started.trialId, Date.now());
+    return started;
   }
 
   // deno-lint-ignore require-await

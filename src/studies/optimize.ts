@@ -15,6 +15,11 @@ export type StudyCallback = (study: Study, trial: FrozenTrial) => void | Promise
 export interface OptimizeOptions {
   /** Trials to run in this call; without it, until `study.stop()` or the signal. */
   nTrials?: number;
+  /**
+   * Ends when the study has, or will have once the trials that other processes run have ended, so many finished trials.
+   * However many processes share the study, they start none too many.
+   */
+  totalTrials?: number;
   callbacks?: readonly StudyCallback[];
   /** Aborting it ends the study cleanly, see `Study.optimize`. */
   signal?: AbortSignal;
@@ -31,13 +36,15 @@ export async function optimize(
   options: OptimizeOptions,
   stopRequested: () => boolean,
 ): Promise<void> {
-  const { nTrials = Infinity, callbacks = [], signal = null } = options;
+  const { nTrials = Infinity, totalTrials, callbacks = [], signal = null } = options;
   const aborted = signal === null ? null : abortOf(signal);
   for (let i = 0; i < nTrials && !stopRequested(); i++) {
     if (signal?.aborted) throw interrupted(study);
     if (study.heartbeat !== null) await failStaleTrials(study.storage, study.studyId, study.heartbeat);
-    const { trial, fatal } = await runTrial(study, objective, { signal, aborted }, options.catch ?? (() => false));
-    for (const callback of callbacks) await callback(study, trial);
+    const trial = totalTrials === undefined ? await study.ask(signal) : await study.askUpTo(totalTrials, signal);
+    if (trial === null) return;
+    const { told, fatal } = await runTrial(study, trial, objective, aborted, options.catch ?? (() => false));
+    for (const callback of callbacks) await callback(study, told);
     if (fatal !== null) throw fatal.error;
   }
 }
@@ -48,11 +55,12 @@ function interrupted(study: Study): EntailError {
 
 async function runTrial(
   study: Study,
+  trial: Trial,
   objective: Objective,
-  { signal, aborted }: { signal: AbortSignal | null; aborted: Promise<Outcome> | null },
+  aborted: Promise<Outcome> | null,
   accepts: (error: unknown) => boolean,
-): Promise<{ trial: FrozenTrial; fatal: { error: unknown } | null }> {
-  const trial = await study.ask(signal);
+): Promise<{ told: FrozenTrial; fatal: { error: unknown } | null }> {
+  const { signal } = trial;
   let stopHeartbeat = () => {};
   try {
     if (study.heartbeat !== null) {
@@ -68,9 +76,9 @@ async function runTrial(
     const lost = current !== undefined && isFinished(current.state);
     const told = await study.tell(trial, ending.value, { ...ending.options, skipIfFinished: true });
     await running;
-    if (signal?.aborted) return { trial: told, fatal: { error: interrupted(study) } };
+    if (signal?.aborted) return { told, fatal: { error: interrupted(study) } };
     const failed = "error" in outcome && !lost && !(outcome.error instanceof TrialPruned) && !accepts(outcome.error);
-    return { trial: told, fatal: failed ? outcome : null };
+    return { told, fatal: failed ? outcome : null };
   } finally {
     stopHeartbeat();
   }

@@ -6,7 +6,7 @@ import { type Direction, type FrozenTrial, isFinished, type TrialState } from ".
 import { type JsonValue, pythonJson } from "./python_text.ts";
 import { attributesFromRows, timeText, trialFromRows, valueColumns } from "./rdb_rows.ts";
 import type { Sql, SqlDriver, SqlRow } from "./sql_driver.ts";
-import type { Storage, StoredParam, StudyRecord, TrialChanges, TrialTemplate } from "./storage.ts";
+import type { Storage, StoredParam, StudyRecord, TrialChanges, TrialGoal, TrialTemplate } from "./storage.ts";
 import { TrialCache } from "./trial_cache.ts";
 
 const DETAIL_QUERIES = {
@@ -120,40 +120,52 @@ export class RdbStorage implements Storage {
   async createTrial(studyId: number, template?: TrialTemplate): Promise<FrozenTrial> {
     const trialId = await this.#driver.transaction(async (sql) => {
       await this.#checkStudy(sql, studyId);
-      const start = template === undefined ? new Date() : template.datetimeStart ?? null;
-      const complete = template?.datetimeComplete ?? null;
-      // The number is how many of the study's trials have smaller ids: not "largest + 1", see Optuna's storage.
-      const [row] = await sql.all(
-        "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) " +
-          "VALUES ((SELECT COUNT(*) FROM trials WHERE study_id = ?), ?, ?, ?, ?) RETURNING trial_id",
-        [studyId, studyId, template?.state ?? "RUNNING", start && timeText(start), complete && timeText(complete)],
-      );
-      const id = Number(row.trial_id);
-      if (template !== undefined) {
-        await this.#writeChanges(sql, id, studyId, template);
-        await this.#writeValues(sql, id, template.values ?? null);
-      }
-      return id;
+      return await this.#insertTrial(sql, studyId, template ?? { state: "RUNNING", datetimeStart: new Date() });
     });
-    this.#studyOfTrial.set(trialId, studyId);
-    this.#cacheOf(studyId).cache.markChanged([trialId]);
-    return await this.#readOne(trialId);
+    return await this.#readNew(trialId, studyId);
   }
 
-  async claimWaitingTrial(studyId: number): Promise<FrozenTrial | null> {
-    const waiting = (await this.trials(studyId)).filter((trial) => trial.state === "WAITING");
-    for (const { trialId } of waiting) {
-      const claimed = await this.#driver.transaction((sql) =>
-        sql.all(
-          "UPDATE trials SET state = 'RUNNING', datetime_start = ? WHERE trial_id = ? AND state = 'WAITING' " +
-            "RETURNING trial_id",
-          [timeText(new Date()), trialId],
-        )
+  async startTrial(studyId: number, goal?: TrialGoal): Promise<FrozenTrial | null> {
+    const trialId = await this.#driver.transaction(async (sql) => {
+      await this.#checkStudy(sql, studyId);
+      if (goal !== undefined && await this.#takenTrials(sql, studyId, goal.graceSeconds) >= goal.trials) return null;
+      const [waiting] = await sql.all(
+        "UPDATE trials SET state = 'RUNNING', datetime_start = ? WHERE trial_id = (SELECT trial_id FROM trials " +
+          "WHERE study_id = ? AND state = 'WAITING' ORDER BY number, trial_id LIMIT 1) RETURNING trial_id",
+        [timeText(new Date()), studyId],
       );
-      this.#markChanged(trialId);
-      if (claimed.length > 0) return await this.#readOne(trialId);
-    }
-    return null;
+      const id = waiting === undefined
+        ? await this.#insertTrial(sql, studyId, { state: "RUNNING", datetimeStart: new Date() })
+        : Number(waiting.trial_id);
+      if (goal !== undefined) await this.#beat(sql, id);
+      return id;
+    });
+    return trialId === null ? null : await this.#readNew(trialId, studyId);
+  }
+
+  async #insertTrial(sql: Sql, studyId: number, template: TrialTemplate): Promise<number> {
+    const { state, datetimeStart: start, datetimeComplete: complete } = template;
+    // The number is how many of the study's trials have smaller ids: not "largest + 1", see Optuna's storage.
+    const [row] = await sql.all(
+      "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) " +
+        "VALUES ((SELECT COUNT(*) FROM trials WHERE study_id = ?), ?, ?, ?, ?) RETURNING trial_id",
+      [studyId, studyId, state, start ? timeText(start) : null, complete ? timeText(complete) : null],
+    );
+    const trialId = Number(row.trial_id);
+    await this.#writeChanges(sql, trialId, studyId, template);
+    await this.#writeValues(sql, trialId, template.values ?? null);
+    return trialId;
+  }
+
+  /** Trials that have ended, or run and show signs of life. */
+  async #takenTrials(sql: Sql, studyId: number, graceSeconds: number): Promise<number> {
+    const [row] = await sql.all(
+      "SELECT COUNT(*) AS taken FROM trials t LEFT JOIN trial_heartbeats h ON h.trial_id = t.trial_id " +
+        "WHERE t.study_id = ? AND (t.state IN ('COMPLETE', 'PRUNED', 'FAIL') OR (t.state = 'RUNNING' " +
+        `AND h.heartbeat IS NOT NULL AND NOT (${this.#driver.dialect.olderThanSeconds("h.heartbeat")})))`,
+      [studyId, graceSeconds],
+    );
+    return Number(row.taken);
   }
 
   async updateTrial(trialId: number, changes: TrialChanges): Promise<void> {
@@ -217,12 +229,14 @@ export class RdbStorage implements Storage {
   }
 
   async recordHeartbeat(trialId: number): Promise<void> {
-    await this.#driver.transaction((sql) =>
-      sql.all(
-        "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, CURRENT_TIMESTAMP) " +
-          "ON CONFLICT (trial_id) DO UPDATE SET heartbeat = excluded.heartbeat",
-        [trialId],
-      )
+    await this.#driver.transaction((sql) => this.#beat(sql, trialId));
+  }
+
+  async #beat(sql: Sql, trialId: number): Promise<void> {
+    await sql.all(
+      "INSERT INTO trial_heartbeats (trial_id, heartbeat) VALUES (?, CURRENT_TIMESTAMP) " +
+        "ON CONFLICT (trial_id) DO UPDATE SET heartbeat = excluded.heartbeat",
+      [trialId],
     );
   }
 
@@ -316,7 +330,10 @@ export class RdbStorage implements Storage {
     if (studyId !== undefined) this.#cacheOf(studyId).cache.markChanged([trialId]);
   }
 
-  async #readOne(trialId: number): Promise<FrozenTrial> {
+  /** A trial that has just been created or claimed here. */
+  async #readNew(trialId: number, studyId: number): Promise<FrozenTrial> {
+    this.#studyOfTrial.set(trialId, studyId);
+    this.#markChanged(trialId);
     const [trial] = await this.#complete(await this.#trialRows([trialId]));
     return trial;
   }

@@ -36,6 +36,12 @@ export interface TrialTemplate extends TrialChanges {
   readonly datetimeComplete?: Date;
 }
 
+/** How many trials a study is to have in the end. A RUNNING one counts while its last heartbeat is no older than `graceSeconds`. */
+export interface TrialGoal {
+  readonly trials: number;
+  readonly graceSeconds: number;
+}
+
 /**
  * Where studies and trials live. Implementations behave alike (tests/studies/storage_contract.ts runs on each):
  *
@@ -59,8 +65,11 @@ export interface Storage {
 
   /** Creates a RUNNING trial that starts now, or one as the template says. */
   createTrial(studyId: number, template?: TrialTemplate): Promise<FrozenTrial>;
-  /** Turns the WAITING trial with the lowest number into a RUNNING one that starts now; null when none waits. */
-  claimWaitingTrial(studyId: number): Promise<FrozenTrial | null>;
+  /**
+   * Starts a trial now: the WAITING one with the lowest number, or a new one where none waits. With a goal, stores its
+   * first heartbeat with it, and returns null, starting nothing, where as many trials have ended or run already.
+   */
+  startTrial(studyId: number, goal?: TrialGoal): Promise<FrozenTrial | null>;
   /** Adds to a RUNNING trial. */
   updateTrial(trialId: number, changes: TrialChanges): Promise<void>;
   /**

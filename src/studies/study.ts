@@ -3,14 +3,14 @@
 import { EntailError } from "../errors.ts";
 import type { ParamValue } from "./distributions.ts";
 import { bestOf, type Direction, type FrozenTrial, isFinished, lastStep } from "./frozen_trial.ts";
-import type { HeartbeatOptions } from "./heartbeat.ts";
+import { graceSeconds, type HeartbeatOptions } from "./heartbeat.ts";
 import { MedianPruner } from "./median_pruner.ts";
 import { openStorage } from "./open_storage.ts";
 import { type Objective, optimize, type OptimizeOptions } from "./optimize.ts";
 import type { Pruner } from "./pruner.ts";
 import type { JsonValue } from "./python_text.ts";
 import type { Sampler } from "./sampler.ts";
-import type { Storage, StudyRecord, TrialChanges } from "./storage.ts";
+import type { Storage, StudyRecord, TrialChanges, TrialGoal } from "./storage.ts";
 import { TPESampler } from "./tpe.ts";
 import { Trial } from "./trial.ts";
 
@@ -154,9 +154,22 @@ export class Study {
 
   /** Starts a trial: the first enqueued one that waits, or a new one. It runs until `tell`. */
   async ask(signal: AbortSignal | null = null): Promise<Trial> {
-    const claimed = await this.storage.claimWaitingTrial(this.studyId);
-    const self = claimed ?? await this.storage.createTrial(this.studyId);
+    return (await this.#start(signal))!;
+  }
+
+  /**
+   * Like `ask`, but null when the study has, or will have once the trials that run now have ended, `totalTrials` finished
+   * trials. Several processes that ask so never start one too many. Needs heartbeats: they tell which trials still run.
+   */
+  async askUpTo(totalTrials: number, signal: AbortSignal | null = null): Promise<Trial | null> {
+    if (this.heartbeat === null) throw new EntailError("usage", "totalTrials needs a study with heartbeats");
+    return await this.#start(signal, { trials: totalTrials, graceSeconds: graceSeconds(this.heartbeat) });
+  }
+
+  async #start(signal: AbortSignal | null, goal?: TrialGoal): Promise<Trial | null> {
+    const self = await this.storage.startTrial(this.studyId, goal);
     const trials = await this.refresh();
+    if (self === null) return null;
     this.sampler.streams.resume(trials);
     return new Trial(this, self, trials, signal);
   }
@@ -182,7 +195,7 @@ export class Study {
   }
 
   /**
-   * Runs trials of the objective: `nTrials` more of them, or until `stop` or the signal. A thrown `TrialPruned` ends a
+   * Runs trials of the objective: `nTrials` more of them, or until there are `totalTrials`, or until `stop` or the signal. A thrown `TrialPruned` ends a
    * trial as PRUNED; any other error ends it as FAIL and is thrown on unless `catch` accepts it; NaN ends it as FAIL.
    * When the signal aborts, the running trial becomes FAIL at once and EntailError("interrupted") is thrown as soon
    * as the objective has returned, so nothing is left RUNNING.

@@ -52,6 +52,18 @@ Deno.test("SqliteStorage: six processes that start together on a new file lose n
     await study.close();
   }));
 
+Deno.test("Study.optimize: four processes that share totalTrials end with exactly so many", () =>
+  withFile(async (url) => {
+    const workers = Array.from({ length: 4 }, () => spawnWorker(url, "shared", "100", "total=23"));
+    for (const result of await Promise.all(workers.map((worker) => worker.output()))) {
+      assert.equal(new TextDecoder().decode(result.stderr), "");
+    }
+    const study = await loadStudy({ storage: url });
+    assert.equal(study.trials.map((trial) => trial.state[0]).join(""), "C".repeat(23));
+    await study.optimize(() => assert.fail("not needed"), { totalTrials: 23 });
+    await study.close();
+  }));
+
 Deno.test("Study: survives a process killed in mid-trial, and declares its trial dead", () =>
   withFile(async (url) => {
     assert.match(await killWhenHanging(spawnWorker(url, "killed", "9", "hang=3")), /hanging in trial 2/);

@@ -123,15 +123,34 @@ const RULES: Record<string, (storage: Storage, subject: ContractSubject) => Prom
     assert.deepEqual(waiting.systemAttrs, { fixed_params: { lr: 3e-5 } });
   },
 
-  "hands out each waiting trial once": async (storage) => {
+  "starts each waiting trial once, then new ones": async (storage) => {
     const studyId = await newStudy(storage);
-    assert.equal(await storage.claimWaitingTrial(studyId), null);
     await storage.createTrial(studyId);
     for (let i = 0; i < 2; i++) await storage.createTrial(studyId, { state: "WAITING" });
-    const claimed = [await storage.claimWaitingTrial(studyId), await storage.claimWaitingTrial(studyId)];
-    assert.deepEqual(claimed.map((trial) => [trial?.number, trial?.state]), [[1, "RUNNING"], [2, "RUNNING"]]);
-    assert.ok(claimed[0]!.datetimeStart !== null);
-    assert.equal(await storage.claimWaitingTrial(studyId), null);
+    const started = [1, 2, 3].map(() => storage.startTrial(studyId));
+    const trials = (await Promise.all(started)).map((trial) => trial!);
+    assert.deepEqual(trials.map(({ number, state }) => [number, state]), [[1, "RUNNING"], [2, "RUNNING"], [
+      3,
+      "RUNNING",
+    ]]);
+    assert.ok(trials.every(({ datetimeStart }) => datetimeStart !== null));
+    assert.deepEqual((await storage.trials(studyId)).map(({ state }) => state), Array(4).fill("RUNNING"));
+    await assert.rejects(storage.startTrial(99), isData);
+  },
+
+  "starts no trial beyond a goal; a running one counts while it shows signs of life": async (storage) => {
+    const studyId = await newStudy(storage);
+    const goal = { trials: 4, graceSeconds: 60 };
+    // Ended: counts. Without a heartbeat: may be dead, does not count. Waiting: does not count.
+    await storage.finishTrial((await storage.createTrial(studyId)).trialId, "FAIL", null);
+    await storage.createTrial(studyId);
+    await storage.createTrial(studyId, { state: "WAITING" });
+    const started = await Promise.all(Array.from({ length: 5 }, () => storage.startTrial(studyId, goal)));
+    assert.deepEqual(started.map((trial) => trial?.number ?? null), [2, 3, 4, null, null]);
+    await storage.finishTrial(started[0]!.trialId, "COMPLETE", [1]);
+    assert.equal(await storage.startTrial(studyId, goal), null);
+    // From two seconds in the future on, the beats of this moment are old.
+    assert.equal((await storage.startTrial(studyId, { trials: 3, graceSeconds: -2 }))?.number, 5);
   },
 
   "refuses to change what has ended or waits": async (storage) => {
@@ -239,15 +258,15 @@ async function randomOperations(first: Storage, subject: ContractSubject, seed: 
     const storage = pick(storages);
     const action = random.interval(9);
     const target = model.length === 0 ? null : pick(model);
+    const waiting = model.find((trial) => trial.state === "WAITING");
     if (action <= 1 || target === null) {
       const state = random.interval(3) === 0 ? "WAITING" : "RUNNING";
       const trial = await storage.createTrial(studyId, state === "WAITING" ? { state } : undefined);
       assert.equal(trial.number, model.length);
       model.push({ id: trial.trialId, state, value: null, attrs: {}, steps: [] });
-    } else if (action === 2) {
-      const waiting = model.find((trial) => trial.state === "WAITING");
-      assert.equal((await storage.claimWaitingTrial(studyId))?.trialId, waiting?.id);
-      if (waiting !== undefined) waiting.state = "RUNNING";
+    } else if (action === 2 && waiting !== undefined) {
+      assert.equal((await storage.startTrial(studyId))?.trialId, waiting.id);
+      waiting.state = "RUNNING";
     } else if (action <= 4) {
       const changes = { userAttrs: { [pick(["a", "b"])]: i }, intermediateValues: [[i, i]] as [number, number][] };
       if (target.state === "RUNNING") {

@@ -125,6 +125,21 @@ Deno.test("Study.optimize: callbacks see each trial and can stop the study", asy
   assert.equal(study.trials.length, 4);
 });
 
+Deno.test("Study.optimize: totalTrials counts finished trials and those that others run", async () => {
+  const study = await createStudy({ sampler: new RandomSampler({ seed: 1 }) });
+  await study.optimize(() => 1, { nTrials: 2 });
+  const other = await study.askUpTo(4);
+  await study.optimize((trial) => trial.number === 3 ? NaN : 1, { totalTrials: 4 });
+  assert.equal(study.trials.map(({ state }) => state[0]).join(""), "CCRF");
+  assert.equal(await study.askUpTo(4), null);
+  await study.tell(other!, 1);
+  await study.optimize(() => 1, { totalTrials: 6, nTrials: 1 });
+  // Loops within one process share the goal as well.
+  await Promise.all([1, 2, 3].map(() => study.optimize(() => Promise.resolve(1), { totalTrials: 9 })));
+  assert.equal(study.trials.length, 9);
+  await assert.rejects((await plainStudy()).optimize(() => 1, { totalTrials: 9 }), usage);
+});
+
 Deno.test("Study.optimize: aborting leaves nothing running", () =>
   withFile(async (storage) => {
     const study = await plainStudy({ storage, studyName: "s" });

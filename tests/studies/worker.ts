@@ -1,9 +1,9 @@
 /**
  * A worker process of the tests and measurements: runs trials of one study.
  *
- *     worker.ts URL STUDY N [start=EPOCH_MS] [hang=TRIAL]
+ *     worker.ts URL STUDY N [start=EPOCH_MS] [hang=TRIAL] [total=TRIALS]
  *
- * `start` waits for a common moment; `hang` prints a line inside the N-th trial of this process and never returns from it.
+ * `total` ends when the study has so many finished trials; `start` waits for a common moment; `hang` prints a line inside the N-th trial of this process and never returns from it.
  */
 
 import { MedianPruner } from "../../src/studies/median_pruner.ts";
@@ -36,5 +36,5 @@ await study.optimize(async (trial) => {
     await new Promise(() => setInterval(() => {}, 1000));
   }
   return x + (kind === "a" ? 1 : 0);
-}, { nTrials: Number(n) });
+}, { nTrials: Number(n), totalTrials: option("total") ?? undefined });
 await study.close();
