@@ -1,10 +1,12 @@
 import { EntailError } from "../errors.ts";
 import type { TokenizedPair } from "./batches.ts";
 
-/** How a tokenizer joins two sequences. */
+/** How a tokenizer joins two sequences, or surrounds one. */
 export interface PairTemplate {
   /** Special tokens that a pair gets. */
   specialTokens: number;
+  /** Special tokens before the first sequence. */
+  leadingTokens: number;
   /** Joins the first `count` ids of `first` and all of `second`. */
   fill(first: readonly number[], count: number, second: readonly number[]): TokenizedPair;
 }
@@ -12,22 +14,40 @@ export interface PairTemplate {
 /** A sequence or a special token, with its segment. */
 type Item = { sequence: "A" | "B"; typeId: number } | { ids: number[]; typeId: number };
 
+type TemplateItem = { SpecialToken: { id: string; type_id: number } } | {
+  Sequence: { id: "A" | "B"; type_id: number };
+};
+
 interface TemplateProcessing {
-  pair: ({ SpecialToken: { id: string; type_id: number } } | { Sequence: { id: "A" | "B"; type_id: number } })[];
+  single: TemplateItem[];
+  pair: TemplateItem[];
   special_tokens: Record<string, { ids: number[] }>;
 }
 
 /** Reads the `post_processor` of a tokenizer.json; data error for a kind that is not known. */
 export function parsePairTemplate(processor: unknown, name: string): PairTemplate {
-  const items = parseItems(processor as { type?: string } | null | undefined, name) ?? [
-    { sequence: "A", typeId: 0 },
-    { sequence: "B", typeId: 1 },
-  ];
-  const specialTokens = items.reduce((sum, item) => sum + ("ids" in item ? item.ids.length : 0), 0);
+  return templateOf(
+    parseItems(processor as Processor, "pair", name) ?? [
+      { sequence: "A", typeId: 0 },
+      { sequence: "B", typeId: 1 },
+    ],
+  );
+}
+
+/** The same for a text alone: a template whose second sequence is ignored. */
+export function parseSingleTemplate(processor: unknown, name: string): PairTemplate {
+  return templateOf(parseItems(processor as Processor, "single", name) ?? [{ sequence: "A", typeId: 0 }]);
+}
+
+function templateOf(items: readonly Item[]): PairTemplate {
+  const count = (some: readonly Item[]) => some.reduce((sum, item) => sum + ("ids" in item ? item.ids.length : 0), 0);
+  const specialTokens = count(items);
+  const hasSecond = items.some((item) => "sequence" in item && item.sequence === "B");
   return {
     specialTokens,
+    leadingTokens: count(items.slice(0, items.findIndex((item) => "sequence" in item))),
     fill: (first, count, second) => {
-      const length = specialTokens + count + second.length;
+      const length = specialTokens + count + (hasSecond ? second.length : 0);
       const ids = new Uint32Array(length);
       const typeIds = new Uint8Array(length);
       let end = 0;
@@ -43,21 +63,23 @@ export function parsePairTemplate(processor: unknown, name: string): PairTemplat
   };
 }
 
+type Processor = { type?: string } | null | undefined;
+
 /** Undefined for a processor that adds nothing. */
-function parseItems(processor: { type?: string } | null | undefined, name: string): Item[] | undefined {
+function parseItems(processor: Processor, kind: "single" | "pair", name: string): Item[] | undefined {
   switch (processor?.type) {
     case undefined:
     case "ByteLevel":
       return undefined;
     case "Sequence": {
       const { processors } = processor as { processors: { type?: string }[] };
-      const templates = processors.map((part) => parseItems(part, name)).filter((items) => items !== undefined);
+      const templates = processors.map((part) => parseItems(part, kind, name)).filter((items) => items !== undefined);
       if (templates.length > 1) throw new EntailError("data", `${name}: post_processor has two templates`);
       return templates[0];
     }
     case "TemplateProcessing": {
-      const { pair, special_tokens: special } = processor as unknown as TemplateProcessing;
-      return pair.map((item) =>
+      const { [kind]: template, special_tokens: special } = processor as unknown as TemplateProcessing;
+      return template.map((item) =>
         "Sequence" in item
           ? { sequence: item.Sequence.id, typeId: item.Sequence.type_id }
           : { ids: special[item.SpecialToken.id].ids, typeId: item.SpecialToken.type_id }
@@ -67,6 +89,9 @@ function parseItems(processor: { type?: string } | null | undefined, name: strin
     case "RobertaProcessing": {
       const { cls, sep } = processor as unknown as { cls: [string, number]; sep: [string, number] };
       const roberta = processor.type === "RobertaProcessing";
+      if (kind === "single") {
+        return [{ ids: [cls[1]], typeId: 0 }, { sequence: "A", typeId: 0 }, { ids: [sep[1]], typeId: 0 }];
+      }
       // RoBERTa separates with two tokens and knows one segment only.
       const second = roberta ? 0 : 1;
       return [

@@ -4,13 +4,19 @@ import { EntailError } from "../errors.ts";
 import { parseJson } from "../formats/json.ts";
 import { readText } from "../formats/text.ts";
 import type { TokenizedPair } from "./batches.ts";
-import { type PairTemplate, parsePairTemplate } from "./pair_template.ts";
+import { type PairTemplate, parsePairTemplate, parseSingleTemplate } from "./pair_template.ts";
 import { buildTokenizer, type TokenizerDocument } from "./tokenizer_repairs.ts";
 
 /** A Hugging Face tokenizer, for pairs. */
 export interface PairTokenizer {
   /** One more than the largest id that can come out. */
   vocabSize: number;
+  /** Token by id, as the vocabulary spells it. */
+  vocabulary: readonly (string | undefined)[];
+  /** Ids of tokens such as `[CLS]`. */
+  specialIds: ReadonlySet<number>;
+  /** `[CLS] text [SEP]`, or what the tokenizer's own template for single texts says. */
+  single: PairTemplate;
   /** Ids of a text without special tokens. */
   encode(text: string): number[];
   /** Text of ids, special tokens left out. */
@@ -47,12 +53,14 @@ export async function loadTokenizer(folder: string): Promise<PairTokenizer> {
 export function createTokenizer(document: unknown, name: string): PairTokenizer {
   let tokenizer: Tokenizer;
   let template: PairTemplate;
+  let single: PairTemplate;
   try {
     const parts = document as TokenizerDocument;
     // The library demands keys that a file may leave out.
     const optional = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
     tokenizer = buildTokenizer({ ...optional, ...parts }, name);
     template = parsePairTemplate(parts.post_processor, name);
+    single = parseSingleTemplate(parts.post_processor, name);
   } catch (error) {
     if (error instanceof EntailError) throw error;
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
@@ -64,6 +72,11 @@ export function createTokenizer(document: unknown, name: string): PairTokenizer 
   let lastPost = { text: "", ids: [] as number[] };
   return {
     vocabSize: tokenizer.model!.vocab.length,
+    vocabulary: tokenizer.model!.vocab,
+    specialIds: new Set(
+      [...tokenizer.get_added_tokens_decoder()].filter(([, token]) => token.special).map(([id]) => id),
+    ),
+    single,
     encode,
     decode: (ids) => ids.length === 0 ? "" : tokenizer.decode([...ids], { skip_special_tokens: true }),
     tokenId: (token) => tokenizer.token_to_id(token),

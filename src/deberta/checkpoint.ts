@@ -9,7 +9,7 @@ import { elements } from "../gpu/tensor.ts";
 import type { ParameterRole, ParameterSpec, ParameterStore } from "../nn/parameters.ts";
 import { type DebertaConfig, parseConfig, writeConfig } from "./config.ts";
 import { initialPieces } from "./initialise.ts";
-import { debertaParameters, matchTensors } from "./parameters.ts";
+import { debertaParameters, maskedLmParameters, matchTensors } from "./parameters.ts";
 
 /** Elements that travel between file and device at a time. */
 const PIECE = 1 << 22;
@@ -38,6 +38,25 @@ export async function checkWeights(config: DebertaConfig, folder: string): Promi
   const source = await openCheckpointTensors(folder);
   source.close();
   matchTensors(debertaParameters(config), shapesOf(source), folder);
+}
+
+/**
+ * Checks, without loading, that a folder is a masked language model whose last weight is the table of word embeddings.
+ * Data error where it is not.
+ */
+export async function checkMaskedLm(config: DebertaConfig, folder: string): Promise<void> {
+  if (config.other.tie_word_embeddings === false) {
+    throw new EntailError("data", `${folder}: tie_word_embeddings: must be true (false is not supported yet)`);
+  }
+  const source = await openCheckpointTensors(folder);
+  source.close();
+  const { initialised } = matchTensors(maskedLmParameters(config), shapesOf(source), folder);
+  if (initialised.length > 0) {
+    throw new EntailError(
+      "data",
+      `${folder}: has no masked language model head (no ${initialised[0]}); name a DebertaV2ForMaskedLM folder`,
+    );
+  }
 }
 
 const shapesOf = ({ tensors }: TensorSource) => new Map([...tensors].map(([name, { shape }]) => [name, shape]));

@@ -33,16 +33,23 @@ export async function createModelConstants(
   };
 }
 
-/** What the model's backward needs of its forward. */
-export interface ModelKept {
+/** What the encoder's backward needs of its forward. */
+export interface EncoderKept {
   embedding: LayerNormKept;
   position: PositionTable | null;
   layers: LayerKept[];
+}
+
+/** What the model's backward needs of its forward. */
+export interface ModelKept extends EncoderKept {
   head: HeadKept;
 }
 
-/** Logits [sequences, labels] of the scope's batch. */
-export function modelForward(scope: Scope, constants: ModelConstants | null): { logits: Tensor; kept: ModelKept } {
+/** The last hidden states [tokens, hidden] of the scope's batch. */
+export function encoderForward(
+  scope: Scope,
+  constants: ModelConstants | null,
+): { hiddenStates: Tensor; kept: EncoderKept } {
   const embedded = embed(scope);
   const position = constants && positionTableForward(scope, constants.tableRows, constants.relativeIndex);
   const layers: LayerKept[] = [];
@@ -52,8 +59,14 @@ export function modelForward(scope: Scope, constants: ModelConstants | null): { 
     layers.push(kept);
     x = y;
   }
-  const { logits, kept: head } = headForward(scope, x);
-  return { logits, kept: { embedding: embedded.kept, position, layers, head } };
+  return { hiddenStates: x, kept: { embedding: embedded.kept, position, layers } };
+}
+
+/** Logits [sequences, labels] of the scope's batch. */
+export function modelForward(scope: Scope, constants: ModelConstants | null): { logits: Tensor; kept: ModelKept } {
+  const { hiddenStates, kept } = encoderForward(scope, constants);
+  const { logits, kept: head } = headForward(scope, hiddenStates);
+  return { logits, kept: { ...kept, head } };
 }
 
 /** Adds the gradient of every trainable parameter, given that of the logits. */

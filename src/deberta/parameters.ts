@@ -11,29 +11,63 @@ export const isBackbone = (name: string): boolean => name.startsWith(BACKBONE);
 /** Name prefix of encoder layer `index`, e.g. "deberta.encoder.layer.3". */
 export const layerPrefix = (index: number): string => `${BACKBONE}encoder.layer.${index}`;
 
+/** Collects parameters; those of the encoder are not trainable when it is frozen. */
+function collectParameters({ hiddenSize }: DebertaConfig, freezeBackbone: boolean) {
+  const specs: ParameterSpec[] = [];
+  const add = (name: string, shape: readonly number[], { decay = true, used = true } = {}) => {
+    specs.push({ name, shape, decay, trainable: used && !(freezeBackbone && isBackbone(name)) });
+  };
+  return {
+    specs,
+    add,
+    linear(name: string, rows: number, columns: number) {
+      add(`${name}.weight`, [rows, columns]);
+      add(`${name}.bias`, [rows], { decay: false });
+    },
+    layerNorm(name: string, used = true) {
+      add(`${name}.weight`, [hiddenSize], { decay: false, used });
+      add(`${name}.bias`, [hiddenSize], { decay: false, used });
+    },
+  };
+}
+
 /**
- * All parameters of encoder and head, in transformers' order. Biases and LayerNorms have no weight decay; the encoder
- * is not trainable when it is frozen, nor is a table that this configuration has but never reads (PyTorch leaves its
- * gradient empty, and AdamW then passes over it).
+ * All parameters of encoder and classification head, in transformers' order. Biases and LayerNorms have no weight
+ * decay; the encoder is not trainable when it is frozen, nor is a table that this configuration has but never reads
+ * (PyTorch leaves its gradient empty, and AdamW then passes over it).
  */
 export function debertaParameters(
   config: DebertaConfig,
   { freezeBackbone = false }: { freezeBackbone?: boolean } = {},
 ): ParameterSpec[] {
-  const { hiddenSize, intermediateSize, classifierHead, labels } = config;
-  const specs: ParameterSpec[] = [];
-  const add = (name: string, shape: readonly number[], { decay = true, used = true } = {}) => {
-    specs.push({ name, shape, decay, trainable: used && !(freezeBackbone && isBackbone(name)) });
-  };
-  const linear = (name: string, rows: number, columns: number) => {
-    add(`${name}.weight`, [rows, columns]);
-    add(`${name}.bias`, [rows], { decay: false });
-  };
-  const layerNorm = (name: string, used = true) => {
-    add(`${name}.weight`, [hiddenSize], { decay: false, used });
-    add(`${name}.bias`, [hiddenSize], { decay: false, used });
-  };
+  const { hiddenSize, classifierHead, labels } = config;
+  const parameters = collectParameters(config, freezeBackbone);
+  addEncoder(parameters, config);
+  if (classifierHead === "pooler_linear") parameters.linear("pooler.dense", hiddenSize, hiddenSize);
+  parameters.linear("classifier", labels.length, hiddenSize);
+  return parameters.specs;
+}
 
+/** Where the head of a masked language model stands in `DebertaV2ForMaskedLM`, and in one that is not `legacy`. */
+export const LM_HEAD = "cls.predictions";
+const LM_HEAD_NOT_LEGACY = "lm_predictions.lm_head";
+
+/**
+ * All parameters of encoder and masked-LM head. The head's last weight is the table of word embeddings. Nothing is
+ * trainable: there is no backward for this head.
+ */
+export function maskedLmParameters(config: DebertaConfig): ParameterSpec[] {
+  const { hiddenSize, vocabSize } = config;
+  const parameters = collectParameters(config, true);
+  addEncoder(parameters, config);
+  parameters.linear(`${LM_HEAD}.transform.dense`, hiddenSize, hiddenSize);
+  parameters.layerNorm(`${LM_HEAD}.transform.LayerNorm`);
+  parameters.add(`${LM_HEAD}.bias`, [vocabSize], { decay: false });
+  return parameters.specs.map((spec) => ({ ...spec, trainable: false }));
+}
+
+function addEncoder({ add, linear, layerNorm }: ReturnType<typeof collectParameters>, config: DebertaConfig): void {
+  const { hiddenSize, intermediateSize } = config;
   const embeddings = `${BACKBONE}embeddings`;
   add(`${embeddings}.word_embeddings.weight`, [config.vocabSize, hiddenSize]);
   if (config.positionBiasedInput) {
@@ -66,10 +100,6 @@ export function debertaParameters(
     add(`${BACKBONE}encoder.rel_embeddings.weight`, [2 * positionSpan(config), hiddenSize], { used });
   }
   if (config.normRelEbd === "layer_norm") layerNorm(`${BACKBONE}encoder.LayerNorm`, used);
-
-  if (classifierHead === "pooler_linear") linear("pooler.dense", hiddenSize, hiddenSize);
-  linear("classifier", labels.length, hiddenSize);
-  return specs;
 }
 
 /** How the tensors of a checkpoint and the parameters of a model belong together. */
@@ -84,7 +114,12 @@ export interface TensorMatch {
 
 /** Names under which a parameter may be stored, the preferred one first. */
 function storedNames(name: string): string[] {
-  const plain = isBackbone(name) ? [name, name.slice(BACKBONE.length)] : [name];
+  const plain = [name];
+  if (isBackbone(name)) plain.push(name.slice(BACKBONE.length));
+  if (name.startsWith(LM_HEAD)) {
+    plain.push(name.replace(/^cls\.predictions(\.transform)?/, LM_HEAD_NOT_LEGACY));
+    if (name.endsWith("predictions.bias")) plain.push(`${LM_HEAD}.decoder.bias`);
+  }
   const legacy = plain.filter((candidate) => candidate.includes("LayerNorm.")).map((candidate) =>
     candidate.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
   );
@@ -93,7 +128,7 @@ function storedNames(name: string): string[] {
 
 /**
  * Finds every parameter among the tensors of a checkpoint: with transformers' name, without the "deberta." of a plain
- * encoder, or with the LayerNorms' old names gamma and beta. `file` names the checkpoint in errors.
+ * encoder, with either name of a masked-LM head, or with the LayerNorms' old names gamma and beta. `file` names the checkpoint in errors.
  * Throws an `EntailError` of kind "data" if an encoder tensor is missing or a shape differs.
  */
 export function matchTensors(

@@ -1,0 +1,114 @@
+/** Words that would fit where a word stands, as a masked language model sees it: `augmentation.method=contextual`. */
+import { likelyWords, wholeWords } from "../augmentation/whole_words.ts";
+import type { Candidate } from "../augmentation/words.ts";
+import { packBatch } from "../dataset/batches.ts";
+import { createWordMasker, type MaskedWord, maskTokenId } from "../dataset/mask_word.ts";
+import type { Span } from "../dataset/prepare.ts";
+import { loadTokenizer, type PairTokenizer } from "../dataset/tokenizer.ts";
+import { checkMaskedLm, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import type { DebertaConfig } from "../deberta/config.ts";
+import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { maskedLmCapacity, openMaskedLm } from "./masked_lm.ts";
+
+/** Tokens of a word's surroundings, special tokens included. */
+const MAX_LENGTH = 128;
+
+export interface ContextualOptions {
+  /** Tokens of a word's surroundings at most. */
+  maxLength?: number;
+  /** Called with the number of words done and of all words. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/** What a folder offers for contextual candidates, besides its weights. */
+interface Source {
+  config: DebertaConfig;
+  tokenizer: PairTokenizer;
+  maskId: number;
+}
+
+/**
+ * Checks, without loading weights, that a folder is a masked language model with a tokenizer that can mask. Data error
+ * where it is not.
+ */
+export async function openContextualSource(folder: string): Promise<Source> {
+  await requireModelFolder(folder);
+  const config = await readModelConfig(folder);
+  await checkMaskedLm(config, folder);
+  const tokenizer = await loadTokenizer(folder);
+  const maskId = await maskTokenId(folder, tokenizer);
+  if (tokenizer.vocabSize > config.vocabSize) {
+    throw new EntailError(
+      "data",
+      `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocab_size is ${config.vocabSize}; they do not belong together`,
+    );
+  }
+  return { config, tokenizer, maskId };
+}
+
+/** A masked sequence, and which words of which items it stands for. */
+interface Masked extends MaskedWord {
+  wanted: { item: number; word: number }[];
+}
+
+/**
+ * For each word of each item: what a masked language model would put in its place, best first, weighted with its
+ * probability; at most ten, possibly none. Each word is masked alone, with the text around it as it is; the results do
+ * not depend on the other words. `folder` is a Hugging Face folder of a `DebertaV2ForMaskedLM`.
+ */
+export async function contextualCandidates(
+  gpu: Gpu,
+  folder: string,
+  items: readonly { text: string; words: readonly Span[] }[],
+  { maxLength = MAX_LENGTH, onProgress = () => {}, signal }: ContextualOptions = {},
+): Promise<Candidate[][][]> {
+  const { config, tokenizer, maskId } = await openContextualSource(folder);
+  const vocabulary = wholeWords(tokenizer.vocabulary, tokenizer.specialIds);
+  const longest = config.positionBiasedInput ? Math.min(maxLength, config.maxPositionEmbeddings) : maxLength;
+  const sequences = maskAll(items, createWordMasker(tokenizer, { maskId, maxLength: longest }));
+  const candidates = items.map(({ words }) => words.map((): Candidate[] => []));
+  if (sequences.length === 0) return candidates;
+
+  const total = sequences.reduce((sum, { wanted }) => sum + wanted.length, 0);
+  let done = 0;
+  const capacity = maskedLmCapacity(gpu, config, { wanted: sequences.length, longest: sequences[0].ids.length });
+  const model = await openMaskedLm(gpu, { config, folder, capacity });
+  try {
+    for (let begin = 0; begin < sequences.length; begin += capacity.sequences) {
+      if (signal?.aborted) throw new EntailError("interrupted", "interrupted while looking for contextual words");
+      const part = sequences.slice(begin, begin + capacity.sequences);
+      const logits = await model.predict(packBatch(part, part.map((_, i) => i)), part.map(({ masked }) => masked));
+      part.forEach(({ wanted }, i) => {
+        for (const { item, word } of wanted) {
+          const { text, words } = items[item];
+          candidates[item][word] = likelyWords(logits[i], vocabulary, text.slice(words[word].start, words[word].end));
+        }
+        done += wanted.length;
+      });
+      onProgress(done, total);
+    }
+  } finally {
+    model.release();
+  }
+  return candidates;
+}
+
+/** Every different masked sequence once, the longest first. */
+function maskAll(
+  items: readonly { text: string; words: readonly Span[] }[],
+  mask: (text: string, word: Span) => MaskedWord,
+): Masked[] {
+  const sequences = new Map<string, Masked>();
+  items.forEach(({ text, words }, item) =>
+    words.forEach((span, word) => {
+      const sequence = mask(text, span);
+      const key = `${sequence.masked}: ${sequence.ids.join(" ")}`;
+      const known = sequences.get(key) ?? { ...sequence, wanted: [] };
+      known.wanted.push({ item, word });
+      sequences.set(key, known);
+    })
+  );
+  return [...sequences.values()].sort((a, b) => b.ids.length - a.ids.length);
+}
