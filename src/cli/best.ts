@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { type Config, printConfig } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
+import { paramText } from "../formats/human.ts";
 import { withParams } from "../search/search_space.ts";
 import { storedConfig } from "../search/stored_config.ts";
 import { constraintViolation, type FrozenTrial } from "../studies/frozen_trial.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./main.ts";
-import { openExistingStorage } from "./study_storage.ts";
-import { paramText } from "./study_progress.ts";
+import { existingStudy, openExistingStorage } from "./study_storage.ts";
 import { printTable } from "./terminal.ts";
 
 export async function best(
@@ -21,14 +21,7 @@ export async function best(
   const { study_name: studyName } = asked.hpo;
   const storage = await openExistingStorage(asked.hpo.storage);
   try {
-    const study = await storage.findStudy(studyName);
-    if (study === null) {
-      const names = (await storage.listStudies()).map((other) => other.studyName);
-      throw new EntailError(
-        "data",
-        `hpo.study_name: no study ${studyName} in the storage; there is ${names.join(", ")}`,
-      );
-    }
+    const study = await existingStudy(storage, studyName);
     const ranked = rank(await storage.trials(study.studyId), study.directions[0]).slice(0, options.top);
     if (ranked.length === 0) throw new EntailError("data", `study ${studyName} has no completed trial yet`);
     const folder = options.output ?? join("outputs", "best", studyName);

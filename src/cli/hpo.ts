@@ -1,10 +1,11 @@
 /** `hpo`: runs a study and prints what it has found. */
 import { EntailError } from "../errors.ts";
+import { paramText } from "../formats/human.ts";
 import { finishedTrials, observers, runStudy } from "../search/run_study.ts";
 import type { Study } from "../studies/study.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./main.ts";
-import { createStudyProgress, paramText } from "./study_progress.ts";
+import { createStudyProgress } from "./study_progress.ts";
 import { printTable } from "./terminal.ts";
 import { openStudyTracker } from "./track_study.ts";
 

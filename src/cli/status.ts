@@ -1,10 +1,10 @@
 /** `status`: the studies of a storage at a glance. */
+import { duration, paramText, percent } from "../formats/human.ts";
 import { type StudyOverview, studyOverviews } from "../search/overview.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./main.ts";
 import { openExistingStorage } from "./study_storage.ts";
-import { paramText } from "./study_progress.ts";
-import { duration, printTable } from "./terminal.ts";
+import { printTable } from "./terminal.ts";
 
 /** Seconds between two looks of `--watch`. */
 const WATCH_SECONDS = 5;
@@ -41,8 +41,6 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
     }, { once: true });
   });
 }
-
-const percent = (share: number | null): string => share === null ? "–" : `${(share * 100).toFixed(1)} %`;
 
 function print(overviews: readonly StudyOverview[]): void {
   printTable(

@@ -2,13 +2,13 @@
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import process from "node:process";
 import pc from "picocolors";
+import { duration, paramText } from "../formats/human.ts";
 import { OUT_OF_MEMORY } from "../search/objective.ts";
 import type { StudyObserver } from "../search/run_study.ts";
-import type { ParamValue } from "../studies/distributions.ts";
 import { bestOf, type FrozenTrial, lastStep } from "../studies/frozen_trial.ts";
 import type { Study } from "../studies/study.ts";
 import { type Reporter, silentReporter } from "../training/reporter.ts";
-import { createReporter, duration } from "./terminal.ts";
+import { createReporter } from "./terminal.ts";
 
 /** Seconds between two lines about the trial under way where there is no terminal. */
 const PLAIN_SECONDS = 30;
@@ -28,12 +28,6 @@ export function createStudyProgress(
 ): StudyProgress {
   if (options.quiet) return { reporter: silentReporter, observer: {}, close() {} };
   return Deno.stderr.isTerminal() ? barProgress(asked, goal) : lineProgress(asked, goal);
-}
-
-/** Four significant digits are enough to tell values apart at a glance. */
-export function paramText(value: ParamValue): string {
-  if (typeof value !== "number" || Number.isInteger(value)) return `${value}`;
-  return Math.abs(value) < 1e-3 ? value.toExponential(3) : `${Number(value.toPrecision(4))}`;
 }
 
 const seconds = (trial: FrozenTrial): number =>

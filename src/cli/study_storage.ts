@@ -2,7 +2,7 @@
 import { EntailError } from "../errors.ts";
 import { openStorage } from "../studies/open_storage.ts";
 import { sqlitePath } from "../studies/sqlite_storage.ts";
-import type { Storage } from "../studies/storage.ts";
+import type { Storage, StudyRecord } from "../studies/storage.ts";
 
 export const isSqlite = (url: string): boolean => url.startsWith("sqlite");
 
@@ -18,4 +18,15 @@ export async function openExistingStorage(url: string | null): Promise<Storage> 
     }
   }
   return await openStorage(url);
+}
+
+/** The study of that name. Data error, with the names that there are, where there is none. */
+export async function existingStudy(storage: Storage, studyName: string): Promise<StudyRecord> {
+  const study = await storage.findStudy(studyName);
+  if (study !== null) return study;
+  const names = (await storage.listStudies()).map((other) => other.studyName);
+  throw new EntailError(
+    "data",
+    `hpo.study_name: no study ${studyName} in the storage, which holds ${names.join(", ") || "none"}`,
+  );
 }

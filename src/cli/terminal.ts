@@ -3,21 +3,13 @@ import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import Table from "cli-table3";
 import process from "node:process";
 import pc from "picocolors";
+import { duration } from "../formats/human.ts";
 import type { EpochState, Reporter, TrainingState } from "../training/reporter.ts";
 
 /** Seconds between two progress lines where there is no terminal. */
 const PLAIN_SECONDS = 10;
 
 const number = (value: number, digits = 4): string => value.toFixed(digits);
-
-/** "4 s", "2 min 10 s", "3 h 5 min". */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return "?";
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
-}
 
 export interface TerminalReporter extends Reporter {
   /** Takes bars off the screen; call before printing anything else. */

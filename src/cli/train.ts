@@ -1,10 +1,11 @@
 /** `train`: K-fold training, all folds or one. */
+import { duration } from "../formats/human.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { crossValidate, type Summary, SUMMARY_METRICS } from "../training/cross_validation.ts";
 import type { Metrics } from "../training/metrics.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./main.ts";
-import { createReporter, duration, printTable } from "./terminal.ts";
+import { createReporter, printTable } from "./terminal.ts";
 import { openTrainingTracker } from "./track.ts";
 
 export async function train(

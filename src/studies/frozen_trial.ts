@@ -65,6 +65,15 @@ export function constraintViolation(trial: FrozenTrial): number {
   return sum;
 }
 
+/** The feasible COMPLETE trials, the best first value first, of equals the earlier. */
+export function rankTrials(trials: readonly FrozenTrial[], direction: Direction): FrozenTrial[] {
+  const sign = direction === "maximize" ? -1 : 1;
+  return trials
+    .filter((trial) => trial.state === "COMPLETE" && trial.value !== null && constraintViolation(trial) === 0)
+    // Compared, not subtracted: two infinities have no difference.
+    .sort((a, b) => a.value === b.value ? a.number - b.number : a.value! < b.value! ? -sign : sign);
+}
+
 /** The feasible COMPLETE trial with the best first value, the earliest of equals, or null. */
 export function bestOf(trials: readonly FrozenTrial[], direction: Direction): FrozenTrial | null {
   let best: FrozenTrial | null = null;

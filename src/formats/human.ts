@@ -1,0 +1,19 @@
+/** Numbers for people. */
+
+/** "4 s", "2 min 10 s", "3 h 5 min". */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "?";
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
+}
+
+/** A parameter's value. Four significant digits are enough to tell values apart at a glance. */
+export function paramText(value: null | boolean | number | string): string {
+  if (typeof value !== "number" || Number.isInteger(value)) return `${value}`;
+  return Math.abs(value) < 1e-3 ? value.toExponential(3) : `${Number(value.toPrecision(4))}`;
+}
+
+/** "12.5 %"; a dash where there is nothing to share. */
+export const percent = (share: number | null): string => share === null ? "–" : `${(share * 100).toFixed(1)} %`;
