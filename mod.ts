@@ -26,3 +26,4 @@ export { SuccessiveHalvingPruner } from "./src/studies/successive_halving_pruner
 export { MedianPruner, type MedianPrunerOptions } from "./src/studies/median_pruner.ts";
 export { NopPruner } from "./src/studies/nop_pruner.ts";
 export { paramImportances } from "./src/studies/importance.ts";
+export { type StudyReport, writeStudyReport } from "./src/report/study_report.ts";

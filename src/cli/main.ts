@@ -132,6 +132,18 @@ Examples:
     .action(async (overrides, options) => await (await import("./best.ts")).best(overrides, options));
 
   command(
+    "report",
+    "what a study has found: best trials, importances, charts, as Markdown and one HTML page",
+    `
+Examples:
+  entail report hpo.study_name=deberta_base_no_aug
+  entail report --output /tmp/report hpo.storage=sqlite:///optuna.db`,
+  )
+    .option("--output <dir>", "where the report goes (default: outputs/report/<study>)")
+    .argument("[overrides...]", OVERRIDES)
+    .action(async (overrides, options) => await (await import("./report.ts")).report(overrides, options));
+
+  command(
     "verify",
     "check that everything is ready for the long studies: settings, data, model, adapter, memory, storage",
   )

@@ -1,0 +1,93 @@
+/** Where values lie on an axis of their own: parameters of any kind on one scale from 0 to 1. */
+import type { FrozenTrial } from "../studies/frozen_trial.ts";
+import { plain } from "./markdown.ts";
+
+export interface Tick {
+  readonly at: number;
+  readonly label: string;
+}
+
+export interface UnitAxis {
+  readonly name: string;
+  readonly ticks: readonly Tick[];
+  /** Of each trial: from 0 to 1, or `ABSENT`. */
+  readonly positions: readonly number[];
+}
+
+/** Below the axis: the place of trials that do not have a parameter. */
+export const ABSENT = -0.15;
+
+const MOST_TICKS = 5;
+
+/** Round numbers in [low, high], about `MOST_TICKS` of them. */
+export function linearTicks(low: number, high: number): number[] {
+  const range = high - low;
+  if (!(range > 0)) return [low];
+  const power = 10 ** Math.floor(Math.log10(range / MOST_TICKS));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => range / step <= MOST_TICKS)!;
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** Powers of ten in [low, high], with 2 and 5 times them where they are few. */
+export function logTicks(low: number, high: number): number[] {
+  const first = Math.floor(Math.log10(low));
+  const last = Math.ceil(Math.log10(high));
+  const every = Math.ceil((last - first) / MOST_TICKS);
+  for (const factors of [[1], [1, 3], [1, 2, 5]]) {
+    const ticks: number[] = [];
+    for (let power = first; power <= last; power += factors.length > 1 ? 1 : every) {
+      for (const factor of factors) ticks.push(Number(`${factor}e${power}`));
+    }
+    const inside = ticks.filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
+    if (inside.length >= 3) return inside;
+  }
+  return linearTicks(low, high);
+}
+
+/** Short enough for an axis. */
+export function tickText(value: number): string {
+  const size = Math.abs(value);
+  if (value === 0 || (size >= 1e-3 && size < 1e5)) return `${Number(value.toPrecision(6))}`;
+  return `${Number(value.toPrecision(4))}`.includes("e")
+    ? value.toPrecision(4).replace(/\.?0*e/, "e")
+    : value.toExponential().replace("e+", "e");
+}
+
+/** An axis of finite numbers, null where a trial has none; logarithmic if asked. */
+export function numericAxis(name: string, values: readonly (number | null)[], log = false): UnitAxis {
+  const present = values.filter((value) => value !== null);
+  const low = present.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = present.reduce((a, b) => Math.max(a, b), -Infinity);
+  const scale = log && low > 0 ? Math.log : (value: number) => value;
+  const range = scale(high) - scale(low);
+  // A single value stands in the middle.
+  const place = (value: number) => range > 0 ? (scale(value) - scale(low)) / range : 0.5;
+  const ticks = log && low > 0 && high > low ? logTicks(low, high) : linearTicks(low, high);
+  return {
+    name: plain(name),
+    ticks: ticks.map((tick) => ({ at: place(tick), label: tickText(tick) })),
+    positions: values.map((value) => value === null ? ABSENT : place(value)),
+  };
+}
+
+/** The axis of a parameter over trials, some of which may not have it; each has its own domain, at least one has any. */
+export function parameterAxis(name: string, trials: readonly FrozenTrial[]): UnitAxis {
+  const distributions = trials.flatMap(({ distributions }) => distributions[name] ?? []);
+  if (distributions.every(({ kind }) => kind !== "categorical")) {
+    const log = distributions.some((distribution) => distribution.kind !== "categorical" && distribution.log);
+    return numericAxis(name, trials.map(({ internalParams }) => internalParams[name] ?? null), log);
+  }
+  const choices = new Set(distributions.flatMap((distribution) => {
+    return distribution.kind === "categorical" ? distribution.choices.map(String) : [];
+  }));
+  for (const { params } of trials) if (name in params) choices.add(String(params[name]));
+  const labels = [...choices];
+  const place = (label: string) => labels.length === 1 ? 0.5 : labels.indexOf(label) / (labels.length - 1);
+  return {
+    name: plain(name),
+    ticks: labels.map((label) => ({ at: place(label), label: plain(label) })),
+    positions: trials.map(({ params }) => name in params ? place(String(params[name])) : ABSENT),
+  };
+}

@@ -1,0 +1,64 @@
+/** Study reports: what a search has found, as documents to read and to hand on. */
+import { join } from "node:path";
+import { EntailError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/atomic_write.ts";
+import { overviewOf } from "../search/overview.ts";
+import { type FrozenTrial, rankTrials } from "../studies/frozen_trial.ts";
+import { paramImportances } from "../studies/importance.ts";
+import type { Storage, StudyRecord } from "../studies/storage.ts";
+
+export interface StudyReport {
+  /** Parameters with their importances, the largest first. */
+  readonly importances: readonly (readonly [name: string, share: number])[];
+  /** `report.md`, `report.html` and the charts as SVG: name → content. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+/** Composes the report of a study. Data error for a study with several objectives. */
+export async function studyReport(
+  study: StudyRecord,
+  trials: readonly FrozenTrial[],
+  now: Date = new Date(),
+): Promise<StudyReport> {
+  const { studyName, directions } = study;
+  if (directions.length !== 1) {
+    throw new EntailError("data", `study ${studyName} has ${directions.length} objectives; a report takes one`);
+  }
+  const [direction] = directions;
+  const overview = overviewOf(study, trials, now);
+  // Sorted again: in an object, names that are whole numbers come first.
+  const importances = Object.entries(paramImportances(trials, direction)).sort((a, b) => b[1] - a[1]);
+  // A study with a goal is one of `hpo`, whose objective is F1.
+  const valueName = overview.n_trials === null ? "value" : "F1";
+  const [{ studyPlots }, { composeReport }, { reportPage }] = await Promise.all([
+    import("./plots.ts"),
+    import("./composition.ts"),
+    import("./page.ts"),
+  ]);
+  const plots = studyPlots({ trials, direction, importances, valueName });
+  const ranked = rankTrials(trials, direction);
+  const markdown = composeReport({ overview, trials, ranked, importances, plots, valueName, now });
+  return {
+    importances,
+    files: new Map([
+      ...plots.map(({ name, svg }): [string, string] => [`${name}.svg`, svg]),
+      ["report.md", markdown],
+      ["report.html", reportPage(studyName, markdown, plots)],
+    ]),
+  };
+}
+
+/**
+ * Writes the report of a study (one of `createStudy` or `loadStudy`, or any name in a storage) into a folder, each file
+ * atomically. Charts that a study has nothing for are left out.
+ */
+export async function writeStudyReport(
+  { storage, studyName }: { storage: Storage; studyName: string },
+  folder: string,
+): Promise<StudyReport> {
+  const study = await storage.findStudy(studyName);
+  if (study === null) throw new EntailError("data", `there is no study named ${studyName}`);
+  const report = await studyReport(study, await storage.trials(study.studyId));
+  for (const [name, content] of report.files) await writeFileAtomic(join(folder, name), content);
+  return report;
+}
