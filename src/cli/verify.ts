@@ -6,9 +6,10 @@ import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { originalDifferences } from "../search/original_study.ts";
 import { finishedTrials } from "../search/run_study.ts";
-import { checkSearchSpace } from "../search/search_space.ts";
+import { checkSearchSpace, possibleAugmentations } from "../search/search_space.ts";
 import { openStorage } from "../studies/open_storage.ts";
 import { sqlitePath } from "../studies/sqlite_storage.ts";
+import { checkAugmentation, evidenceOf } from "../training/augmentation.ts";
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession } from "../training/physical_batch.ts";
 import { checkAvailable, loadRunData, type RunData } from "../training/run.ts";
@@ -49,12 +50,17 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
   await check("search space", () => checkSpace(config));
   const model = await check("model", () => checkModel(config));
   const data = model && await check("data", () => checkData(config, model, reporter));
+  let evidence: RunData["evidence"];
+  for (const augmented of data ? possibleAugmentations(config) : []) {
+    evidence = await check("augmentation", () => checkEvidence(augmented, data!)) ?? evidence;
+  }
   const gpu = await check("adapter", () => checkAdapter(config));
   if (gpu?.kind === "software") {
     findings.push({ what: "adapter", kind: "adapter", text: "runs on the CPU: a study of this size needs a GPU" });
   }
   if (gpu && model && data) {
-    for (const target of targetsOf(config)) await check("memory", () => checkMemory(gpu, config, model, data, target));
+    const most = { ...data, evidence };
+    for (const target of targetsOf(config)) await check("memory", () => checkMemory(gpu, config, model, most, target));
   }
   gpu?.close();
   await check("storage", () => checkStorage(config));
@@ -95,6 +101,13 @@ async function checkData(config: Config, model: ModelSource, reporter: TerminalR
     data,
     `${data.pairs.length} pairs, ${positives} positive, at most ${longest} tokens, in ${data.nSplits} folds`,
   ];
+}
+
+async function checkEvidence(config: Config, { pairs }: RunData): Promise<[RunData["evidence"], string]> {
+  await checkAugmentation(config);
+  const evidence = await evidenceOf(config, pairs);
+  const words = [...evidence.values()].reduce((sum, { words }) => sum + words.length, 0);
+  return [evidence, `${config.augmentation.method}: ${words} words in the evidence of ${evidence.size} positive pairs`];
 }
 
 async function checkAdapter(config: Config): Promise<[Gpu, string]> {

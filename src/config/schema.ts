@@ -143,11 +143,15 @@ const TrainingSchema = z.strictObject({
   optimization: OptimizationSchema.prefault({}),
 });
 
-/** Augmentation of evidence sentences. */
+/**
+ * Augmentation of evidence sentences: `prob` is the probability that a word is replaced, of each word that has
+ * candidates, anew in every epoch.
+ */
 const AugmentationSchema = z.strictObject({
   enable: flag().default(false),
   prob: real({ min: 0, max: 1 }).default(0.3),
   method: oneOf(["synonym", "contextual"]).default("synonym"),
+  model_name: orNull(text("a Hugging Face folder of a masked language model"), "none").default(null),
 });
 
 /** The whole configuration. */

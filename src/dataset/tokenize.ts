@@ -13,6 +13,17 @@ export interface TokenizeOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
+/** Tokenizing threads that stay: they load the tokenizer once. */
+export interface TokenizerPool {
+  /** Tokens in the order of `pairs`. One call at a time; a later one waits. */
+  encode(
+    pairs: readonly { post: string; criterion: string }[],
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<TokenizedPair[]>;
+  /** Ends the threads; a call under way never returns. */
+  close(): void;
+}
+
 /** Posts of a job: enough to be worth a message, few enough to spread evenly. */
 const POSTS_PER_JOB = 64;
 
@@ -33,31 +44,51 @@ export async function tokenizePairs(
   if (!Number.isInteger(wanted) || wanted < 0) {
     throw new EntailError("usage", `training.num_workers: must be an integer of at least 0, not ${wanted}`);
   }
-  const jobs = planJobs(pairs);
-  const results = new Array<TokenizedPair>(pairs.length);
-  let done = 0;
-  const advance = (count: number): void => {
-    done += count;
-    options.onProgress?.(done, pairs.length);
-  };
+  const jobs = new Set(pairs.map(({ post }) => post)).size / POSTS_PER_JOB;
   // A single job would only wait for a thread to start.
-  if (wanted === 0 || jobs.length <= 1) {
-    const tokenizer = await loadTokenizer(options.folder);
-    for (const { posts, criteria, places } of jobs) {
-      posts.forEach((post, i) =>
-        criteria[i].forEach((criterion, k) => {
-          results[places[i][k]] = tokenizer.encodePair(post, criterion, options.maxLength);
-        })
-      );
-      advance(places.flat().length);
-    }
-    return results;
-  }
-  const queue = [...jobs].reverse();
-  const workers = Array.from({ length: Math.min(wanted, jobs.length) }, startWorker);
+  const pool = openTokenizerPool(options, jobs <= 1 ? 0 : Math.min(wanted, Math.ceil(jobs)));
   try {
+    return await pool.encode(pairs, options.onProgress);
+  } finally {
+    pool.close();
+  }
+}
+
+/** Starts `numWorkers` threads; with 0 the work is done in this one. */
+export function openTokenizerPool(
+  options: Pick<TokenizeOptions, "folder" | "maxLength">,
+  numWorkers: number,
+): TokenizerPool {
+  const workers = Array.from({ length: numWorkers }, () => startWorker(options));
+  let local: ReturnType<typeof loadTokenizer> | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function encode(
+    pairs: readonly { post: string; criterion: string }[],
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<TokenizedPair[]> {
+    const jobs = planJobs(pairs);
+    const results = new Array<TokenizedPair>(pairs.length);
+    let done = 0;
+    const advance = (count: number): void => {
+      done += count;
+      onProgress?.(done, pairs.length);
+    };
+    if (numWorkers === 0) {
+      const tokenizer = await (local ??= loadTokenizer(options.folder));
+      for (const { posts, criteria, places } of jobs) {
+        posts.forEach((post, i) =>
+          criteria[i].forEach((criterion, k) => {
+            results[places[i][k]] = tokenizer.encodePair(post, criterion, options.maxLength);
+          })
+        );
+        advance(places.flat().length);
+      }
+      return results;
+    }
+    const queue = [...jobs].reverse();
     await Promise.all(workers.map((worker) =>
-      runWorker(worker, options, queue, (reply) => {
+      runWorker(worker, queue, (reply) => {
         const places = jobs[reply.job].places.flat();
         let start = 0;
         places.forEach((place, i) => {
@@ -68,10 +99,17 @@ export async function tokenizePairs(
         advance(places.length);
       })
     ));
-  } finally {
-    workers.forEach((worker) => worker.terminate());
+    return results;
   }
-  return results;
+
+  return {
+    encode(pairs, onProgress) {
+      const result = last.then(() => encode(pairs, onProgress));
+      last = result.catch(() => {});
+      return result;
+    },
+    close: () => workers.forEach((worker) => worker.terminate()),
+  };
 }
 
 /** Groups the pairs by post, in order of first appearance, and the posts into jobs. */
@@ -93,14 +131,15 @@ function planJobs(pairs: readonly { post: string; criterion: string }[]): Planne
   return jobs;
 }
 
-function startWorker(): Worker {
-  return new Worker(new URL("./tokenize_worker.ts", import.meta.url).href, { type: "module" });
+function startWorker({ folder, maxLength }: Pick<TokenizeOptions, "folder" | "maxLength">): Worker {
+  const worker = new Worker(new URL("./tokenize_worker.ts", import.meta.url).href, { type: "module" });
+  worker.postMessage({ folder, maxLength });
+  return worker;
 }
 
 /** Feeds a worker from the shared queue until it is empty; rejects with the worker's first error. */
 function runWorker(
   worker: Worker,
-  { folder, maxLength }: TokenizeOptions,
   queue: PlannedJob[],
   onReply: (reply: TokenizeReply) => void,
 ): Promise<void> {
@@ -122,7 +161,6 @@ function runWorker(
       event.preventDefault();
       reject(new Error(`a tokenizing thread failed: ${event.message}`));
     };
-    worker.postMessage({ folder, maxLength });
     next();
   });
 }

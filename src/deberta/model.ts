@@ -17,7 +17,7 @@ export interface ModelConstants {
   readonly relativeIndex: Tensor;
 }
 
-/** Null without relative attention. `longest`: tokens of the longest sequence that will be seen. */
+/** Null without relative attention. `longest` is that of the capacity of the batches: the kernels index by it. */
 export async function createModelConstants(
   gpu: Gpu,
   config: DebertaConfig,

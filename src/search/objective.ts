@@ -97,7 +97,7 @@ async function runTrial(parts: ObjectiveParts, trial: Trial, sampled: Config): P
 
 async function trainTrialFold(
   { reporter, observer, signal }: ObjectiveParts,
-  { session, config, model, data, initialise }: Bench,
+  { session, config, model, data, augmentation, initialise }: Bench,
   trial: Trial,
   fold: number,
   onInitialised: (milliseconds: number) => void,
@@ -116,6 +116,7 @@ async function trainTrialFold(
     tokens,
     train,
     validation: indices.filter((index) => folds[index] === fold),
+    augment: augmentation?.ofFold(train),
     async initialise() {
       const started = performance.now();
       await initialise();

@@ -48,12 +48,25 @@ export function withParams(config: Config, params: Readonly<Record<string, Param
   }, config);
 }
 
+/** The configurations, one for each method, of the augmentations that trials may have. */
+export function possibleAugmentations(config: Config): Config[] {
+  const { enable, method } = config.augmentation;
+  const choicesOf = (key: string, own: ParamValue) =>
+    Object.values(config.hpo.search_space).find((parameter) => parameter.key === key)?.choices ?? [own];
+  if (!choicesOf("augmentation.enable", enable).includes(true)) return [];
+  const enabled = setByPath(config, "augmentation.enable", true);
+  return choicesOf("augmentation.method", method).map((choice) => setByPath(enabled, "augmentation.method", choice!));
+}
+
 /** Says no to choices that this version cannot train with, before a study meets them. Names the parameter. */
 export function checkSearchSpace(config: Config): void {
+  const [augmented] = possibleAugmentations(config);
   for (const [name, { key, choices }] of Object.entries(config.hpo.search_space)) {
+    // A method matters only to trials that augment, whatever the configuration itself does.
+    const base = key === "augmentation.method" && augmented ? augmented : config;
     const refused = (choices ?? []).flatMap((choice) => {
       try {
-        checkAvailable(setByPath(config, key, choice));
+        checkAvailable(setByPath(base, key, choice));
         return [];
       } catch (error) {
         if (!(error instanceof EntailError)) throw error;

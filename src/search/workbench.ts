@@ -8,6 +8,7 @@ import type { DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
+import { type Augmentation, createAugmenter } from "../training/augmentation.ts";
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession, withPhysicalBatch } from "../training/physical_batch.ts";
 import type { Reporter } from "../training/reporter.ts";
@@ -21,6 +22,8 @@ export interface Bench {
   readonly config: Config;
   readonly model: ModelSource;
   readonly data: RunData;
+  /** Null where the trial has none. */
+  readonly augmentation: Augmentation | null;
   /** Folds to validate on, in order: all, or the one of a single split. */
   readonly folds: readonly number[];
   /** Uploads the parameters that training starts from. */
@@ -48,6 +51,7 @@ export async function openWorkbench(openDevice: () => Promise<Gpu>, reporter: Re
   let weights: { key: string; values: Weights } | undefined;
   /** Micro-batches that were found to fit, by session and target. */
   const batches = new Map<string, number>();
+  const augmenter = createAugmenter(reporter);
 
   const releaseSession = () => {
     session?.session.release();
@@ -68,7 +72,16 @@ export async function openWorkbench(openDevice: () => Promise<Gpu>, reporter: Re
   async function prepareSession(config: Config, model: DebertaConfig, runData: RunData) {
     const { target_effective_batch_size: target, batch_size, eval_batch_size } = config.training;
     const { loss_type, freeze_backbone } = config.model;
-    const shape = JSON.stringify([data!.key, withoutRates(model), loss_type, freeze_backbone, eval_batch_size]);
+    // Longer pairs need other memory; the method and the probability of their replacements do not.
+    const augmented = runData.evidence !== undefined;
+    const shape = JSON.stringify([
+      data!.key,
+      augmented,
+      withoutRates(model),
+      loss_type,
+      freeze_backbone,
+      eval_batch_size,
+    ]);
     const batchKey = `${shape} ${target}`;
     const known = target === null ? batch_size : batches.get(batchKey);
     if (known !== undefined) {
@@ -106,13 +119,16 @@ export async function openWorkbench(openDevice: () => Promise<Gpu>, reporter: Re
     async prepare(config) {
       const model = await openModelSource(config);
       const runData = await prepareData(config, model);
-      const { session, config: fitted } = await prepareSession(config, model.config, runData);
+      const augmentation = await augmenter.prepare(config, { model, data: runData, gpu, makeRoom: releaseSession });
+      const planned = { ...runData, evidence: augmentation?.evidence };
+      const { session, config: fitted } = await prepareSession(config, model.config, planned);
       const { mode, validation_fraction } = config.hpo.hpo_mode;
       return {
         session,
         config: fitted,
         model,
         data: runData,
+        augmentation,
         folds: mode === "kfold"
           ? Array.from({ length: runData.nSplits }, (_, fold) => fold)
           : [singleSplit(runData.folds, runData.nSplits, validation_fraction)],
@@ -126,6 +142,7 @@ export async function openWorkbench(openDevice: () => Promise<Gpu>, reporter: Re
       gpu = await openDevice();
     },
     close() {
+      augmenter.close();
       releaseSession();
       gpu.close();
     },

@@ -6,6 +6,7 @@ import type { Config } from "../config/schema.ts";
 import { EntailError } from "../errors.ts";
 import { makeFolder, writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { createAugmenter } from "./augmentation.ts";
 import { type FoldResult, trainFold } from "./fold.ts";
 import { evaluateBinary, meanStd, type Metrics, perCriterion } from "./metrics.ts";
 import { openModelSource } from "./model_source.ts";
@@ -14,6 +15,7 @@ import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
 import { openFittingSession } from "./physical_batch.ts";
 import { checkAvailable, foldSettings, loadRunData } from "./run.ts";
+import type { Session } from "./session.ts";
 
 /** The metrics that are averaged over folds. */
 export const SUMMARY_METRICS = ["f1", "precision", "recall", "accuracy", "auc"] as const;
@@ -57,13 +59,19 @@ export async function crossValidate(
     throw new EntailError("usage", `--fold ${only}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);
   }
   const model = await openModelSource(config);
-  const data = await loadRunData(config, model, reporter);
-  await prepareFolder(config, only);
-  await writeFolds(config, data.pairs, data.folds);
-  recorder?.runStarted();
-
-  const { session, config: fitted } = await openFittingSession(gpu, config, model.config, data);
+  const augmenter = createAugmenter(reporter);
+  let session: Session | undefined;
   try {
+    const loaded = await loadRunData(config, model, reporter);
+    const augmentation = await augmenter.prepare(config, { model, data: loaded, gpu, signal });
+    const data = { ...loaded, evidence: augmentation?.evidence };
+    await prepareFolder(config, only);
+    await writeFolds(config, data.pairs, data.folds);
+    recorder?.runStarted();
+
+    const opened = await openFittingSession(gpu, config, model.config, data);
+    const { config: fitted } = opened;
+    const { parameters } = session = opened.session;
     const indices = data.pairs.map((_, index) => index);
     const selected = only === undefined ? Array.from({ length: nSplits }, (_, fold) => fold) : [only];
     const results: { fold: number; result: FoldResult }[] = [];
@@ -78,7 +86,8 @@ export async function crossValidate(
         tokens: data.tokens,
         train,
         validation: indices.filter((index) => data.folds[index] === fold),
-        initialise: () => model.initialise(session.parameters),
+        augment: augmentation?.ofFold(train),
+        initialise: () => model.initialise(parameters),
         tokenizerFolder: model.tokenizerFolder,
         outputFolder: foldFolder(config.output_dir, fold),
         checkpointFolder: foldFolder(config.checkpoint_dir, fold),
@@ -95,7 +104,8 @@ export async function crossValidate(
     recorder?.runEnded(summary);
     return summary;
   } finally {
-    session.release();
+    session?.release();
+    augmenter.close();
   }
 }
 

@@ -10,6 +10,7 @@ import { evaluatePairs, type Evaluation } from "./evaluate.ts";
 import { appendEntries, epochEntry, type LogEntry, stepEntry, truncateLog } from "./metrics_log.ts";
 import { writePredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
+import type { AugmentedEpoch } from "./augmentation.ts";
 import type { Reporter } from "./reporter.ts";
 import { learningRateAt, type SchedulerType } from "./schedule.ts";
 import type { Session } from "./session.ts";
@@ -42,6 +43,8 @@ export interface FoldInput {
   /** Indices of pairs, in file order. */
   train: readonly number[];
   validation: readonly number[];
+  /** The tokens of the training pairs that an epoch changes, counted from 0; absent: `tokens` as they are. */
+  augment?: AugmentedEpoch;
   /** Uploads the parameters that training starts from. */
   initialise(): Promise<void>;
   tokenizerFolder: string;
@@ -143,10 +146,14 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     throw new EntailError("interrupted", "interrupted; go on with resume=true");
   };
 
+  let prepared: Promise<readonly TokenizedPair[]> | undefined;
   while (!state.finished) {
+    const epochTokens = await (prepared ?? prepareEpoch(input, state.epoch));
+    // The next epoch's, while the device works on this one.
+    if (state.epoch + 1 < epochs) prepared = prepareEpoch(input, state.epoch + 1);
     epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
     const batches = epochBatches({
-      lengths: train.map((i) => tokens[i].ids.length),
+      lengths: train.map((i) => epochTokens[i].ids.length),
       batchSize: settings.batchSize,
       shuffle: settings.shuffle,
       seed: settings.step.seed,
@@ -156,7 +163,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       if (step.counters.updates >= totalSteps) break;
       const microBatches = batches.slice(at, at + settings.accumulation).map((members) => {
         const indices = members.map((member) => train[member]);
-        return { batch: packBatch(tokens, indices), labels: Uint32Array.from(indices, (i) => labels[i]) };
+        return { batch: packBatch(epochTokens, indices), labels: Uint32Array.from(indices, (i) => labels[i]) };
       });
       step.step(microBatches, learningRateAt(schedule, step.counters.updates));
       unreported += microBatches.reduce((sum, micro) => sum + micro.labels.length, 0);
@@ -205,6 +212,15 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     flushed.at = performance.now();
   }
   return { best: state.best, evaluations: state.evaluations, seconds: state.seconds, updates: state.counters.updates };
+}
+
+/** The tokens that an epoch trains on. Not awaited at once: an error is thrown where the epoch begins. */
+function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<readonly TokenizedPair[]> {
+  const prepared = augment
+    ? augment(epoch).then((changed) => tokens.map((own, index) => changed.get(index) ?? own))
+    : Promise.resolve(tokens);
+  prepared.catch(() => {});
+  return prepared;
 }
 
 /** Puts parameters, moments, counters and the log where the fold begins or where it was left. */

@@ -1,4 +1,5 @@
 /** Everything that the folds of a run share: pairs, tokens, folds, the model's session, the settings. */
+import type { EvidenceOfPairs } from "../augmentation/evidence.ts";
 import type { Config } from "../config/schema.ts";
 import type { TokenizedPair } from "../dataset/batches.ts";
 import { checkFolds, stratifiedGroupKFold, stratifiedKFold } from "../dataset/folds.ts";
@@ -9,6 +10,7 @@ import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
+import { checkAugmentationKeys } from "./augmentation.ts";
 import type { FoldSettings } from "./fold.ts";
 import type { ModelSource } from "./model_source.ts";
 import type { Reporter } from "./reporter.ts";
@@ -21,16 +23,14 @@ export interface RunData {
   /** Validation fold of each pair. */
   readonly folds: readonly number[];
   readonly nSplits: number;
+  /** With augmentation: pairs that may become longer in training, up to `data.max_length`. */
+  readonly evidence?: EvidenceOfPairs;
 }
 
-/** Says no to what a configuration may name but this version does not do. */
-export function checkAvailable({ augmentation, gpu }: Config): void {
-  if (augmentation.enable) {
-    throw new EntailError(
-      "usage",
-      "augmentation.enable: augmentation is not available yet; set augmentation.enable=false",
-    );
-  }
+/** Says no to what a configuration may name but this version does not do, or cannot without another key. */
+export function checkAvailable(config: Config): void {
+  const { gpu } = config;
+  checkAugmentationKeys(config);
   if (gpu.backend !== "deno") {
     throw new EntailError("usage", `gpu.backend: ${gpu.backend} is not available yet; set gpu.backend=deno`);
   }
@@ -81,9 +81,14 @@ export async function tokenizeFor(
   return await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });
 }
 
-/** The most that a batch of `batchSize` of these sequences can hold. */
-export function batchCapacity(tokens: readonly TokenizedPair[], batchSize: number): BatchCapacity {
-  const lengths = tokens.map(({ ids }) => ids.length).sort((a, b) => b - a);
+/** The most that a batch of `batchSize` of these sequences can hold; those of `growing` may get `maxLength` tokens. */
+export function batchCapacity(
+  tokens: readonly TokenizedPair[],
+  batchSize: number,
+  growing?: { pairs: { has(index: number): boolean }; maxLength: number },
+): BatchCapacity {
+  const lengths = tokens.map(({ ids }, index) => growing?.pairs.has(index) ? growing.maxLength : ids.length);
+  lengths.sort((a, b) => b - a);
   const largest = lengths.slice(0, batchSize);
   return { tokens: largest.reduce((sum, length) => sum + length, 0), sequences: largest.length, longest: lengths[0] };
 }
@@ -104,11 +109,17 @@ export function scoringCapacity(
 }
 
 /** What the session for a run's folds must hold. */
-export function trainingOptions(gpu: Gpu, config: Config, model: DebertaConfig, { tokens }: RunData): SessionOptions {
+export function trainingOptions(
+  gpu: Gpu,
+  config: Config,
+  model: DebertaConfig,
+  { tokens, evidence }: RunData,
+): SessionOptions {
+  const growing = evidence && { pairs: evidence, maxLength: config.data.max_length };
   return {
     inference: scoringCapacity(gpu, model, tokens, config.training.eval_batch_size),
     training: {
-      capacity: batchCapacity(tokens, config.training.batch_size),
+      capacity: batchCapacity(tokens, config.training.batch_size, growing),
       lossKind: config.model.loss_type,
       freezeEncoder: config.model.freeze_backbone,
     },

@@ -3,7 +3,7 @@
  * have its shape. Training and evaluation share transient memory, since one runs after the other.
  */
 import type { DebertaConfig } from "../deberta/config.ts";
-import { createModelConstants, type ModelConstants, modelForward } from "../deberta/model.ts";
+import { createModelConstants, modelForward } from "../deberta/model.ts";
 import { debertaParameters } from "../deberta/parameters.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -55,17 +55,16 @@ async function planSession(
 ): Promise<SessionPlan> {
   const specs = debertaParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
   const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined }));
-  const longest = Math.max(inference.longest, training?.capacity.longest ?? 0);
-  const constants = await createModelConstants(gpu, config, longest);
   const programs: Program<BatchSizes>[] = [];
 
   let stepParts: SessionPlan["stepParts"];
   if (training) {
     const batch = keep(await createDeviceBatch(gpu, training.capacity));
+    const constants = await createModelConstants(gpu, config, training.capacity.longest);
     stepParts = { batch, tensors: await createStepTensors(gpu) };
     programs.push(...planStep(gpu, { config, parameters, constants, ...stepParts, ...training }));
   }
-  const scoring = await planScoring(gpu, config, parameters, constants, inference);
+  const scoring = await planScoring(gpu, config, parameters, inference);
   keep(scoring.batch);
   keep({ release: () => scoring.collected.buffer?.destroy() });
   programs.push(scoring.program);
@@ -142,10 +141,10 @@ async function planScoring(
   gpu: Gpu,
   config: DebertaConfig,
   parameters: ParameterStore,
-  constants: ModelConstants | null,
   capacity: BatchCapacity,
 ): Promise<{ program: Program<BatchSizes>; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
   const batch = await createDeviceBatch(gpu, capacity);
+  const constants = await createModelConstants(gpu, config, capacity.longest);
   const plan = createPlan(gpu, "score");
   const scope = { plan, config, parameters, batch, dropout: null };
   const { logits: last } = modelForward(scope, constants);

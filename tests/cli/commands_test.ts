@@ -76,7 +76,11 @@ Deno.test("entail: mistakes on the command line end with status 2 and name the n
     [["train", "--fld", "0"], /--fold/],
     [["trian"], /train/],
     [["bench", "kernels", "--shape", "12"], /1024x768x768/],
-    [["train", "augmentation.enable=true"], /augmentation\.enable/],
+    [["train", "augmentation.enable=true", "data.annotations_csv=null"], /data\.annotations_csv/],
+    [
+      ["train", "augmentation.enable=true", "augmentation.method=contextual", "augmentation.model_name=null"],
+      /model_name/,
+    ],
     [["train", "model.classifier_head=mlp1"], /model\.classifier_head/],
   ];
   const results = await Promise.all(cases.map(([args]) => failure(args)));

@@ -1,0 +1,232 @@
+/**
+ * Augmentation of evidence sentences in training pairs: what may be replaced and by what is found once; each epoch then
+ * draws its own replacements and tokenizes the pairs that they change.
+ */
+import { augmentEpoch } from "../augmentation/augment.ts";
+import { type EvidenceOfPairs, loadEvidence } from "../augmentation/evidence.ts";
+import { openSynonyms } from "../augmentation/synonyms.ts";
+import type { Candidate, ReplaceableWord } from "../augmentation/words.ts";
+import type { Config } from "../config/schema.ts";
+import type { TokenizedPair } from "../dataset/batches.ts";
+import type { Pair } from "../dataset/groundtruth.ts";
+import { loadAnnotations } from "../dataset/prepare.ts";
+import { openTokenizerPool, type TokenizerPool } from "../dataset/tokenize.ts";
+import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { contextualCandidates, openContextualSource } from "./contextual.ts";
+import type { ModelSource } from "./model_source.ts";
+import type { Reporter } from "./reporter.ts";
+import type { RunData } from "./run.ts";
+
+/** The tokens of an epoch's changed training pairs, by index of the pair. */
+export type AugmentedEpoch = (epoch: number) => Promise<ReadonlyMap<number, TokenizedPair>>;
+
+export interface Augmentation {
+  /** The pairs that may become longer than they are. */
+  readonly evidence: EvidenceOfPairs;
+  /** For a fold with these training pairs. A function of (seed, epoch, pair), whatever the fold. */
+  ofFold(train: readonly number[]): AugmentedEpoch;
+}
+
+/** Prepares augmentations, keeping what the runs or trials of a process have in common. */
+export interface Augmenter {
+  /** Null without `augmentation.enable`. `makeRoom` is called before a language model needs the device's memory. */
+  prepare(
+    config: Config,
+    parts: { model: ModelSource; data: RunData; gpu: Gpu; makeRoom?: () => void; signal?: AbortSignal },
+  ): Promise<Augmentation | null>;
+  close(): void;
+}
+
+/** A stage's progress is shown once it has taken so long. */
+const PATIENCE_MS = 2000;
+/** Texts between two looks at the clock and at Ctrl-C. */
+const TEXTS_AT_ONCE = 32;
+
+/** Usage and data errors of an augmentation's keys and files, before anything costly is done. */
+export async function checkAugmentation(config: Config): Promise<void> {
+  checkAugmentationKeys(config);
+  const { enable, method, model_name } = config.augmentation;
+  if (!enable) return;
+  await namingKey("data.annotations_csv", () => loadAnnotations(config.data.annotations_csv!));
+  if (method === "contextual") await namingKey("augmentation.model_name", () => openContextualSource(model_name!));
+}
+
+/** Usage errors for what `augmentation.enable` needs and the configuration does not name. */
+export function checkAugmentationKeys({ augmentation, data }: Config): void {
+  if (!augmentation.enable) return;
+  if (data.annotations_csv === null) {
+    throw new EntailError(
+      "usage",
+      "data.annotations_csv: is null, but augmentation.enable=true needs the evidence sentences; name their file",
+    );
+  }
+  if (augmentation.method === "contextual" && augmentation.model_name === null) {
+    throw new EntailError(
+      "usage",
+      "augmentation.model_name: is null, but augmentation.method=contextual needs a masked language model; name its folder",
+    );
+  }
+}
+
+export function createAugmenter(reporter: Reporter): Augmenter {
+  let evidence: { key: string; pairs: readonly Pair[]; evidence: EvidenceOfPairs } | undefined;
+  /** By method and model, for the evidence at hand. */
+  const replaceable = new Map<string, ReplaceablePairs>();
+  let pool: { key: string; pool: TokenizerPool } | undefined;
+
+  async function prepareEvidence(config: Config, pairs: readonly Pair[]): Promise<EvidenceOfPairs> {
+    const key = config.data.annotations_csv!;
+    if (evidence?.key !== key || evidence.pairs !== pairs) {
+      replaceable.clear();
+      evidence = { key, pairs, evidence: await evidenceOf(config, pairs) };
+    }
+    return evidence.evidence;
+  }
+
+  function openPool({ data, training }: Config, folder: string): TokenizerPool {
+    const numWorkers = training.num_workers === 0 ? 0 : 1;
+    const key = JSON.stringify([folder, data.max_length, numWorkers]);
+    if (pool?.key !== key) {
+      pool?.pool.close();
+      pool = { key, pool: openTokenizerPool({ folder, maxLength: data.max_length }, numWorkers) };
+    }
+    return pool.pool;
+  }
+
+  return {
+    async prepare(config, { model, data, gpu, makeRoom, signal }) {
+      if (!config.augmentation.enable) return null;
+      checkAugmentationKeys(config);
+      const { method, model_name, prob } = config.augmentation;
+      const found = await prepareEvidence(config, data.pairs);
+      const key = method === "contextual" ? `${method} ${model_name}` : method;
+      let replaceablePairs = replaceable.get(key);
+      if (!replaceablePairs) {
+        const source = {
+          evidence: found,
+          pairs: data.pairs,
+          onProgress: patiently(reporter, `${method} words`),
+          signal,
+        };
+        if (method === "contextual") {
+          makeRoom?.();
+          await checkAugmentation(config);
+          replaceablePairs = await findContextual(gpu, model_name!, source);
+        } else {
+          replaceablePairs = await findSynonyms(source);
+        }
+        replaceable.set(key, replaceablePairs);
+        reporter.info(describe(method, replaceablePairs));
+      }
+      const tokenizer = openPool(config, model.tokenizerFolder);
+      const { seed } = config;
+      return {
+        evidence: found,
+        ofFold: (train) => augmentFold(replaceablePairs, tokenizer, data, train, { prob, seed }),
+      };
+    },
+    close() {
+      pool?.pool.close();
+      pool = undefined;
+    },
+  };
+}
+
+/** Words with candidates by index of the pair; pairs without such words are left out. */
+type ReplaceablePairs = ReadonlyMap<number, readonly ReplaceableWord[]>;
+
+function augmentFold(
+  replaceable: ReplaceablePairs,
+  tokenizer: TokenizerPool,
+  { pairs }: RunData,
+  train: readonly number[],
+  { prob, seed }: { prob: number; seed: number },
+): AugmentedEpoch {
+  const members = train.flatMap((index) => {
+    const words = replaceable.get(index);
+    return words ? [[index, pairs[index].post, words] as const] : [];
+  });
+  return async (epoch) => {
+    const posts = augmentEpoch(members, { prob, seed, epoch });
+    const changed = [...posts].map(([index, post]) => ({ index, post, criterion: pairs[index].criterion }));
+    const tokens = await tokenizer.encode(changed);
+    return new Map(changed.map(({ index }, i) => [index, tokens[i]]));
+  };
+}
+
+interface Source {
+  evidence: EvidenceOfPairs;
+  pairs: readonly Pair[];
+  onProgress: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+async function findSynonyms({ evidence, pairs, onProgress, signal }: Source): Promise<ReplaceablePairs> {
+  const find = await openSynonyms();
+  const candidates: Candidate[][][] = [];
+  for (const [index, { spans, words }] of evidence) {
+    candidates.push(find({ text: pairs[index].post, spans, words }));
+    if (candidates.length % TEXTS_AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
+    if (signal?.aborted) throw new EntailError("interrupted", "interrupted while looking for synonyms");
+    onProgress(candidates.length, evidence.size);
+  }
+  return withCandidates(evidence, candidates);
+}
+
+async function findContextual(
+  gpu: Gpu,
+  folder: string,
+  { evidence, pairs, onProgress, signal }: Source,
+): Promise<ReplaceablePairs> {
+  const items = [...evidence].map(([index, { words }]) => ({ text: pairs[index].post, words }));
+  return withCandidates(evidence, await contextualCandidates(gpu, folder, items, { onProgress, signal }));
+}
+
+function withCandidates(evidence: EvidenceOfPairs, candidates: readonly Candidate[][][]): ReplaceablePairs {
+  const replaceable = new Map<number, ReplaceableWord[]>();
+  [...evidence].forEach(([index, { words }], i) => {
+    const own = words.map((word, k) => ({ ...word, candidates: candidates[i][k] }));
+    const useful = own.filter(({ candidates }) => candidates.length > 0);
+    if (useful.length > 0) replaceable.set(index, useful);
+  });
+  return replaceable;
+}
+
+/** The evidence of a run's pairs. Data error where there is none. */
+export async function evidenceOf({ data }: Config, pairs: readonly Pair[]): Promise<EvidenceOfPairs> {
+  const file = data.annotations_csv!;
+  const evidence = await namingKey("data.annotations_csv", () => loadEvidence(file, pairs));
+  if (evidence.size > 0) return evidence;
+  throw new EntailError(
+    "data",
+    `data.annotations_csv: ${file}: none of its sentences stands in a positive pair of ${data.groundtruth_csv}, there ` +
+      "is nothing to augment",
+  );
+}
+
+/** Puts the key that named a file or a folder in front of its errors. */
+async function namingKey<T>(key: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof EntailError) || error.kind === "memory") throw error;
+    throw new EntailError(error.kind, `${key}: ${error.message}`, { cause: error });
+  }
+}
+
+function describe(method: string, replaceable: ReplaceablePairs): string {
+  const words = [...replaceable.values()].reduce((sum, { length }) => sum + length, 0);
+  const number = (value: number) => value.toLocaleString("en-US");
+  return `augmentation: ${method}, ${number(replaceable.size)} pairs, ${number(words)} words with candidates`;
+}
+
+/** Progress that is silent until the stage has taken two seconds. */
+function patiently(reporter: Reporter, stage: string): (done: number, total: number) => void {
+  const began = performance.now();
+  let shown = false;
+  return (done, total) => {
+    shown ||= performance.now() - began > PATIENCE_MS;
+    if (shown) reporter.progress(stage, done, total);
+  };
+}
