@@ -25,5 +25,10 @@ export { HyperbandPruner, type HyperbandPrunerOptions } from "./src/studies/hype
 export { SuccessiveHalvingPruner } from "./src/studies/successive_halving_pruner.ts";
 export { MedianPruner, type MedianPrunerOptions } from "./src/studies/median_pruner.ts";
 export { NopPruner } from "./src/studies/nop_pruner.ts";
+export { openStorage } from "./src/studies/open_storage.ts";
+export type { Storage, StudyRecord } from "./src/studies/storage.ts";
+export { runStudy, type RunStudyOptions, type StudyObserver } from "./src/search/run_study.ts";
+export { type StudyOverview, studyOverviews } from "./src/search/overview.ts";
+export { type BestTrial, bestTrials } from "./src/search/best_trials.ts";
 export { paramImportances } from "./src/studies/importance.ts";
 export { type StudyReport, writeStudyReport } from "./src/report/study_report.ts";

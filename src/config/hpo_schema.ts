@@ -42,6 +42,12 @@ function parameterFault(parameter: Parameter): [string, string] | undefined {
   return undefined;
 }
 
+/** Whether a parameter may have just this value. */
+function canBe({ type, low, high, choices }: Parameter, value: unknown): boolean {
+  if (type === "categorical") return choices?.some((choice) => choice === value) ?? true;
+  return type === "float" || (Number.isInteger(value) && low! <= Number(value) && Number(value) <= high!);
+}
+
 /** The conditions from a parameter upwards; returns the names of a circle, if there is one. */
 function conditionCycle(space: Record<string, Parameter>, name: string, seen: string[] = []): string[] | null {
   if (seen.includes(name)) return [...seen.slice(seen.indexOf(name)), name];
@@ -58,13 +64,14 @@ const SearchSpaceSchema = z.record(z.string().regex(/^[A-Za-z_][\w.-]*$/), Param
     for (const [name, parameter] of Object.entries(space)) {
       const fault = parameterFault(parameter);
       if (fault !== undefined) context.addIssue({ code: "custom", path: [name, fault[0]], message: fault[1] });
-      for (const other of Object.keys(parameter.when ?? {})) {
-        if (Object.hasOwn(space, other)) continue;
-        context.addIssue({
-          code: "custom",
-          path: [name, "when", other],
-          message: `is not a parameter of the search space; known are ${Object.keys(space).join(", ")}`,
-        });
+      for (const [other, value] of Object.entries(parameter.when ?? {})) {
+        const known = Object.hasOwn(space, other);
+        if (known && canBe(space[other], value)) continue;
+        const names = Object.keys(space).join(", ");
+        const message = known
+          ? `is ${JSON.stringify(value)}, a value that ${other} never has`
+          : `is not a parameter of the search space; known are ${names}`;
+        context.addIssue({ code: "custom", path: [name, "when", other], message });
       }
       const cycle = conditionCycle(space, name);
       if (cycle !== null) {
@@ -86,7 +93,7 @@ export const HpoSchema = z.strictObject({
   direction: oneOf(["maximize", "minimize"]).default("maximize"),
   hpo_mode: z.strictObject({
     mode: oneOf(["kfold", "single_split"]).default("kfold"),
-    validation_fraction: real({ above: 0, below: 1 }).default(0.2),
+    validation_fraction: real({ above: 0, max: 0.5 }).default(0.2),
   }).prefault({}),
   pruner: z.strictObject({
     type: oneOf(["hyperband", "successive_halving", "median", "none"]).default("hyperband"),

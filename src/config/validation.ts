@@ -31,10 +31,14 @@ function issueMessage(issue: z.core.$ZodIssue, tree: Tree): string {
   return value === undefined ? `"${name}" is missing: ${allowed}` : `"${name}" must be ${allowed}, not ${shown(value)}`;
 }
 
-/** Each parameter must set a configuration key, and only to values that the key allows. */
+/** What a study or a process has once, for all its trials. */
+const NOT_OF_A_TRIAL = /^(hpo|mlflow)\.|^(experiment_name|output_dir|checkpoint_dir|resume)$/;
+
+/** Each parameter must set a configuration key of a trial, and only to values that the key allows. */
 function searchSpaceFault(config: Config): string | undefined {
   for (const [name, { key, type, low, high, step, choices }] of Object.entries(config.hpo.search_space)) {
     const where = `hpo.search_space.${name}`;
+    if (NOT_OF_A_TRIAL.test(key)) return `"${where}.key": "${key}" is the same for all trials and cannot be searched`;
     const schema = schemaAt(ConfigSchema, key.split("."));
     if (schema === undefined) return `"${where}.key": ${unknownKey(key)}`;
     if (hasFixedKeys(schema)) return `"${where}.key": "${key}" is a group of keys, not a key`;

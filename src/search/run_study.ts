@@ -1,18 +1,17 @@
 /** A study from its configuration: opens or continues it, runs trials, and leaves what `status` and `best` need. */
-import { type Config, differences, printConfig } from "../config/config.ts";
+import { type Config, differences } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { failStaleTrials } from "../studies/heartbeat.ts";
+import { failStaleTrials, graceSeconds } from "../studies/heartbeat.ts";
 import { type FrozenTrial, isFinished } from "../studies/frozen_trial.ts";
 import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
-import { checkAugmentation } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { checkAvailable } from "../training/run.ts";
 import { createObjective, TrialFailed, type TrialObserver } from "./objective.ts";
-import { checkSearchSpace, possibleAugmentations } from "./search_space.ts";
-import { storedConfig } from "./stored_config.ts";
-import { CONFIG_ATTRIBUTE, openConfiguredStudy, TRIALS_ATTRIBUTE } from "./study_setup.ts";
+import { checkSearchSpace } from "./search_space.ts";
+import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "./stored_config.ts";
+import { openConfiguredStudy, TRIALS_ATTRIBUTE } from "./study_setup.ts";
 import { openWorkbench } from "./workbench.ts";
 
 export interface StudyObserver extends TrialObserver {
@@ -38,7 +37,7 @@ export function observers(...all: (StudyObserver | undefined)[]): StudyObserver 
 }
 
 export interface RunStudyOptions {
-  /** Trials to run here; without it, until the study has `hpo.n_trials` finished ones. */
+  /** Trials to run here; without it, until the study has `hpo.n_trials` finished ones, those of other processes included. */
   nTrials?: number;
   /** Opens the device, and opens it anew when it is lost. */
   openDevice: () => Promise<Gpu>;
@@ -56,35 +55,42 @@ export const finishedTrials = (trials: readonly FrozenTrial[]): number =>
   trials.filter(({ state }) => isFinished(state)).length;
 
 /**
- * Runs trials of the configured study. Throws an "interrupted" `EntailError` when the signal aborts; nothing of this
+ * Runs trials of the configured study, as `entail hpo` does:
+ *
+ *     const config = composeConfig(["hpo.study_name=mine", "hpo.hpo_mode.mode=single_split"]);
+ *     const study = await runStudy(config, { openDevice: () => openGpu(), reporter: silentReporter, nTrials: 20 });
+ *
+ * Throws an "interrupted" `EntailError` when the signal aborts; nothing of this
  * process is left RUNNING then. The study returned is open unless the storage was given.
  */
 export async function runStudy(config: Config, options: RunStudyOptions): Promise<Study> {
   const { nTrials, observer, reporter, signal } = options;
   checkAvailable(config);
   checkSearchSpace(config);
-  for (const augmented of possibleAugmentations(config)) await checkAugmentation(augmented);
   const study = await openConfiguredStudy(config, options.storage ?? config.hpo.storage);
   try {
-    await noteConfiguration(study, config, reporter);
+    const version = await noteConfiguration(study, config, reporter);
     await failStaleTrials(study.storage, study.studyId, study.heartbeat!);
     await observer?.opened?.(study, finishedTrials(await study.refresh()));
-    const done = () => nTrials === undefined && finishedTrials(study.trials) >= config.hpo.n_trials;
-    if (done()) return study;
+    const totalTrials = nTrials === undefined ? config.hpo.n_trials : undefined;
+    if (totalTrials !== undefined && finishedTrials(study.trials) >= totalTrials) return study;
     const workbench = await openWorkbench(options.openDevice, reporter);
     try {
-      await study.optimize(createObjective({ workbench, config, reporter, observer, signal }), {
+      const objective = createObjective({ workbench, config, reporter, observer, signal });
+      await study.optimize(async (trial) => {
+        await trial.setUserAttr(CONFIG_ATTRIBUTE, version);
+        return await objective(trial);
+      }, {
         nTrials,
+        totalTrials,
         signal,
         catch: (error) => error instanceof TrialFailed,
-        callbacks: [async (_, trial) => {
-          await observer?.ended?.(study, trial);
-          if (done()) study.stop();
-        }],
+        callbacks: [async (_, trial) => await observer?.ended?.(study, trial)],
       });
     } finally {
       workbench.close();
     }
+    if (totalTrials !== undefined) await waitForOthers(study, totalTrials, reporter, signal);
     return study;
   } catch (error) {
     if (options.storage === undefined) await study.close();
@@ -92,8 +98,30 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
   }
 }
 
-/** Stores the configuration with the study; says what is different where it was begun with another one. */
-async function noteConfiguration(study: Study, config: Config, reporter: Reporter): Promise<void> {
+/**
+ * The last trials may run in other processes. Waits for them as long as nobody can tell whether one of these has died: a
+ * dead one's trial then becomes FAIL, instead of staying RUNNING in a study that nobody takes up again.
+ */
+async function waitForOthers(study: Study, totalTrials: number, reporter: Reporter, signal?: AbortSignal) {
+  const deadline = Date.now() + (graceSeconds(study.heartbeat!) + 5) * 1000;
+  const missing = () => totalTrials - finishedTrials(study.trials);
+  const running = () => study.trials.filter(({ state }) => state === "RUNNING").length;
+  if (missing() > 0 && running() > 0) reporter.info(`study ${study.studyName}: waiting for trials of other processes`);
+  while (missing() > 0 && missing() <= running() && Date.now() < deadline) {
+    if (signal?.aborted) {
+      throw new EntailError("interrupted", `study ${study.studyName}: others still run its last trials`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await failStaleTrials(study.storage, study.studyId, study.heartbeat!);
+    await study.refresh();
+  }
+}
+
+/**
+ * Stores the configuration with the study and returns its version; says what is different where the study was begun with
+ * another one.
+ */
+async function noteConfiguration(study: Study, config: Config, reporter: Reporter): Promise<string> {
   if (study.direction !== config.hpo.direction) {
     throw new EntailError(
       "usage",
@@ -105,6 +133,6 @@ async function noteConfiguration(study: Study, config: Config, reporter: Reporte
   if (changed.length > 0) {
     reporter.info(`study ${study.studyName} was begun with other values of ${changed.join(", ")}`);
   }
-  await study.setUserAttr(CONFIG_ATTRIBUTE, printConfig(config));
   await study.setUserAttr(TRIALS_ATTRIBUTE, config.hpo.n_trials);
+  return await storeConfig(study, config);
 }

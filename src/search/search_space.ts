@@ -60,6 +60,9 @@ export function possibleAugmentations(config: Config): Config[] {
 
 /** Says no to choices that this version cannot train with, before a study meets them. Names the parameter. */
 export function checkSearchSpace(config: Config): void {
+  if (Object.keys(config.hpo.search_space).length === 0) {
+    throw new EntailError("usage", "hpo.search_space: is empty, all trials would be the same; use hpo=optuna");
+  }
   const [augmented] = possibleAugmentations(config);
   for (const [name, { key, choices }] of Object.entries(config.hpo.search_space)) {
     // A method matters only to trials that augment, whatever the configuration itself does.

@@ -12,8 +12,7 @@ import { createStudy, type Study } from "../studies/study.ts";
 import { SuccessiveHalvingPruner } from "../studies/successive_halving_pruner.ts";
 import { TPESampler } from "../studies/tpe.ts";
 
-/** The study's configuration and its goal, as user attributes of the study, for `status` and `best`. */
-export const CONFIG_ATTRIBUTE = "entail:config";
+/** User attribute of a study: how many trials it is to have, for `status`. */
 export const TRIALS_ATTRIBUTE = "entail:n_trials";
 
 export function createSampler({ sampler }: Config["hpo"]): Sampler {

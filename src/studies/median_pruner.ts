@@ -13,13 +13,17 @@ export interface MedianPrunerOptions {
   nMinTrials?: number;
 }
 
-/** The median of the numbers in `values`, NaN ignored; NaN when there is none. */
+/**
+ * The median of the numbers in `values`, NaN ignored; NaN when there is none. NumPy's `nanpercentile(…, 50)` to the last
+ * operation: a value between x and y is found from y − x, so that an infinite neighbour makes NaN of it.
+ */
 function nanMedian(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
   if (sorted.length === 0) return NaN;
-  const middle = sorted.length >> 1;
-  if (sorted.length % 2 === 1) return sorted[middle];
-  return sorted[middle] - (sorted[middle] - sorted[middle - 1]) * 0.5; // NumPy's order of operations
+  const below = (sorted.length - 1) >> 1;
+  const x = sorted[below];
+  const y = sorted[Math.min(below + 1, sorted.length - 1)];
+  return sorted.length % 2 === 1 ? x + (y - x) * 0 : y - (y - x) * 0.5;
 }
 
 /**

@@ -13,7 +13,13 @@ export async function openStorage(url: string | null): Promise<Storage> {
   if (url === null) return new MemoryStorage();
   if (/^sqlite(\+\w+)?:\/\/\//.test(url)) return await openSqliteStorage(url);
   if (/^postgres(ql)?(\+\w+)?:/.test(url)) {
-    throw new EntailError("usage", `${url}: PostgreSQL is not supported yet; use sqlite:///FILE`);
+    throw new EntailError("usage", `${withoutPassword(url)}: PostgreSQL is not available yet; use sqlite:///FILE`);
   }
-  throw new EntailError("usage", `${url}: not a storage URL; use sqlite:///relative.db or sqlite:////absolute.db`);
+  throw new EntailError(
+    "usage",
+    `${withoutPassword(url)}: not a storage URL; use sqlite:///relative.db or sqlite:////absolute.db`,
+  );
 }
+
+/** For messages, which end up in logs. */
+const withoutPassword = (url: string): string => url.replace(/(:\/\/[^:@/]*):.*@/, "$1:…@");

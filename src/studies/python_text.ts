@@ -3,6 +3,8 @@
  * `repr` (`1e-06`, `0.0`), non-ASCII is escaped, and `NaN`, `Infinity` and `-Infinity` may appear bare.
  */
 
+import { EntailError } from "../errors.ts";
+
 /** A JSON value; numbers may be NaN or infinite, as Python's `json` allows. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
@@ -24,14 +26,20 @@ export function pythonFloat(value: number): string {
   return `${sign}${whole}.${digits.slice(exponent + 1) || "0"}`;
 }
 
-/** `json.dumps(value)` with Python's default separators. A whole number is written without a point, like a Python int. */
+/**
+ * `json.dumps(value)` with Python's default separators. A whole number is written without a point, like a Python int; keys
+ * without a value are left out, as in `JSON.stringify`. Usage error for what JSON cannot hold.
+ */
 export function pythonJson(value: JsonValue): string {
   if (value === null) return "null";
   if (typeof value === "boolean") return value ? "true" : "false";
   if (typeof value === "string") return pythonString(value);
   if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : pythonFloat(value);
   if (Array.isArray(value)) return `[${value.map(pythonJson).join(", ")}]`;
-  const entries = Object.entries(value as { readonly [key: string]: JsonValue });
+  if (typeof value !== "object" || ![Object.prototype, null].includes(Object.getPrototypeOf(value))) {
+    throw new EntailError("usage", `${String(value)} is not a JSON value`);
+  }
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   return `{${entries.map(([key, item]) => `${pythonString(key)}: ${pythonJson(item)}`).join(", ")}}`;
 }
 

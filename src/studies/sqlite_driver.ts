@@ -1,5 +1,7 @@
 /** SQLite through `node:sqlite`, made safe for many processes on one file. */
 
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { EntailError } from "../errors.ts";
 import type { Sql, SqlDialect, SqlDriver, SqlRow, SqlValue } from "./sql_driver.ts";
@@ -38,6 +40,8 @@ async function whenFree<T>(path: string, action: () => T, giveUpAfterMs = GIVE_U
 }
 
 function openDatabase(path: string): DatabaseSync {
+  const folder = dirname(path);
+  if (!existsSync(folder)) throw new EntailError("data", `${path}: there is no folder ${folder}; make it first`);
   try {
     return new DatabaseSync(path, { timeout: BLOCKING_WAIT_MS });
   } catch (error) {

@@ -16,7 +16,7 @@ import {
 } from "./distributions.ts";
 import type { Direction, FrozenTrial } from "./frozen_trial.ts";
 import type { Pruner } from "./pruner.ts";
-import type { JsonValue } from "./python_text.ts";
+import { type JsonValue, pythonJson } from "./python_text.ts";
 import { type JointSample, type Sampler, STREAM_ATTRIBUTE } from "./sampler.ts";
 import type { Storage, StoredParam, TrialChanges } from "./storage.ts";
 
@@ -127,6 +127,7 @@ export class Trial {
 
   /** Stores something of the user's with the trial: any JSON value. */
   async setUserAttr(key: string, value: JsonValue): Promise<void> {
+    pythonJson(value); // Throws now, and not when the trial's other changes are stored.
     this.#self = { ...this.#self, userAttrs: { ...this.#self.userAttrs, [key]: value } };
     await this.#write({ userAttrs: { [key]: value } });
   }
@@ -146,6 +147,7 @@ export class Trial {
   }
 
   #suggest(name: string, distribution: Distribution): ParamValue {
+    if (name in Object.prototype) throw new EntailError("usage", `a parameter cannot be called ${name} in JavaScript`);
     const before = this.#self.distributions[name];
     if (before !== undefined) {
       checkCompatible(name, before, distribution);

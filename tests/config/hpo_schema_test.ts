@@ -98,3 +98,24 @@ Deno.test("hpo.search_space: conditions name other parameters, without circles",
     /"hpo.search_space.x.when" is a cycle: x -> y -> x/,
   );
 });
+
+Deno.test("hpo.search_space: refuses what no trial can change, and a condition that never holds", () => {
+  for (const key of ["hpo.n_trials", "mlflow.enable", "output_dir", "resume"]) {
+    assert.match(
+      refused(`{x: {key: ${key}, type: categorical, choices: [1]}}`),
+      new RegExp(`^"hpo.search_space.x.key": "${key}" is the same for all trials and cannot be searched$`),
+    );
+  }
+  const space = (when: string) =>
+    "{on: {key: training.shuffle, type: categorical, choices: [true, false]}, " +
+    "n: {key: training.num_epochs, type: int, low: 2, high: 4}, " +
+    `a: {key: kfold.n_splits, type: int, low: 2, high: 3, when: ${when}}}`;
+  assert.equal(refused(space("{on: true, n: 4}")), "accepted");
+  assert.match(refused(space('{on: "true"}')), /^"hpo.search_space.a.when.on" is "true", a value that on never has$/);
+  assert.match(refused(space("{n: 5}")), /is 5, a value that n never has/);
+  assert.match(refused(space("{n: 2.5}")), /is 2.5, a value that n never has/);
+});
+
+Deno.test("hpo.hpo_mode.validation_fraction: at most half", () => {
+  assert.match(refused("{}", "hpo.hpo_mode.validation_fraction=0.7"), /must be a number in \(0, 0.5\], not 0.7/);
+});

@@ -4,6 +4,7 @@ import { type Config } from "../../src/config/config.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY } from "../../src/search/objective.ts";
 import { runStudy, type RunStudyOptions } from "../../src/search/run_study.ts";
+import { CONFIG_ATTRIBUTE, configOfTrial } from "../../src/search/stored_config.ts";
 import { MemoryStorage } from "../../src/studies/memory_storage.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
 import { openFittingSession } from "../../src/training/physical_batch.ts";
@@ -107,6 +108,34 @@ gpuTest("runStudy: kfold reports the mean best F1 so far per fold; the first tri
     assert.equal(pruned.state, "PRUNED");
     assert.deepEqual([...pruned.intermediateValues.keys()], [1]);
     assert.deepEqual(folds.slice(1), [[0, 1], [0]]);
+  });
+});
+
+gpuTest("runStudy: what others run counts for hpo.n_trials, and is waited for", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const config = runConfig(folder, ...SINGLE, ...SMALL, "hpo.n_trials=3");
+    const storage = new MemoryStorage();
+    const { studyId } = await runStudy(config, { ...options(gpu), storage, nTrials: 0 });
+    const other = (await storage.startTrial(studyId, { trials: 3, graceSeconds: 60 }))!;
+    const notices: string[] = [];
+    const finishOther = () => storage.finishTrial(other.trialId, "COMPLETE", [0.5]);
+    const study = await runStudy(config, {
+      ...options(gpu),
+      storage,
+      reporter: {
+        ...silentReporter,
+        info(text) {
+          notices.push(text);
+          if (text.includes("waiting for trials of other processes")) setTimeout(finishOther, 10);
+        },
+      },
+    });
+    assert.equal(study.trials.map(({ state }) => state[0]).join(""), "CCC");
+    assert.equal(notices.filter((text) => text.includes("waiting")).length, 1);
+    // Each trial says which configuration it trained with.
+    const versions = study.trials.map(({ userAttrs }) => userAttrs[CONFIG_ATTRIBUTE]);
+    assert.deepEqual([versions[0], typeof versions[1], versions[2]], [undefined, "string", versions[1]]);
+    assert.deepEqual(configOfTrial(await study.userAttrs(), study.trials[1]), config);
   });
 });
 

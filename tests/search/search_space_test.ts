@@ -111,3 +111,8 @@ Deno.test("divisors: the largest first", () => {
   assert.deepEqual(divisors(7), [7, 1]);
   assert.deepEqual(divisors(1), [1]);
 });
+
+Deno.test("checkSearchSpace: refuses an empty space", () => {
+  const config = composeConfig(["~hpo.search_space"]);
+  assert.throws(() => checkSearchSpace(config), /^EntailError: hpo\.search_space: is empty/);
+});

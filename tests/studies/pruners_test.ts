@@ -99,3 +99,31 @@ Deno.test("KeepFirstTrialsPruner: keeps the first trials, which still count at t
   assert.ok(kept.every((trial) => trial.systemAttrs.completed_rung_0 === trial.number));
   assert.throws(() => new KeepFirstTrialsPruner(halving(), -1), EntailError);
 });
+
+Deno.test("MedianPruner: an infinite report beside the median makes it NaN, which prunes nothing, as NumPy's does", async () => {
+  // From numpy.nanpercentile(values, 50) of NumPy 2.4.6.
+  const cases: [reports: number[], median: number][] = [
+    [[1, 2, 3], 2],
+    [[4, 1, 3, 2], 2.5],
+    [[1, 2, Infinity], NaN],
+    [[1, 1, 1, Infinity], 1],
+    [[1, Infinity], NaN],
+    [[-Infinity, -Infinity, 1, 2], -Infinity],
+    [[-Infinity, -Infinity, 2], NaN],
+    [[Infinity], NaN],
+    [[NaN, 3, NaN], 3],
+  ];
+  for (const [reports, median] of cases) {
+    const study = await createStudy({ pruner: new MedianPruner({ nStartupTrials: 1 }), heartbeat: null });
+    for (const value of reports) {
+      const trial = await study.ask();
+      await trial.report(value, 1);
+      await study.tell(trial, 0);
+    }
+    for (const value of [-1e9, median, 1e9].filter(Number.isFinite)) {
+      const trial = await study.ask();
+      await trial.report(value, 1);
+      assert.equal(await trial.shouldPrune(), value > median, `${value} against ${reports}`);
+    }
+  }
+});

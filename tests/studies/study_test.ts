@@ -10,7 +10,7 @@ import { TPESampler } from "../../src/studies/tpe.ts";
 import { type Trial, TrialPruned } from "../../src/studies/trial.ts";
 import { FUNCTIONS } from "./functions.ts";
 
-const usage = (error: unknown) => error instanceof EntailError && error.kind === "usage";
+const usage = (error: unknown): error is EntailError => error instanceof EntailError && error.kind === "usage";
 const data = (error: unknown) => error instanceof EntailError && error.kind === "data";
 
 async function withFile(body: (url: string) => Promise<void>): Promise<void> {
@@ -72,6 +72,18 @@ Deno.test("createStudy, loadStudy: find, continue and refuse studies", () =>
     await assert.rejects(loadStudy({ storage }), /holds 2 studies/);
     await assert.rejects(createStudy({ direction: "up" as "minimize" }), usage);
   }));
+
+Deno.test("openStorage: says what is wrong with a place, without its password", async () => {
+  for (const url of ["postgresql://me:secret@host/db", "mysql+x://me:secret:@host/db"]) {
+    await assert.rejects(createStudy({ storage: url }), (error: unknown) => {
+      return usage(error) && /^\S+:\/\/me:…@host\/db: /.test(error.message) && !error.message.includes("secret");
+    });
+  }
+  await assert.rejects(
+    createStudy({ storage: "sqlite:///no/such/x.db" }),
+    /no\/such\/x.db: there is no folder no\/such/,
+  );
+});
 
 Deno.test("Study: refuses studies with several objectives", async () => {
   const storage = new MemoryStorage();
@@ -243,6 +255,20 @@ Deno.test("Trial.report: the first report of a step counts, and bad ones are ref
   await assert.rejects(trial.report(1, 0.5), usage);
   await assert.rejects(trial.report("1" as unknown as number, 1), usage);
   assert.deepEqual([...(await study.refresh())[0].intermediateValues], [[0, 1]]);
+});
+
+Deno.test("Trial: refuses names and attributes that it cannot hold, and goes on", async () => {
+  const study = await plainStudy();
+  const trial = await study.ask();
+  for (const name of ["__proto__", "constructor", "toString"]) {
+    assert.throws(() => trial.suggestFloat(name, 0, 1), usage);
+  }
+  for (const value of [undefined, () => 1, 5n, new Date(0), new Map(), [Symbol()], { a: { b: () => 1 } }]) {
+    await assert.rejects(trial.setUserAttr("odd", value as never), usage);
+  }
+  await trial.setUserAttr("plain", { a: [1, null], left: undefined } as never);
+  const told = await study.tell(trial, 1);
+  assert.deepEqual([told.state, told.params, told.userAttrs.odd], ["COMPLETE", {}, undefined]);
 });
 
 Deno.test("Trial: stores proposed values as soon as the objective waits", () =>

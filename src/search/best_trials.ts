@@ -1,0 +1,48 @@
+/** The best trials of a study, each with the configuration that trains what it trained. */
+import { join } from "node:path";
+import type { Config } from "../config/config.ts";
+import { constraintViolation, type Direction, type FrozenTrial } from "../studies/frozen_trial.ts";
+import type { StudyRecord } from "../studies/storage.ts";
+import { withParams } from "./search_space.ts";
+import { configOfTrial } from "./stored_config.ts";
+
+export interface BestTrial {
+  trial: FrozenTrial;
+  config: Config;
+}
+
+/**
+ * The `top` best trials, the best first. A trial's configuration is the one that its sitting of the study was run with,
+ * or `fallback` where the study was made by another program, with the trial's values.
+ */
+export function bestTrials(
+  study: StudyRecord,
+  trials: readonly FrozenTrial[],
+  top: number,
+  fallback: Config,
+): BestTrial[] {
+  return rank(trials, study.directions[0]).slice(0, top).map((trial, index) => {
+    const config = configOfTrial(study.userAttrs, trial) ?? fallback;
+    return { trial, config: trialConfig(config, trial, `${study.studyName}_best_${index + 1}`) };
+  });
+}
+
+/** The configuration with a trial's values, as a run of its own that overwrites nobody's files. */
+export function trialConfig(config: Config, trial: FrozenTrial, name: string): Config {
+  const outputDir = join("outputs", name);
+  return {
+    ...withParams(config, trial.params),
+    experiment_name: name,
+    output_dir: outputDir,
+    checkpoint_dir: join(outputDir, "checkpoints"),
+    resume: false,
+  };
+}
+
+/** COMPLETE trials that violate no constraint, the best first, of equals the earlier. */
+function rank(trials: readonly FrozenTrial[], direction: Direction): FrozenTrial[] {
+  const sign = direction === "maximize" ? -1 : 1;
+  return trials
+    .filter((trial) => trial.state === "COMPLETE" && trial.value !== null && constraintViolation(trial) === 0)
+    .sort((a, b) => sign * (a.value! - b.value!) || a.number - b.number);
+}
