@@ -6,10 +6,11 @@ import { failStaleTrials, graceSeconds } from "../studies/heartbeat.ts";
 import { type FrozenTrial, isFinished } from "../studies/frozen_trial.ts";
 import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
+import { checkAugmentation } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { checkAvailable } from "../training/run.ts";
 import { createObjective, TrialFailed, type TrialObserver } from "./objective.ts";
-import { checkSearchSpace } from "./search_space.ts";
+import { checkSearchSpace, possibleAugmentations } from "./search_space.ts";
 import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "./stored_config.ts";
 import { openConfiguredStudy, TRIALS_ATTRIBUTE } from "./study_setup.ts";
 import { openWorkbench } from "./workbench.ts";
@@ -67,6 +68,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
   const { nTrials, observer, reporter, signal } = options;
   checkAvailable(config);
   checkSearchSpace(config);
+  for (const augmented of possibleAugmentations(config)) await checkAugmentation(augmented);
   const study = await openConfiguredStudy(config, options.storage ?? config.hpo.storage);
   try {
     const version = await noteConfiguration(study, config, reporter);
@@ -74,7 +76,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
     await observer?.opened?.(study, finishedTrials(await study.refresh()));
     const totalTrials = nTrials === undefined ? config.hpo.n_trials : undefined;
     if (totalTrials !== undefined && finishedTrials(study.trials) >= totalTrials) return study;
-    const workbench = await openWorkbench(options.openDevice, reporter);
+    const workbench = await openWorkbench(options.openDevice, reporter, signal);
     try {
       const objective = createObjective({ workbench, config, reporter, observer, signal });
       await study.optimize(async (trial) => {

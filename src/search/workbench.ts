@@ -44,7 +44,11 @@ export interface Workbench {
 const KEPT_WEIGHTS_BYTES = 256 << 20;
 
 /** Opens the device with `openDevice`, now and whenever it is lost. */
-export async function openWorkbench(openDevice: () => Promise<Gpu>, reporter: Reporter): Promise<Workbench> {
+export async function openWorkbench(
+  openDevice: () => Promise<Gpu>,
+  reporter: Reporter,
+  signal?: AbortSignal,
+): Promise<Workbench> {
   let gpu = await openDevice();
   let data: { key: string; data: RunData } | undefined;
   let session: { key: string; session: Session } | undefined;
@@ -119,7 +123,8 @@ export async function openWorkbench(openDevice: () => Promise<Gpu>, reporter: Re
     async prepare(config) {
       const model = await openModelSource(config);
       const runData = await prepareData(config, model);
-      const augmentation = await augmenter.prepare(config, { model, data: runData, gpu, makeRoom: releaseSession });
+      const parts = { model, data: runData, gpu, makeRoom: releaseSession, signal };
+      const augmentation = await augmenter.prepare(config, parts);
       const planned = { ...runData, evidence: augmentation?.evidence };
       const { session, config: fitted } = await prepareSession(config, model.config, planned);
       const { mode, validation_fraction } = config.hpo.hpo_mode;

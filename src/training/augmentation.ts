@@ -110,8 +110,8 @@ export function createAugmenter(reporter: Reporter): Augmenter {
           signal,
         };
         if (method === "contextual") {
+          await namingKey("augmentation.model_name", () => openContextualSource(model_name!));
           makeRoom?.();
-          await checkAugmentation(config);
           replaceablePairs = await findContextual(gpu, model_name!, source);
         } else {
           replaceablePairs = await findSynonyms(source);
