@@ -49,6 +49,24 @@ export function writeRunData(folder: string): string[] {
   ];
 }
 
+/** Annotations of `writeRunData`'s posts; returns the overrides that augment with synonyms, every word that has one. */
+export function writeAnnotations(folder: string): string[] {
+  const rows = ["post_id,sentence_id,sentence_text,DSM5_symptom,status,explanation"];
+  for (let i = 0; i < 12; i++) {
+    for (const place of [i % 5, (i * 3 + 1) % 5]) {
+      if (place === 0) rows.push(`p${i},1,I have not slept well for three weeks.,SLEEP_ISSUES,1,x`);
+      if (place === 1) rows.push(`p${i},2,"I feel sad all day, every day.",DEPRESSED_MOOD,1,x`);
+      if (place === 3) rows.push(`p${i},3,My brother never sleeps.,SLEEP_ISSUES,0,somebody else`);
+    }
+  }
+  Deno.writeTextFileSync(join(folder, "annotations.csv"), rows.join("\n"));
+  return [
+    `data.annotations_csv=${join(folder, "annotations.csv")}`,
+    "augmentation.enable=true",
+    "augmentation.prob=1",
+  ];
+}
+
 /** A configuration over `writeRunData`'s files. */
 export const runConfig = (folder: string, ...overrides: string[]): Config =>
   composeConfig([...writeRunData(folder), ...overrides]);

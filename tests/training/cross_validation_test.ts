@@ -6,7 +6,7 @@ import { crossValidate } from "../../src/training/cross_validation.ts";
 import { evaluateRun } from "../../src/training/evaluate_run.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { gpuTest } from "../support/gpu.ts";
-import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
+import { inTemporaryFolder, runConfig, writeAnnotations, writeRunData } from "../support/run_data.ts";
 
 const quiet = { reporter: silentReporter };
 
@@ -31,13 +31,13 @@ async function fingerprint(run: string): Promise<Record<string, string>> {
 }
 
 /** Runs and aborts after so many reports of optimizer steps, then resumes; returns how often it was interrupted. */
-async function runInPieces(gpu: Gpu, folder: string, abortAfter: number): Promise<number> {
+async function runInPieces(gpu: Gpu, folder: string, abortAfter: number, ...more: string[]): Promise<number> {
   for (let sitting = 0;; sitting++) {
     const controller = new AbortController();
     let reports = 0;
     const reporter = { ...silentReporter, training: () => void (++reports >= abortAfter && controller.abort()) };
     try {
-      const config = runConfig(folder, `resume=${sitting > 0}`);
+      const config = runConfig(folder, ...more, `resume=${sitting > 0}`);
       await crossValidate(gpu, config, { reporter, signal: controller.signal });
       return sitting;
     } catch (error) {
@@ -86,6 +86,41 @@ gpuTest(
       await Deno.remove(run, { recursive: true });
       assert.ok(await runInPieces(gpu, folder, 2) >= 2, "the run was never interrupted");
       assert.deepEqual(await fingerprint(run), whole);
+    });
+  },
+);
+
+gpuTest(
+  "crossValidate: augmentation changes the training, not the evaluation, and a resume gives the same bits",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      const augmented = [
+        ...writeRunData(folder),
+        ...writeAnnotations(folder),
+        "augmentation.prob=0.5",
+        "model.attention_dropout=0",
+      ];
+      const notices: string[] = [];
+      const reporter = { ...silentReporter, info: (line: string) => void notices.push(line) };
+      const summary = await crossValidate(gpu, runConfig(folder, ...augmented), { reporter });
+      assert.deepEqual(notices, ["augmentation: synonym, 11 pairs, 11 words with candidates"]);
+      const run = join(folder, "run");
+      const whole = await fingerprint(run);
+
+      // Scored without augmentation: the validation pairs were as they are.
+      const evaluated = await evaluateRun(gpu, runConfig(folder), quiet);
+      assert.deepEqual(evaluated.folds.map(({ metrics }) => metrics), summary.folds.map(({ metrics }) => metrics));
+
+      await Deno.remove(run, { recursive: true });
+      assert.ok(await runInPieces(gpu, folder, 2, ...augmented) >= 2, "the run was never interrupted");
+      assert.deepEqual(await fingerprint(run), whole);
+
+      // Probability 0 is no augmentation, bit for bit, although there is room for longer pairs.
+      await crossValidate(gpu, runConfig(folder, ...augmented, "augmentation.prob=0"), quiet);
+      const never = await fingerprint(run);
+      assert.notDeepEqual(never, whole);
+      await crossValidate(gpu, runConfig(folder, "model.attention_dropout=0"), quiet);
+      assert.deepEqual(await fingerprint(run), never);
     });
   },
 );
