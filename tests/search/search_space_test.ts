@@ -1,12 +1,23 @@
 import assert from "node:assert/strict";
 import { composeConfig, type Config } from "../../src/config/config.ts";
-import { checkSearchSpace, sampleConfig, type Suggestions, withParams } from "../../src/search/search_space.ts";
+import {
+  checkSearchSpace,
+  possibleAugmentations,
+  sampleConfig,
+  type Suggestions,
+  withParams,
+} from "../../src/search/search_space.ts";
 import type { ParamValue } from "../../src/studies/distributions.ts";
+import { createAugmenter } from "../../src/training/augmentation.ts";
 import type { FoldSettings } from "../../src/training/fold.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
 import { divisors, withPhysicalBatch } from "../../src/training/physical_batch.ts";
-import { foldSettings } from "../../src/training/run.ts";
-import { TEXT_MODEL } from "../support/run_data.ts";
+import { silentReporter } from "../../src/training/reporter.ts";
+import { foldSettings, loadRunData } from "../../src/training/run.ts";
+import { gpuTest } from "../support/gpu.ts";
+import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
+
+const DEMO_MASKED_LM = decodeURIComponent(new URL("../../data/demo/masked_lm", import.meta.url).pathname);
 
 /** A trial that proposes the given values and notes in which order it is asked. */
 function proposing(values: Record<string, ParamValue>): Suggestions & { asked: string[] } {
@@ -63,6 +74,43 @@ Deno.test("sampleConfig: each of the nine parameters of hpo/optuna.yaml reaches 
   for (const [name, value] of Object.entries(NINE)) assert.notEqual(before[name], value, name);
 });
 
+gpuTest(
+  "sampleConfig: the augmentation of hpo/pc_ce.yaml reaches the pairs of an epoch, where there is one",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      const annotations = writeAnnotations(folder).filter((override) => !override.startsWith("augmentation."));
+      const base = runConfig(folder, "hpo=pc_ce", ...annotations, `augmentation.model_name=${DEMO_MASKED_LM}`);
+      const model = await openModelSource(base);
+      const data = await loadRunData(base, model, silentReporter);
+      const augmenter = createAugmenter(silentReporter);
+      /** Pairs that the first epochs of a trial with these values change, as token ids by epoch and index. */
+      const changed = async (values: Record<string, ParamValue>): Promise<string[][] | null> => {
+        const trial = proposing({ ...NINE, ...values });
+        const config = sampleConfig(trial, base);
+        assert.deepEqual(trial.asked.filter((name) => name.startsWith("aug_")), Object.keys(values));
+        const augmentation = await augmenter.prepare(config, { model, data, gpu });
+        if (augmentation === null) return null;
+        const ofEpoch = augmentation.ofFold(data.pairs.map((_, index) => index));
+        return await Promise.all([0, 1, 2, 3].map(async (epoch) => {
+          return [...await ofEpoch(epoch)].map(([index, { ids }]) => `${index}: ${ids}`);
+        }));
+      };
+      const count = (epochs: string[][] | null) => epochs!.flat().length;
+      try {
+        assert.equal(await changed({ aug_enable: false }), null);
+        const rarely = await changed({ aug_enable: true, aug_prob: 0.125, aug_method: "synonym" });
+        const often = await changed({ aug_enable: true, aug_prob: 0.5, aug_method: "synonym" });
+        assert.ok(count(rarely) > 0 && count(often) > 2 * count(rarely), `${count(rarely)}, ${count(often)}`);
+        const other = await changed({ aug_enable: true, aug_prob: 0.5, aug_method: "contextual" });
+        assert.ok(count(other) > 0);
+        assert.notDeepEqual(other, often);
+      } finally {
+        augmenter.close();
+      }
+    });
+  },
+);
+
 Deno.test("sampleConfig: a conditional parameter exists only where its condition holds, whatever the order of the file", () => {
   const base = composeConfig([
     "hpo.search_space.learning_rate.when={scheduler_type: cosine}",
@@ -103,6 +151,26 @@ Deno.test("checkSearchSpace: choices that cannot be trained are refused at once,
   });
   const declared = "+hpo.search_space.backend={key: gpu.backend, type: categorical, choices: [dawn, deno]}";
   checkSearchSpace(composeConfig([declared, remedy]));
+});
+
+Deno.test("checkSearchSpace: a study that may augment by context needs a language model, and annotations", () => {
+  const without = ["hpo=pc_ce", "augmentation.model_name=null"];
+  assert.deepEqual(possibleAugmentations(composeConfig([])), []);
+  const methods = possibleAugmentations(composeConfig(without)).map(({ augmentation }) => augmentation);
+  assert.deepEqual(methods.map(({ enable, method }) => [enable, method]), [[true, "synonym"], [true, "contextual"]]);
+  const refusal = (...overrides: string[]) => {
+    try {
+      checkSearchSpace(composeConfig([...without, ...overrides]));
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  assert.match(refusal()!, /^hpo\.search_space\.aug_method: augmentation\.model_name: is null/);
+  assert.equal(refusal(refusal()!.split("use ")[1]), null);
+  assert.equal(refusal("augmentation.model_name=folder"), null);
+  const annotations = refusal("augmentation.model_name=folder", "data.annotations_csv=null")!;
+  assert.match(annotations, /^hpo\.search_space\.aug_enable: data\.annotations_csv: is null/);
 });
 
 Deno.test("divisors: the largest first", () => {

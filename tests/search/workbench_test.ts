@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { openWorkbench } from "../../src/search/workbench.ts";
+import { silentReporter } from "../../src/training/reporter.ts";
+import { gpuTest } from "../support/gpu.ts";
+import { inTemporaryFolder, runConfig, writeAnnotations } from "../support/run_data.ts";
+
+gpuTest("Workbench: augmentation neither reloads the data nor looks for candidates twice", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const annotations = writeAnnotations(folder);
+    const config = (...more: string[]) => runConfig(folder, ...annotations, ...more);
+    const notices: string[] = [];
+    const reporter = { ...silentReporter, info: (line: string) => void notices.push(line) };
+    const workbench = await openWorkbench(() => Promise.resolve({ ...gpu, close() {} }), reporter);
+    try {
+      const plain = await workbench.prepare(config("augmentation.enable=false"));
+      assert.equal(plain.augmentation, null);
+      const first = await workbench.prepare(config());
+      const second = await workbench.prepare(config("augmentation.prob=0.25"));
+      assert.equal(first.data, plain.data);
+      assert.equal(second.data, plain.data);
+      // Longer pairs need another session; another probability does not.
+      assert.notEqual(first.session, plain.session);
+      assert.equal(second.session, first.session);
+      assert.equal(notices.length, 1);
+      const all = first.data.pairs.map((_, index) => index);
+      const [always, sometimes] = await Promise.all(
+        [first, second].map(({ augmentation }) => augmentation!.ofFold(all)(0)),
+      );
+      assert.ok(always.size > sometimes.size && sometimes.size > 0);
+      assert.equal((await workbench.prepare(config("augmentation.enable=false"))).augmentation, null);
+    } finally {
+      workbench.close();
+    }
+  });
+});
