@@ -10,8 +10,6 @@ import type { CommonOptions } from "./main.ts";
 import { existingStudy, openExistingStorage } from "./study_storage.ts";
 import { printTable } from "./terminal.ts";
 
-export { trialConfig } from "../search/best_trials.ts";
-
 export async function best(
   overrides: string[],
   options: CommonOptions & { top: number; output?: string },

@@ -1,7 +1,7 @@
 /** The best trials of a study, each with the configuration that trains what it trained. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { constraintViolation, type Direction, type FrozenTrial } from "../studies/frozen_trial.ts";
+import { type FrozenTrial, rankTrials } from "../studies/frozen_trial.ts";
 import type { StudyRecord } from "../studies/storage.ts";
 import { withParams } from "./search_space.ts";
 import { configOfTrial } from "./stored_config.ts";
@@ -21,7 +21,7 @@ export function bestTrials(
   top: number,
   fallback: Config,
 ): BestTrial[] {
-  return rank(trials, study.directions[0]).slice(0, top).map((trial, index) => {
+  return rankTrials(trials, study.directions[0]).slice(0, top).map((trial, index) => {
     const config = configOfTrial(study.userAttrs, trial) ?? fallback;
     return { trial, config: trialConfig(config, trial, `${study.studyName}_best_${index + 1}`) };
   });
@@ -37,12 +37,4 @@ export function trialConfig(config: Config, trial: FrozenTrial, name: string): C
     checkpoint_dir: join(outputDir, "checkpoints"),
     resume: false,
   };
-}
-
-/** COMPLETE trials that violate no constraint, the best first, of equals the earlier. */
-function rank(trials: readonly FrozenTrial[], direction: Direction): FrozenTrial[] {
-  const sign = direction === "maximize" ? -1 : 1;
-  return trials
-    .filter((trial) => trial.state === "COMPLETE" && trial.value !== null && constraintViolation(trial) === 0)
-    .sort((a, b) => sign * (a.value! - b.value!) || a.number - b.number);
 }

@@ -38,6 +38,9 @@ export interface Sampler {
 /** The trial attribute that holds how far a seeded sampler had drawn when the trial's values were stored. */
 export const STREAM_ATTRIBUTE = "entail:random_stream";
 
+/** More numbers than a trial draws: 24 candidates take about 25 for each parameter. */
+const NUMBERS_OF_A_TRIAL = 4096;
+
 /**
  * The streams of a sampler, all from one seed. A seeded sampler stores its positions with every trial, as the system
  * attribute `entail:random_stream` = {"sampler", "seed", "positions"} (Optuna ignores attributes it does not know), and
@@ -49,6 +52,7 @@ export class SamplerStreams {
   readonly streams: readonly RandomStream[];
   /** So many of the study's first trials are finished and have been looked at. */
   #scanned = 0;
+  readonly #ownTrialIds = new Set<number>();
 
   constructor(readonly samplerName: string, readonly seed: number | null, count: number) {
     const used = seed ?? entropySeed();
@@ -62,19 +66,26 @@ export class SamplerStreams {
     return { sampler: this.samplerName, seed: this.seed, positions };
   }
 
-  /** Moves past the positions stored in a study; `trials` are always those of the same study. */
-  resume(trials: readonly FrozenTrial[]): void {
+  /**
+   * Moves past the positions stored in a study, before trial `trialId` draws; `trials` are always those of the same study.
+   * An earlier trial that another process has just started has not said yet how much it draws: a stretch is left to it.
+   */
+  resume(trials: readonly FrozenTrial[], trialId: number): void {
     if (this.seed === null) return;
+    this.#ownTrialIds.add(trialId);
+    let starting = 0;
     const furthest = this.streams.map((stream) => stream.position);
     for (let i = this.#scanned; i < trials.length; i++) {
       const trial = trials[i];
       if (i === this.#scanned && isFinished(trial.state)) this.#scanned++;
       const record = trial.systemAttrs[STREAM_ATTRIBUTE] as Record<string, JsonValue> | undefined;
+      const isSilent = record === undefined && trial.state === "RUNNING" && Object.keys(trial.params).length === 0;
+      if (isSilent && trial.trialId < trialId && !this.#ownTrialIds.has(trial.trialId)) starting++;
       if (record === undefined || record.sampler !== this.samplerName || record.seed !== this.seed) continue;
       (record.positions as number[]).forEach((position, i) => {
         if (position > furthest[i]) furthest[i] = position;
       });
     }
-    this.streams.forEach((stream, i) => stream.advanceTo(furthest[i]));
+    this.streams.forEach((stream, i) => stream.advanceTo(furthest[i] + starting * NUMBERS_OF_A_TRIAL));
   }
 }

@@ -170,7 +170,7 @@ export class Study {
     const self = await this.storage.startTrial(this.studyId, goal);
     const trials = await this.refresh();
     if (self === null) return null;
-    this.sampler.streams.resume(trials);
+    this.sampler.streams.resume(trials, self.trialId);
     return new Trial(this, self, trials, signal);
   }
 

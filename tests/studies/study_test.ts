@@ -310,12 +310,17 @@ Deno.test("TPESampler: two workers with one seed do not repeat each other's star
       createStudy({ studyName: "s", storage, sampler: new TPESampler({ seed: 4 }), loadIfExists: true });
     const [one, two] = [await open(), await open()];
     const values: number[] = [];
+    // Started in the same moment: neither has stored yet what it draws.
+    const [a, b] = [await one.ask(), await two.ask()];
+    values.push(a.suggestFloat("x", 0, 1), b.suggestFloat("x", 0, 1));
+    await one.tell(a, 1);
+    await two.tell(b, 1);
     for (const study of [one, two, one, two]) {
       const trial = await study.ask();
       values.push(trial.suggestFloat("x", 0, 1));
       await study.tell(trial, 1);
     }
-    assert.equal(new Set(values).size, 4);
+    assert.equal(new Set(values).size, 6);
     await one.close();
     await two.close();
   }));
