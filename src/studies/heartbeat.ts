@@ -14,6 +14,9 @@ export interface HeartbeatOptions {
 
 export const graceSeconds = ({ graceSeconds = 120 }: HeartbeatOptions): number => graceSeconds;
 
+/** How the `fail_reason` of a trial begins whose process has died. */
+export const STALE_REASON = "no sign of life";
+
 /** Starts storing signs of life for a trial; the function returned ends that. */
 export async function startHeartbeat(
   storage: Storage,
@@ -33,7 +36,7 @@ export async function failStaleTrials(storage: Storage, studyId: number, options
   const { maxRetries = 0 } = options;
   const grace = graceSeconds(options);
   for (const trialId of await storage.staleTrialIds(studyId, grace)) {
-    const reason = `no sign of life for ${grace} seconds: the process has probably been killed`;
+    const reason = `${STALE_REASON} for ${grace} seconds: the process has probably been killed`;
     const failed = await storage.finishTrial(trialId, "FAIL", null, { userAttrs: { fail_reason: reason } });
     if (!failed || maxRetries === 0) continue;
     const trial = (await storage.trials(studyId)).find((candidate) => candidate.trialId === trialId);

@@ -78,9 +78,9 @@ export class RdbStorage implements Storage {
       [studyId],
     );
     const attributes = async (kind: string) => {
-      return attributesFromRows(
-        await this.#driver.all(`SELECT "key", value_json FROM study_${kind}_attributes WHERE study_id = ?`, [studyId]),
-      );
+      const table = `study_${kind}_attributes`;
+      const inOrder = `SELECT "key", value_json FROM ${table} WHERE study_id = ? ORDER BY study_${kind}_attribute_id`;
+      return attributesFromRows(await this.#driver.all(inOrder, [studyId]));
     };
     return {
       studyId,

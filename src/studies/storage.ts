@@ -50,6 +50,7 @@ export interface TrialGoal {
  * - Only RUNNING trials can be changed; a change to a finished or waiting one throws EntailError("data").
  * - What is handed out never changes afterwards. Finished trials are immutable, so implementations may cache them.
  * - Trials come in order of number. Parameters keep the order in which they were stored.
+ * - Attributes of a study come in the order in which they were first set.
  * - Unknown studies and trials throw EntailError("data").
  */
 export interface Storage {

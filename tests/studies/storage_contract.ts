@@ -55,15 +55,18 @@ const RULES: Record<string, (storage: Storage, subject: ContractSubject) => Prom
     await storage.createStudy("two", ["minimize"]);
     await storage.setStudyAttr(studyId, "user", "note", { text: "é😀", list: [1, 2.5, null, true] });
     await storage.setStudyAttr(studyId, "user", "note", "later");
+    await storage.setStudyAttr(studyId, "user", "added", 1);
+    await storage.setStudyAttr(studyId, "user", "note", "last");
     await storage.setStudyAttr(studyId, "system", "note", NaN);
     const found = await storage.findStudy("é 1");
     assert.deepEqual(found, {
       studyId,
       studyName: "é 1",
       directions: ["maximize"],
-      userAttrs: { note: "later" },
+      userAttrs: { note: "last", added: 1 },
       systemAttrs: { note: NaN },
     });
+    assert.deepEqual(Object.keys(found!.userAttrs), ["note", "added"]);
     assert.equal(await storage.findStudy("three"), null);
     assert.deepEqual((await storage.listStudies()).map((study) => study.studyName), ["é 1", "two"]);
     await storage.deleteStudy(studyId);
