@@ -1,23 +1,31 @@
 /** MLflow runs of a study: one for the whole, one nested in it for each trial. */
-import type { Config } from "../config/config.ts";
+import { createHash } from "node:crypto";
+import { type Config, printConfig } from "../config/config.ts";
 import { OUT_OF_MEMORY } from "../search/objective.ts";
-import type { StudyObserver } from "../search/run_study.ts";
+import { finishedTrials, type StudyObserver } from "../search/run_study.ts";
 import { bestOf, type FrozenTrial } from "../studies/frozen_trial.ts";
+import { STALE_REASON } from "../studies/heartbeat.ts";
 import type { Study } from "../studies/study.ts";
-import { flattenParams } from "../tracking/limits.ts";
+import { flattenParams, withoutPasswords } from "../tracking/limits.ts";
 import { newRunId, openTracker, type TrackedRun } from "../tracking/tracker.ts";
 import type { Reporter } from "../training/reporter.ts";
+import { trialConfig } from "../search/best_trials.ts";
 import { trainingParams } from "./track.ts";
 
-/** Study attribute: the MLflow run of this study, by the place where it is. */
-const RUN_ATTRIBUTE = "entail:mlflow_run";
+/** How study attributes begin that name the MLflow run of this study; the value is the place where it is. */
+const RUN_ATTRIBUTE = "entail:mlflow_run:";
 
 export interface StudyTracker {
   observer: StudyObserver;
-  /** The study's run ends, at least until somebody continues it. */
+  /** What the study's run ends with when this is closed, unless another process is still at it. */
   end(status: "FINISHED" | "FAILED" | "KILLED"): void;
-  /** Sends what is left. Never throws. */
+  /** Ends this process's runs and sends what is left. Never throws. */
   close(): Promise<void>;
+}
+
+interface Whole {
+  study: Study;
+  run: TrackedRun;
 }
 
 /** Records a study as `mlflow.*` says; undefined where it is switched off. */
@@ -31,57 +39,117 @@ export async function openStudyTracker(config: Config, reporter: Reporter): Prom
     onNotice: reporter.info,
   });
   const { study_name: studyName, hpo_mode } = config.hpo;
-  const trials = new Map<number, TrackedRun>();
-  let parent: TrackedRun | undefined;
+  const running = new Map<number, TrackedRun>();
+  let whole: Whole | undefined;
+  let status: "FINISHED" | "FAILED" | "KILLED" = "FAILED";
+
+  const mine = new Set<number>();
+  const swept = new Set<number>();
+
+  const noteBest = ({ run }: Whole, best: FrozenTrial) => {
+    run.setTags({ best_trial: `${best.number}` }, { best_trial_run: trialRunId(run.id, best.number) });
+    const text = printConfig(trialConfig(config, best, `${studyName}_best_1`));
+    run.logText(withoutPasswords(text), "best/config.yaml");
+  };
+
+  /** Ends the runs of trials whose processes have died. */
+  const sweep = ({ run }: Whole, trials: readonly FrozenTrial[]) => {
+    for (const { number, state, userAttrs: { fail_reason: reason = STALE_REASON } } of trials) {
+      const isStale = state === "FAIL" && typeof reason === "string" && reason.startsWith(STALE_REASON);
+      if (!isStale || mine.has(number) || swept.has(number)) continue;
+      swept.add(number);
+      tracker.endLeftRun(trialRunId(run.id, number), "KILLED", { state, fail_reason: reason });
+    }
+  };
 
   const observer: StudyObserver = {
     async opened(study) {
       reporter.info(tracker.description);
-      parent = tracker.startRun({
+      const run = tracker.startRun({
         name: studyName,
         id: await runIdOf(study, tracker.location),
+        shared: true,
         params: flattenParams({ hpo: config.hpo }),
       });
+      run.logText(withoutPasswords(printConfig(config)), "config.yaml");
+      whole = { study, run };
+      sweep(whole, study.trials);
     },
     started(trial, sampled) {
       const run = tracker.startRun({
         name: `${studyName} trial ${trial.number}`,
-        parent,
+        parent: whole?.run,
+        id: whole && trialRunId(whole.run.id, trial.number),
         tags: { study: studyName, number: `${trial.number}` },
         params: trainingParams(sampled),
       });
-      trials.set(trial.number, run);
+      running.set(trial.number, run);
+      mine.add(trial.number);
     },
     evaluated({ number }, fold, { epoch, ...metrics }) {
       const prefix = hpo_mode.mode === "kfold" ? `fold_${fold}/` : "";
       const named = Object.entries(metrics).map(([name, value]) => [prefix + name, value]);
-      trials.get(number)?.logMetrics(Math.ceil(epoch), Object.fromEntries(named));
+      running.get(number)?.logMetrics(Math.ceil(epoch), Object.fromEntries(named));
     },
     ended(study, trial) {
-      const run = trials.get(trial.number);
-      trials.delete(trial.number);
+      const run = running.get(trial.number);
+      running.delete(trial.number);
       if (run) endTrial(run, trial);
-      const best = bestOf(study.trials, study.direction);
-      if (best?.number !== trial.number) return;
-      parent?.logMetrics(trial.number, { best_f1: trial.value });
-      parent?.setTags({ best_trial: `${trial.number}`, ...(run && { best_trial_run: run.id }) });
+      if (!whole || bestOf(study.trials, study.direction)?.number !== trial.number) return;
+      // Not the trial's number: trials of several processes do not end in the order of their numbers.
+      whole.run.logMetrics(finishedTrials(study.trials), { best_f1: trial.value });
+      noteBest(whole, trial);
     },
   };
   return {
     observer,
-    end: (status) => parent?.end(status),
-    close: () => tracker.close(),
+    end: (as) => status = as,
+    async close() {
+      for (const run of running.values()) run.end(status);
+      if (whole) {
+        const trials = await latestTrials(whole.study);
+        sweep(whole, trials);
+        // Another process may have named a worse one since; that of another process is for that process to name.
+        const best = bestOf(trials, whole.study.direction);
+        if (best && mine.has(best.number)) noteBest(whole, best);
+        const isShared = trials.some(({ state, number }) => state === "RUNNING" && !running.has(number));
+        if (!isShared) whole.run.end(status);
+      }
+      await tracker.close();
+    },
   };
 }
 
-/** The run that the study has at this place, so that a continued study goes on with it; a new one otherwise. */
-async function runIdOf(study: Study, location: string): Promise<string> {
-  const stored = (await study.userAttrs())[RUN_ATTRIBUTE] as { location?: string; run_id?: string } | undefined;
-  if (stored?.location === location && /^[0-9a-f]{32}$/.test(stored.run_id ?? "")) return stored.run_id!;
-  const runId = newRunId();
-  await study.setUserAttr(RUN_ATTRIBUTE, { location, run_id: runId });
-  return runId;
+/** The trials as stored now, or as last read where the study is closed already. */
+async function latestTrials(study: Study): Promise<readonly FrozenTrial[]> {
+  try {
+    return await study.refresh();
+  } catch {
+    return study.trials;
+  }
 }
+
+/**
+ * The run that the study has at this place, so that a continued study goes on with it; a new one otherwise. Of
+ * processes that name one in the same moment, the first that is stored wins.
+ */
+async function runIdOf(study: Study, location: string): Promise<string> {
+  const stored = async () => {
+    const named = Object.entries(await study.userAttrs()).find(([key, value]) => {
+      return key.startsWith(RUN_ATTRIBUTE) && value === location;
+    });
+    return named?.[0].slice(RUN_ATTRIBUTE.length);
+  };
+  const found = await stored();
+  if (found) return found;
+  const runId = newRunId();
+  await study.setUserAttr(RUN_ATTRIBUTE + runId, location);
+  return await stored() ?? runId;
+}
+
+/** The same in every process. */
+const trialRunId = (studyRun: string, number: number): string =>
+  createHash("sha256").update(`${studyRun}/trial_${number}`).digest("hex").slice(0, 32);
 
 /** MLflow has no word for a pruned trial: it is FINISHED there, and the tag `state` says the rest. */
 function endTrial(run: TrackedRun, { state, value, userAttrs, intermediateValues }: FrozenTrial): void {
@@ -89,7 +157,8 @@ function endTrial(run: TrackedRun, { state, value, userAttrs, intermediateValues
   if (state === "COMPLETE") run.logMetrics(0, { value });
   const reason = userAttrs.fail_reason;
   run.setTags({
-    state: userAttrs[OUT_OF_MEMORY] === true ? "PRUNED (out of memory)" : state,
+    state,
+    ...(userAttrs[OUT_OF_MEMORY] === true && { out_of_memory: "true" }),
     ...(typeof reason === "string" && { fail_reason: reason }),
   });
   run.end(state !== "FAIL" ? "FINISHED" : reason === "interrupted" ? "KILLED" : "FAILED");

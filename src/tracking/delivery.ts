@@ -9,14 +9,23 @@ import {
   type Store,
 } from "./operations.ts";
 
-/** Milliseconds: the first and the longest pause after a failure, and how long `close` waits for a sign of life. */
+/**
+ * Milliseconds: the first and the longest pause after a failure, how long `close` waits for a sign of life, and how long
+ * a shared run that has been created waits for others' creations of it.
+ */
 export interface Patience {
   firstPauseMs: number;
   longestPauseMs: number;
   closingMs: number;
+  settleMs: number;
 }
 
-export const DEFAULT_PATIENCE: Patience = { firstPauseMs: 1000, longestPauseMs: 60_000, closingMs: 10_000 };
+export const DEFAULT_PATIENCE: Patience = {
+  firstPauseMs: 1000,
+  longestPauseMs: 60_000,
+  closingMs: 10_000,
+  settleMs: 1500,
+};
 
 export interface DeliveryOptions {
   /** Where operations wait until they have arrived; null: only in memory. */
@@ -24,7 +33,7 @@ export interface DeliveryOptions {
   /** What the store is called in a notice. */
   storeName: string;
   onNotice(line: string): void;
-  patience?: Patience;
+  patience: Patience;
 }
 
 export interface Delivery {
@@ -34,8 +43,7 @@ export interface Delivery {
 }
 
 export function startDelivery(store: Store, options: DeliveryOptions): Delivery {
-  const { journal, storeName, onNotice } = options;
-  const patience = options.patience ?? DEFAULT_PATIENCE;
+  const { journal, storeName, onNotice, patience } = options;
   const queue: Operation[] = [...journal?.inherited ?? []];
   const underWay = new Map<string, StartOperation>();
   const refusals = new Set<string>();
@@ -135,7 +143,8 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
       const { operation, count } = next();
       await attempt(operation, count);
       if (pauseMs === 0) continue;
-      if (wasClosing) return;
+      // A try that began before gets another one, unless it has been given up for want of any answer.
+      if (wasClosing || giveUp?.signal.aborted) return;
       if (!closing) await sleep(pauseMs);
     }
   }
@@ -152,10 +161,14 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
     async close() {
       if (closing) return await worker;
       closing = true;
-      answered();
       wake();
       const watch = setInterval(() => {
-        if (performance.now() - lastSign > patience.closingMs && queue[0]?.kind !== "artifact") giveUp?.abort();
+        const [sending] = queue;
+        // A server that has been silent for a while is not waited for as long; a file takes its time.
+        const waitMs = sending?.kind === "artifact"
+          ? patience.closingMs + sending.bytes / 1000
+          : patience.closingMs / (saidAway ? 5 : 1);
+        if (performance.now() - lastSign > waitMs) giveUp?.abort();
       }, patience.closingMs / 10);
       const notice = setTimeout(() => {
         onNotice(

@@ -8,7 +8,15 @@ import { pathToFileURL } from "node:url";
 import { makeFolder, writeFileAtomic } from "../formats/atomic_write.ts";
 import { copyArtifact } from "./artifact_files.ts";
 import { type Meta, parseMeta, printMeta } from "./meta_file.ts";
-import { type MetricPoint, Refused, type RunStatus, type StartOperation, type Store } from "./operations.ts";
+import {
+  type LeftOperation,
+  type MetricPoint,
+  Refused,
+  type RunStatus,
+  type StartOperation,
+  type Store,
+  type TagsOperation,
+} from "./operations.ts";
 
 const STATUS: Record<RunStatus, number> = { RUNNING: 1, FINISHED: 3, FAILED: 4, KILLED: 5 };
 
@@ -56,18 +64,29 @@ export async function openFileStore(folder: string): Promise<Store> {
     if (meta) await readLastSteps(runs.get(operation.run)!);
   }
 
+  async function endLeft({ experiment, run, status, endTime, tags }: LeftOperation): Promise<void> {
+    const folder = join(root, await openExperiment(root, experiment), run);
+    const meta = await readMeta(folder);
+    if (meta?.status !== STATUS.RUNNING) return;
+    await writeTexts(join(folder, "tags"), tags);
+    await writeMeta(folder, { ...meta, status: STATUS[status], end_time: endTime });
+  }
+
   return {
     lingerMs: 250,
     maxPoints: 100_000,
     async apply(operation) {
       if (operation.kind === "start") return await start(operation);
+      if (operation.kind === "left") return await endLeft(operation);
       const run = runs.get(operation.run);
       if (!run) throw new Refused("");
       switch (operation.kind) {
         case "metrics":
           return await appendPoints(run, operation.points);
         case "tags":
-          return await writeTexts(join(run.folder, "tags"), operation.tags);
+          return await writeTexts(join(run.folder, "tags"), await allTags(run, operation));
+        case "text":
+          return await writeTexts(join(run.folder, "artifacts"), { [operation.path]: operation.text });
         case "artifact":
           return await copyArtifact(operation.file, join(run.folder, "artifacts", operation.folder));
         case "end": {
@@ -78,6 +97,14 @@ export async function openFileStore(folder: string): Promise<Store> {
       }
     },
   };
+}
+
+async function allTags({ folder }: OpenRun, { tags, runs = {} }: TagsOperation): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const [key, run] of Object.entries(runs)) {
+    if (await readMeta(join(dirname(folder), run))) found[key] = run;
+  }
+  return { ...tags, ...found };
 }
 
 /** The experiment of that name. Its id follows from its name, so that processes that begin together agree on it. */

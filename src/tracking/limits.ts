@@ -31,9 +31,13 @@ export function flattenParams(tree: object, prefix = ""): Record<string, string>
   return params;
 }
 
+/** A text without the passwords of the addresses in it: what is recorded is read by more people than wrote it. */
+export const withoutPasswords = (text: string): string =>
+  text.replace(/(\b[a-z][\w+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi, "$1:***@");
+
 /** A value as MLflow shows it: texts as they are, the rest as Python prints it where the two differ in a word. */
 function paramText(value: unknown): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return withoutPasswords(value);
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   return JSON.stringify(value, (_, inner) => typeof inner === "number" && !Number.isFinite(inner) ? `${inner}` : inner);

@@ -24,6 +24,8 @@ export interface StartOperation {
   parent?: string;
   /** Set when a later process repeats it only to find the run again: the run's status stays as it is. */
   again?: true;
+  /** Other processes may begin the same run in the same moment; it must become one. */
+  shared?: true;
 }
 
 export interface MetricsOperation {
@@ -36,6 +38,16 @@ export interface TagsOperation {
   kind: "tags";
   run: string;
   tags: Record<string, string>;
+  /** Tags whose values are runs: their ids here. One that the store does not have is left out. */
+  runs?: Record<string, string>;
+}
+
+/** A text that becomes a file at `path` of the run's artifacts, replacing what is there. */
+export interface TextOperation {
+  kind: "text";
+  run: string;
+  path: string;
+  text: string;
 }
 
 /** A file that goes to `folder` ("" is the top) of the run's artifacts; one that has changed since is left out. */
@@ -55,8 +67,25 @@ export interface EndOperation {
   endTime: number;
 }
 
+/** A run whose process has died ends, if the store has it as RUNNING. */
+export interface LeftOperation {
+  kind: "left";
+  run: string;
+  experiment: string;
+  status: RunStatus;
+  endTime: number;
+  tags: Record<string, string>;
+}
+
 /** `run` is the id that this program drew for the run; a server's own id for it is the store's business. */
-export type Operation = StartOperation | MetricsOperation | TagsOperation | ArtifactOperation | EndOperation;
+export type Operation =
+  | StartOperation
+  | MetricsOperation
+  | TagsOperation
+  | TextOperation
+  | ArtifactOperation
+  | EndOperation
+  | LeftOperation;
 
 /** Where runs are kept. */
 export interface Store {

@@ -14,8 +14,8 @@ export interface RestClient {
   readonly address: string;
   /** Calls `api/2.0/mlflow/<path>`. Throws `ServerRefused` where a second try is of no use. */
   call(method: "GET" | "POST", path: string, body: object | null, attempt: Attempt): Promise<unknown>;
-  /** Sends a file to a path of the server's artifact store; false: the server does not serve artifacts. */
-  putArtifact(path: string, file: string, attempt: Attempt): Promise<boolean>;
+  /** Sends a file's content to a path of the server's artifact store; false: the server does not serve artifacts. */
+  putArtifact(path: string, bytes: Uint8Array<ArrayBuffer>, attempt: Attempt): Promise<boolean>;
 }
 
 /** Milliseconds that a call may take; a file has a second more for each megabyte. */
@@ -51,8 +51,7 @@ export function createRestClient(uri: string, env: (name: string) => string | un
       attempt.answered();
       return answer(response.status, text);
     },
-    async putArtifact(path, file, attempt) {
-      const bytes = await Deno.readFile(file);
+    async putArtifact(path, bytes, attempt) {
       const response = await fetch(`${address}/api/2.0/mlflow-artifacts/artifacts/${encodePath(path)}`, {
         method: "PUT",
         headers: { ...headers, "content-type": "application/octet-stream" },

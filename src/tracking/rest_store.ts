@@ -1,15 +1,20 @@
 /** Runs on an MLflow tracking server. */
 import { basename, dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { makeFolder } from "../formats/atomic_write.ts";
 import { copyArtifact } from "./artifact_files.ts";
 import { MAX_BATCH } from "./limits.ts";
 import {
   type ArtifactOperation,
   type Attempt,
+  type LeftOperation,
   type MetricPoint,
   Refused,
   type StartOperation,
   type Store,
+  type TagsOperation,
+  type TextOperation,
 } from "./operations.ts";
 import { type RestClient, ServerRefused } from "./rest_client.ts";
 
@@ -21,17 +26,19 @@ const CHUNK_BYTES = 500_000;
 
 interface RemoteRun {
   id: string;
+  experiment: string;
   artifactUri: string;
   /** The last step of each metric when this process found the run; what a resumed run sends up to there is there. */
   lastSteps: Map<string, number>;
 }
 
 interface RunDocument {
-  info: { run_id: string; artifact_uri: string };
+  info: { run_id: string; status: string; artifact_uri: string };
   data: { metrics?: { key: string; step?: number | string }[]; params?: { key: string }[] };
 }
 
-export function createRestStore(client: RestClient): Store {
+/** `settleMs`: how long a shared run waits, once created, for others that were created in the same moment. */
+export function createRestStore(client: RestClient, settleMs: number): Store {
   const experiments = new Map<string, string>();
   const runs = new Map<string, RemoteRun>();
 
@@ -54,7 +61,7 @@ export function createRestStore(client: RestClient): Store {
     const experiment = await experimentId(operation.experiment, attempt);
     const found = await findRun(client, experiment, operation.run, attempt);
     if (found) {
-      runs.set(operation.run, remoteRun(found));
+      runs.set(operation.run, remoteRun(found, experiment));
       if (!operation.again) {
         await client.call("POST", "runs/update", { run_id: found.info.run_id, status: "RUNNING" }, attempt);
       }
@@ -62,13 +69,14 @@ export function createRestStore(client: RestClient): Store {
       if (operation.again) throw new Refused(`the run ${operation.name} is no longer there`);
       const parent = operation.parent && runs.get(operation.parent)?.id;
       const tags = { ...operation.tags, [RUN_TAG]: operation.run, ...(parent && { "mlflow.parentRunId": parent }) };
-      const created = await client.call("POST", "runs/create", {
+      const { run: created } = await client.call("POST", "runs/create", {
         experiment_id: experiment,
         run_name: operation.name,
         start_time: operation.startTime,
         tags: pairs(tags),
       }, attempt) as { run: RunDocument };
-      runs.set(operation.run, remoteRun(created.run));
+      const settled = operation.shared ? await settle(operation.run, experiment, created, attempt) : created;
+      runs.set(operation.run, remoteRun(settled, experiment));
     }
     const there = new Set(found?.data.params?.map(({ key }) => key));
     const params = pairs(operation.params).filter(({ key }) => !there.has(key));
@@ -77,19 +85,58 @@ export function createRestStore(client: RestClient): Store {
     }
   }
 
-  async function artifact({ run, file, folder }: ArtifactOperation, attempt: Attempt): Promise<void> {
-    const { artifactUri } = remote(run);
+  /** A server has no ids of ours that are unique: of runs that processes created at once, the lowest id stays. */
+  async function settle(run: string, experiment: string, created: RunDocument, attempt: Attempt): Promise<RunDocument> {
+    await pause(settleMs, undefined, { signal: attempt.signal });
+    const first = await findRun(client, experiment, run, attempt) ?? created;
+    const { run_id } = created.info;
+    if (first.info.run_id !== run_id) await client.call("POST", "runs/delete", { run_id }, attempt);
+    return first;
+  }
+
+  async function setTags(id: string, entries: Record<string, string>, attempt: Attempt): Promise<void> {
+    for (const tags of chunks(pairs(entries), MAX_BATCH.tags)) {
+      await client.call("POST", "runs/log-batch", { run_id: id, tags }, attempt);
+    }
+  }
+
+  /** With the server's own ids of the runs that tags name. */
+  async function allTags({ run, tags, runs: named = {} }: TagsOperation, attempt: Attempt) {
+    const all = { ...tags };
+    for (const [key, ours] of Object.entries(named)) {
+      const id = runs.get(ours)?.id ?? (await findRun(client, remote(run).experiment, ours, attempt))?.info.run_id;
+      if (id) all[key] = id;
+    }
+    return all;
+  }
+
+  async function endLeft({ experiment, run, status, endTime, tags }: LeftOperation, attempt: Attempt): Promise<void> {
+    const found = await findRun(client, await experimentId(experiment, attempt), run, attempt);
+    if (found?.info.status !== "RUNNING") return;
+    const { run_id } = found.info;
+    await setTags(run_id, tags, attempt);
+    await client.call("POST", "runs/update", { run_id, status, end_time: endTime }, attempt);
+  }
+
+  async function artifact(operation: ArtifactOperation | TextOperation, attempt: Attempt): Promise<void> {
+    const { artifactUri } = remote(operation.run);
+    const target = operation.kind === "text" ? operation.path : join(operation.folder, basename(operation.file));
     const served = artifactUri.match(/^mlflow-artifacts:(?:\/\/[^/]*)?\/(.*)$/);
     if (served) {
-      const path = [served[1], folder, basename(file)].filter(Boolean).join("/");
-      if (await client.putArtifact(path, file, attempt)) return;
+      const bytes = operation.kind === "text"
+        ? new TextEncoder().encode(operation.text)
+        : await Deno.readFile(operation.file);
+      if (await client.putArtifact(`${served[1]}/${target.replaceAll("\\", "/")}`, bytes, attempt)) return;
       throw new Refused("it does not serve artifacts (start it without --no-serve-artifacts)");
     }
     const root = localFolder(artifactUri);
     if (root === null || !await isOurDisk(client.address, root)) {
       throw new Refused(`artifacts at ${artifactUri} are out of reach from here and were not sent`);
     }
-    await copyArtifact(file, join(root, folder));
+    const folder = dirname(join(root, target));
+    if (operation.kind === "artifact") return await copyArtifact(operation.file, folder);
+    await makeFolder(folder);
+    await Deno.writeTextFile(join(root, target), operation.text);
   }
 
   return {
@@ -97,6 +144,7 @@ export function createRestStore(client: RestClient): Store {
     maxPoints: MAX_BATCH.metrics,
     async apply(operation, attempt) {
       if (operation.kind === "start") return await start(operation, attempt);
+      if (operation.kind === "left") return await endLeft(operation, attempt);
       const { id, lastSteps } = remote(operation.run);
       switch (operation.kind) {
         case "metrics": {
@@ -107,10 +155,8 @@ export function createRestStore(client: RestClient): Store {
           break;
         }
         case "tags":
-          for (const tags of chunks(pairs(operation.tags), MAX_BATCH.tags)) {
-            await client.call("POST", "runs/log-batch", { run_id: id, tags }, attempt);
-          }
-          break;
+          return await setTags(id, await allTags(operation, attempt), attempt);
+        case "text":
         case "artifact":
           return await artifact(operation, attempt);
         case "end":
@@ -163,13 +209,14 @@ async function findRun(
   const { runs } = await client.call("POST", "runs/search", {
     experiment_ids: [experiment],
     filter: `tags.${RUN_TAG} = '${run}'`,
-    max_results: 1,
+    max_results: 100,
   }, attempt) as { runs?: RunDocument[] };
-  return runs?.[0];
+  return runs?.reduce((first, other) => other.info.run_id < first.info.run_id ? other : first);
 }
 
-const remoteRun = ({ info, data }: RunDocument): RemoteRun => ({
+const remoteRun = ({ info, data }: RunDocument, experiment: string): RemoteRun => ({
   id: info.run_id,
+  experiment,
   artifactUri: info.artifact_uri,
   lastSteps: new Map(data?.metrics?.map(({ key, step }) => [key, Number(step ?? 0)])),
 });

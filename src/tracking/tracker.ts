@@ -8,7 +8,7 @@ import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EntailError } from "../errors.ts";
 import { artifactFiles } from "./artifact_files.ts";
-import { type Delivery, type Patience, startDelivery } from "./delivery.ts";
+import { DEFAULT_PATIENCE, type Delivery, type Patience, startDelivery } from "./delivery.ts";
 import { openFileStore } from "./file_store.ts";
 import { openJournal } from "./journal.ts";
 import { isKey, MAX_PARAM, MAX_TAG, within } from "./limits.ts";
@@ -33,6 +33,8 @@ export interface RunOptions {
   parent?: TrackedRun;
   /** The id of a run that is to go on; a run that the store does not have begins with this id. */
   id?: string;
+  /** Other processes may begin the run with this id in the same moment. */
+  shared?: boolean;
   tags?: Record<string, string>;
   /** Entries that MLflow would refuse or cut are left out. */
   params?: Record<string, string>;
@@ -46,7 +48,10 @@ export interface TrackedRun {
    * at steps that the store has are left out.
    */
   logMetrics(step: number, metrics: Record<string, number | null>): void;
-  setTags(tags: Record<string, string>): void;
+  /** `runs`: tags whose values are runs, by their ids here. */
+  setTags(tags: Record<string, string>, runs?: Record<string, string>): void;
+  /** Files a text at `path` of the run's artifacts, replacing what is there. */
+  logText(text: string, path: string): void;
   /** Files a file, or the files in a folder, under `folder` of the run's artifacts (its top without one). */
   logArtifact(path: string, folder?: string): void;
   end(status: Exclude<RunStatus, "RUNNING">, endTime?: number): void;
@@ -58,6 +63,8 @@ export interface Tracker {
   /** Where the runs are and how to look at them, in one line. */
   readonly description: string;
   startRun(options: RunOptions): TrackedRun;
+  /** Ends a run that a process which has died began; nothing happens to a run that has ended or never began. */
+  endLeftRun(id: string, status: Exclude<RunStatus, "RUNNING">, tags: Record<string, string>): void;
   /** Brings everything to the store, or says where the rest is. Never throws. */
   close(): Promise<void>;
 }
@@ -74,6 +81,10 @@ export async function openTracker(uri: string, options: TrackerOptions): Promise
     location,
     description,
     startRun: (run) => startRun(delivery, options, run),
+    endLeftRun(run, status, tags) {
+      const { experimentName: experiment } = options;
+      delivery.push({ kind: "left", run, experiment, status, endTime: Date.now(), tags: within(tags, MAX_TAG) });
+    },
     close: () => delivery.close(),
   };
 }
@@ -81,11 +92,11 @@ export async function openTracker(uri: string, options: TrackerOptions): Promise
 type OpenDelivery = Pick<Tracker, "location" | "description"> & { delivery: Delivery };
 
 async function openDelivery(uri: string, options: TrackerOptions): Promise<OpenDelivery> {
-  const { onNotice, patience } = options;
+  const { onNotice, patience = DEFAULT_PATIENCE } = options;
   if (/^https?:\/\//.test(uri)) {
     if (!URL.canParse(uri)) throw new EntailError("usage", `mlflow.tracking_uri: ${uri} is not a web address`);
     const address = serverAddress(uri);
-    const store = createRestStore(createRestClient(uri, (name) => Deno.env.get(name)));
+    const store = createRestStore(createRestClient(uri, (name) => Deno.env.get(name)), patience.settleMs);
     const journal = openJournal(options.spoolFolder, address);
     return {
       delivery: startDelivery(store, { journal, storeName: address, onNotice, patience }),
@@ -152,6 +163,7 @@ function startRun(delivery: Delivery, { experimentName, source }: TrackerOptions
     }, MAX_TAG),
     params: within(options.params ?? {}, MAX_PARAM),
     ...(options.parent && { parent: options.parent.id }),
+    ...(options.shared && { shared: true }),
   });
   return {
     id: run,
@@ -162,7 +174,8 @@ function startRun(delivery: Delivery, { experimentName, source }: TrackerOptions
       );
       if (points.length > 0) delivery.push({ kind: "metrics", run, points });
     },
-    setTags: (tags) => delivery.push({ kind: "tags", run, tags: within(tags, MAX_TAG) }),
+    setTags: (tags, runs) => delivery.push({ kind: "tags", run, tags: within(tags, MAX_TAG), ...(runs && { runs }) }),
+    logText: (text, path) => delivery.push({ kind: "text", run, path, text }),
     logArtifact(path, folder = "") {
       for (const { file, folder: below, bytes, modified } of artifactFiles(resolve(path))) {
         const target = [folder, below].filter(Boolean).join("/");

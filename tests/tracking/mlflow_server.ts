@@ -118,6 +118,10 @@ export function serveMlflow(
       );
       return Response.json(found.length > 0 ? { runs: found.map(document) } : {});
     }
+    if (path === "runs/delete") {
+      if (!runs.delete(body.run_id as string)) return refuse(404, "RESOURCE_DOES_NOT_EXIST");
+      return Response.json({});
+    }
     const run = runs.get(body.run_id as string);
     if (!run) return refuse(404, "RESOURCE_DOES_NOT_EXIST", `Run with id=${body.run_id} not found`);
     if (path === "runs/log-batch") return logBatch(run, body);

@@ -5,7 +5,7 @@ import { inTemporaryFolder } from "../support/run_data.ts";
 import { type MlflowServer, serveMlflow } from "./mlflow_server.ts";
 
 /** For servers that answer: short pauses, and time enough for a busy machine. */
-const ANSWERING = { firstPauseMs: 10, longestPauseMs: 20, closingMs: 20_000 };
+const ANSWERING = { firstPauseMs: 10, longestPauseMs: 20, closingMs: 20_000, settleMs: 50 };
 /** For a server that never does. */
 const HANGING = { ...ANSWERING, closingMs: 100 };
 
@@ -168,6 +168,8 @@ Deno.test("openTracker: calls return while the server hangs, and close does not 
     await until(() => server.calls.length === 1);
     await tracker.close();
     resolve(undefined);
+    // One that has not answered is not asked again, which would take its time once more.
+    assert.equal(server.calls.length, 1);
     assert.match(await Deno.readTextFile(join(folder, "mlflow-unsent-0.jsonl")), /"name":"r"[^]*"loss"/);
   });
 });
@@ -272,5 +274,82 @@ Deno.test("openTracker: a journal folder that cannot be is a usage error that na
   await inTemporaryFolder(async (folder) => {
     await Deno.writeTextFile(join(folder, "file"), "");
     await assert.rejects(open("http://localhost:1", join(folder, "file")), { kind: "usage", message: /file: / });
+  });
+});
+
+Deno.test("openTracker: a run that processes begin in the same moment is one run on a server, with all their runs in it", async () => {
+  await withServer(async (server, folder) => {
+    const id = newRunId();
+    const { promise: bothLooked, resolve } = Promise.withResolvers<undefined>();
+    let searches = 0;
+    // Neither finds the run of the other.
+    server.before = (call) => {
+      if (call !== "POST runs/search") return undefined;
+      if (++searches === 2) resolve(undefined);
+      return searches <= 2 ? bothLooked.then(() => Response.json({})) : undefined;
+    };
+    const trackers = await Promise.all([open(server.uri, folder), open(server.uri, folder)]);
+    for (const [index, tracker] of trackers.entries()) {
+      const parent = tracker.startRun({ name: "study", id, shared: true });
+      tracker.startRun({ name: `trial ${index}`, parent }).end("FINISHED");
+      parent.logMetrics(index, { best: index });
+    }
+    await Promise.all(trackers.map((tracker) => tracker.close()));
+    const study = server.runNamed("study");
+    assert.deepEqual(
+      [0, 1].map((index) => server.runNamed(`trial ${index}`).tags["mlflow.parentRunId"]),
+      [study.run_id, study.run_id],
+    );
+    assert.deepEqual(steps(server, "study", "best").sort(), [0, 1]);
+  });
+});
+
+Deno.test("openTracker: a tag names a run by the server's id, in a later process too; an unknown run is left out", async () => {
+  await withServer(async (server, folder) => {
+    const id = newRunId();
+    const first = await open(server.uri, folder);
+    const parent = first.startRun({ name: "study", id });
+    const best = first.startRun({ name: "trial", parent });
+    parent.setTags({ number: "0" }, { best_run: best.id, other: newRunId() });
+    await first.close();
+    const study = server.runNamed("study");
+    assert.equal(study.tags.best_run, server.runNamed("trial").run_id);
+    assert.equal(study.tags.number, "0");
+    assert.ok(!("other" in study.tags));
+
+    delete study.tags.best_run;
+    const second = await open(server.uri, folder);
+    second.startRun({ name: "study", id }).setTags({}, { best_run: best.id });
+    await second.close();
+    assert.equal(study.tags.best_run, server.runNamed("trial").run_id);
+  });
+});
+
+Deno.test("openTracker: endLeftRun ends what is still RUNNING on a server and nothing else", async () => {
+  await withServer(async (server, folder) => {
+    const first = await open(server.uri, folder);
+    const left = first.startRun({ name: "left" });
+    const ended = first.startRun({ name: "ended" });
+    ended.end("FINISHED");
+    await first.close();
+    const second = await open(server.uri, folder);
+    for (const id of [left.id, ended.id, newRunId()]) second.endLeftRun(id, "KILLED", { state: "FAIL" });
+    await second.close();
+    assert.deepEqual([server.runNamed("left").status, server.runNamed("left").tags.state], ["KILLED", "FAIL"]);
+    assert.deepEqual([server.runNamed("ended").status, server.runNamed("ended").tags.state], ["FINISHED", undefined]);
+    assert.equal(server.runs.size, 2);
+  });
+});
+
+Deno.test("openTracker: a text is a file of the run's artifacts, the last of its name", async () => {
+  await withServer(async (server, folder) => {
+    const tracker = await open(server.uri, folder);
+    const run = tracker.startRun({ name: "r" });
+    run.logText("old", "best/config.yaml");
+    run.logText("né", "best/config.yaml");
+    await tracker.close();
+    const { artifacts } = server.runNamed("r");
+    assert.deepEqual(Object.keys(artifacts), ["best/config.yaml"]);
+    assert.equal(new TextDecoder().decode(artifacts["best/config.yaml"]), "né");
   });
 });

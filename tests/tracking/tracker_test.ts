@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { withoutPasswords } from "../../src/tracking/limits.ts";
 import { newRunId, openTracker, storeFolder, type Tracker } from "../../src/tracking/tracker.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
 
@@ -152,4 +153,41 @@ Deno.test("storeFolder: paths and file URIs; what MLflow would refuse is a usage
       ["file:", /names no folder/],
     ] as const
   ) assert.throws(() => storeFolder(uri), { kind: "usage", message });
+});
+
+Deno.test("openTracker: in a folder, too, tags name runs that are there, texts are files, and a left run ends", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const id = newRunId();
+    const [first, second] = [await open(folder), await open(folder)];
+    const parent = first.startRun({ name: "study", id, shared: true });
+    second.startRun({ name: "study", id, shared: true });
+    const trial = first.startRun({ name: "trial", parent });
+    const ended = first.startRun({ name: "ended", parent });
+    ended.end("FINISHED");
+    parent.logText("seed: 1\n", "best/config.yaml");
+    parent.setTags({ number: "0" }, { best_run: trial.id, other: newRunId() });
+    await first.close();
+    for (const run of [trial.id, ended.id, newRunId()]) second.endLeftRun(run, "KILLED", { state: "FAIL" });
+    await second.close();
+
+    const files = tree(join(folder, "store"));
+    const root = Object.keys(files).find((path) => path.includes(id))!.split("/")[0];
+    assert.equal(files[`${root}/${id}/artifacts/best/config.yaml`], "seed: 1\n");
+    assert.equal(files[`${root}/${id}/tags/best_run`], trial.id);
+    assert.ok(!(`${root}/${id}/tags/other` in files));
+    const statusOf = (run: string) => files[`${root}/${run}/meta.yaml`].match(/^status: (\d)$/m)![1];
+    assert.deepEqual([id, trial.id, ended.id].map(statusOf), ["1", "5", "3"]);
+    assert.equal(files[`${root}/${trial.id}/tags/state`], "FAIL");
+    assert.ok(!(`${root}/${ended.id}/tags/state` in files));
+    assert.equal(Object.keys(files).filter((path) => path.endsWith("meta.yaml")).length, 5);
+  });
+});
+
+Deno.test("withoutPasswords: addresses keep all but the password", () => {
+  assert.equal(
+    withoutPasswords("uri: https://me:s3cr%40t@host:80/a:b@c\nstorage: postgresql://u:p@db/x\n"),
+    "uri: https://me:***@host:80/a:b@c\nstorage: postgresql://u:***@db/x\n",
+  );
+  const plain = "sqlite:///a.db http://host:5000/x@y note: a@b https://me@host";
+  assert.equal(withoutPasswords(plain), plain);
 });
