@@ -24,6 +24,8 @@ export function linearTicks(low: number, high: number): number[] {
   const range = high - low;
   if (!(range > 0)) return [low];
   const power = 10 ** Math.floor(Math.log10(range / MOST_TICKS));
+  // Beyond what floating-point numbers can divide.
+  if (!(power > 0 && power < Infinity)) return [low, high];
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => range / step <= MOST_TICKS)!;
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
@@ -67,7 +69,9 @@ export function numericAxis(name: string, values: readonly (number | null)[], lo
   const ticks = log && low > 0 && high > low ? logTicks(low, high) : linearTicks(low, high);
   return {
     name: plain(name),
-    ticks: ticks.map((tick) => ({ at: place(tick), label: tickText(tick) })),
+    ticks: ticks.map((tick) => ({ at: place(tick), label: tickText(tick) })).filter(({ at }) =>
+      at > -1e-6 && at < 1 + 1e-6
+    ),
     positions: values.map((value) => value === null ? ABSENT : place(value)),
   };
 }
@@ -82,12 +86,12 @@ export function parameterAxis(name: string, trials: readonly FrozenTrial[]): Uni
   const choices = new Set(distributions.flatMap((distribution) => {
     return distribution.kind === "categorical" ? distribution.choices.map(String) : [];
   }));
-  for (const { params } of trials) if (name in params) choices.add(String(params[name]));
+  for (const { params } of trials) if (Object.hasOwn(params, name)) choices.add(String(params[name]));
   const labels = [...choices];
   const place = (label: string) => labels.length === 1 ? 0.5 : labels.indexOf(label) / (labels.length - 1);
   return {
     name: plain(name),
     ticks: labels.map((label) => ({ at: place(label), label: plain(label) })),
-    positions: trials.map(({ params }) => name in params ? place(String(params[name])) : ABSENT),
+    positions: trials.map(({ params }) => Object.hasOwn(params, name) ? place(String(params[name])) : ABSENT),
   };
 }

@@ -24,8 +24,8 @@ export type ChartOption = EChartsOption;
 const FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif";
 
 /**
- * Draws a chart on a white sheet. `id` becomes part of the names inside, which stay unique where several charts stand in
- * one page, and equal where the same chart is drawn again.
+ * Draws a chart on a white sheet: the same chart, the same text. `id` becomes part of the names inside, which are unique
+ * where several charts stand in one page.
  */
 export function renderSvg(id: string, option: ChartOption, size: { width: number; height: number }): string {
   const chart = init(null, null, { renderer: "svg", ssr: true, ...size });
@@ -36,15 +36,18 @@ export function renderSvg(id: string, option: ChartOption, size: { width: number
       textStyle: { fontFamily: FONT, color: COLOURS.ink },
       ...option,
     });
-    return compact(chart.renderToSVGString()).replace(/ ecmeta_\w+="[^"]*"/g, "").replace(/\bzr\d+-/g, `${id}-`);
+    return compact(chart.renderToSVGString()).replace(/(\bid="|url\(#)zr\d+-/g, `$1${id}-`);
   } finally {
     chart.dispose();
   }
 }
 
-/** Tenths of a pixel are enough; thousands of curves get half as long. */
+/** Without what only a pointer would notice, and to tenths of a pixel: thousands of curves get half as long. */
 function compact(svg: string): string {
-  const rounded = (numbers: string) =>
-    numbers.replace(/-?\d+\.\d+/g, (text) => `${Math.round(Number(text) * 10) / 10}`);
-  return svg.replace(/ d="([^"]*)"/g, (_, path) => ` d="${rounded(path)}"`);
+  // Numbers below 1 belong to shapes of size 1 that are scaled.
+  const rounded = (path: string) => path.replace(/-?[1-9]\d*\.\d{2,}/g, (text) => Number(text).toFixed(1));
+  return svg
+    .replace(/<style\b.*?<\/style>\s*/s, "")
+    .replace(/ (ecmeta_\w+|class|pointer-events)="[^"]*"/g, "")
+    .replace(/ d="([^"]*)"/g, (_, path) => ` d="${rounded(path)}"`);
 }

@@ -94,7 +94,7 @@ function best({ ranked, valueName }: ReportParts): string {
       `${index + 1}`,
       `${number}`,
       valueText(value!),
-      ...names.map((name) => name in params ? cellText(params[name]) : "–"),
+      ...names.map((name) => Object.hasOwn(params, name) ? cellText(params[name]) : "–"),
     ]),
   );
 }

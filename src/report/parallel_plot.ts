@@ -29,7 +29,6 @@ export function parallelPlot(
     parallelAxis: axes.map((axis, dim) => ({ dim, ...unitAxis(axis), name: narrowName(axis.name) })),
     series: [{
       type: "parallel",
-      silent: true,
       lineStyle: { width: 1.2, opacity: lineOpacity(order.length) },
       data: order.map((_, i) => ({
         value: axes.map(({ positions }) => positions[i]),

@@ -55,7 +55,6 @@ function historyPlot({ trials, direction, valueName }: PlottedStudy): Plot | nul
       ...dots.map(({ name, symbol, colour, points }) => ({
         name,
         type: "scatter" as const,
-        silent: true,
         symbol,
         symbolSize,
         itemStyle: { color: colour, opacity: 0.7 },
@@ -64,7 +63,6 @@ function historyPlot({ trials, direction, valueName }: PlottedStudy): Plot | nul
       {
         name: "best so far",
         type: "line",
-        silent: true,
         step: "end",
         symbol: "none",
         lineStyle: { color: COLOURS.best, width: 2 },
@@ -96,7 +94,6 @@ function importancePlot({ importances }: PlottedStudy): Plot | null {
     },
     series: [{
       type: "bar",
-      silent: true,
       barMaxWidth: 18,
       itemStyle: { color: COLOURS.complete },
       label: {
@@ -132,7 +129,6 @@ function intermediatePlot({ trials, valueName }: PlottedStudy): Plot | null {
     type: "lines" as const,
     coordinateSystem: "cartesian2d" as const,
     polyline: true,
-    silent: true,
     lineStyle: { color: colour, opacity, width: 1.2 },
     data: pieces.filter((piece) => piece.length > 1).map((piece) => ({ coords: piece.map((at) => [...at]) })),
   }));
@@ -140,7 +136,6 @@ function intermediatePlot({ trials, valueName }: PlottedStudy): Plot | null {
   const dots = kinds.map(({ name, colour, opacity, pieces }) => ({
     name,
     type: "scatter" as const,
-    silent: true,
     symbolSize: 5,
     itemStyle: { color: colour, opacity },
     data: pieces.filter((piece) => piece.length === 1).map(([point]) => [...point]),
@@ -151,7 +146,7 @@ function intermediatePlot({ trials, valueName }: PlottedStudy): Plot | null {
   );
   const option: ChartOption = {
     ...cartesian("step", valueName, kinds.map(({ name, colour }) => ({ name, colour }))),
-    series: [...lines, ...dots, { type: "scatter", silent: true, symbol: "none", data: corners }],
+    series: [...lines, ...dots, { type: "scatter", symbol: "none", data: corners }],
   };
   return {
     name: "intermediate",

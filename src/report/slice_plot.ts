@@ -46,7 +46,6 @@ export function slicePlot(
       type: "scatter",
       xAxisIndex: i,
       yAxisIndex: i,
-      silent: true,
       symbolSize: trials.length > 500 ? 3 : 5,
       // One path for all points: a page with thousands of trials stays small.
       large: true,
