@@ -54,7 +54,8 @@ export function appendUniformProduct(plan: Plan, p: Product): boolean {
   if (!byFour(k) || !byFour(bLength)) return false;
   const most = Math.floor(UNIFORM_FLOATS / bLength);
   const b = cut(bRows, bLength, most, 4);
-  if (!b || (b.count > 1 && !p.bAlongK)) return false;
+  // The last window ends with the matrix, and results are written by fours: it must begin at one.
+  if (!b || (b.count > 1 && !(p.bAlongK && byFour(p.n)))) return false;
   const aMost = Math.floor(UNIFORM_FLOATS / k);
   const a = b.count === 1 && holds(p.a, p.rows.capacity, k) ? cut(p.rows.capacity, k, aMost, 8) : null;
   const columns = p.bAlongK ? b.window : p.n;

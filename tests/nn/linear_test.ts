@@ -39,6 +39,8 @@ const CASES: Case[] = [
   { matmul: "register", rows: 300, inFeatures: 256, outFeatures: 64, capacity: 300 },
   // Windows of the weight:
   { matmul: "register", rows: 9, inFeatures: 768, outFeatures: 40 },
+  // More rows of the weight than a window has, but not by fours: no windows.
+  { matmul: "register", rows: 9, inFeatures: 64, outFeatures: 262 },
 ];
 
 const plan = (gpu: Gpu, matmul: Variants["matmul"]): Plan =>
