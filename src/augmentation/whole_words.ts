@@ -9,6 +9,8 @@ export interface WholeWords {
 
 /** Candidates of a word at most. */
 const MOST_CANDIDATES = 10;
+/** What the model gives less than this it does not offer: the word stands in a phrase that leaves no choice. */
+const LEAST_PROBABILITY = 0.01;
 /** Tokens looked at for them, since some differ in their capitals alone. */
 const MOST_TOKENS = 4 * MOST_CANDIDATES;
 
@@ -35,7 +37,8 @@ export function wholeWords(
 
 /**
  * The most probable whole words in place of `word`, best first, weighted with their probabilities: at most ten, written
- * as `word` is, never `word` itself. `logits` are over the vocabulary. A small word gets no words with capitals (names).
+ * as `word` is, never `word` itself, each with a probability of at least 0.01. `logits` are over the vocabulary. A small
+ * word gets no words with capitals (names).
  */
 export function likelyWords(logits: Float32Array, { ids, texts }: WholeWords, word: string): Candidate[] {
   const small = isSmall(word);
@@ -55,8 +58,9 @@ export function likelyWords(logits: Float32Array, { ids, texts }: WholeWords, wo
   const total = logSumExp(logits);
   const found = new Map<string, Candidate>();
   for (const at of best) {
+    const weight = Math.exp(logits[ids[at]] - total);
     const text = writtenLike(word, texts[at]);
-    if (!found.has(text)) found.set(text, { text, weight: Math.exp(logits[ids[at]] - total) });
+    if (weight >= LEAST_PROBABILITY && !found.has(text)) found.set(text, { text, weight });
   }
   return [...found.values()].slice(0, MOST_CANDIDATES);
 }

@@ -14,6 +14,9 @@ import { maskedLmCapacity, openMaskedLm } from "./masked_lm.ts";
 /** Tokens of a word's surroundings, special tokens included. */
 const MAX_LENGTH = 128;
 
+/** Items whose words are masked between two looks at Ctrl-C. */
+const ITEMS_AT_ONCE = 32;
+
 export interface ContextualOptions {
   /** Tokens of a word's surroundings at most. */
   maxLength?: number;
@@ -67,17 +70,21 @@ export async function contextualCandidates(
   const { config, tokenizer, maskId } = await openContextualSource(folder);
   const vocabulary = wholeWords(tokenizer.vocabulary, tokenizer.specialIds);
   const longest = config.positionBiasedInput ? Math.min(maxLength, config.maxPositionEmbeddings) : maxLength;
-  const sequences = maskAll(items, createWordMasker(tokenizer, { maskId, maxLength: longest }));
+  const stopIfInterrupted = () => {
+    if (signal?.aborted) throw new EntailError("interrupted", "interrupted while looking for contextual words");
+  };
+  const mask = createWordMasker(tokenizer, { maskId, maxLength: longest });
+  const sequences = await maskAll(items, mask, stopIfInterrupted);
   const candidates = items.map(({ words }) => words.map((): Candidate[] => []));
   if (sequences.length === 0) return candidates;
 
   const total = sequences.reduce((sum, { wanted }) => sum + wanted.length, 0);
   let done = 0;
-  const capacity = maskedLmCapacity(gpu, config, { wanted: sequences.length, longest: sequences[0].ids.length });
+  const capacity = maskedLmCapacity(gpu, config, longest);
   const model = await openMaskedLm(gpu, { config, folder, capacity });
   try {
     for (let begin = 0; begin < sequences.length; begin += capacity.sequences) {
-      if (signal?.aborted) throw new EntailError("interrupted", "interrupted while looking for contextual words");
+      stopIfInterrupted();
       const part = sequences.slice(begin, begin + capacity.sequences);
       const logits = await model.predict(packBatch(part, part.map((_, i) => i)), part.map(({ masked }) => masked));
       part.forEach(({ wanted }, i) => {
@@ -96,19 +103,22 @@ export async function contextualCandidates(
 }
 
 /** Every different masked sequence once, the longest first. */
-function maskAll(
+async function maskAll(
   items: readonly { text: string; words: readonly Span[] }[],
   mask: (text: string, word: Span) => MaskedWord,
-): Masked[] {
+  stopIfInterrupted: () => void,
+): Promise<Masked[]> {
   const sequences = new Map<string, Masked>();
-  items.forEach(({ text, words }, item) =>
+  for (const [item, { text, words }] of items.entries()) {
+    if (item % ITEMS_AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
+    stopIfInterrupted();
     words.forEach((span, word) => {
       const sequence = mask(text, span);
       const key = `${sequence.masked}: ${sequence.ids.join(" ")}`;
       const known = sequences.get(key) ?? { ...sequence, wanted: [] };
       known.wanted.push({ item, word });
       sequences.set(key, known);
-    })
-  );
+    });
+  }
   return [...sequences.values()].sort((a, b) => b.ids.length - a.ids.length);
 }

@@ -25,16 +25,15 @@ export interface MaskedLm {
   release(): void;
 }
 
-/** Room for as many of `wanted` sequences of `longest` tokens at once as fit one binding and the limit on masks. */
-export function maskedLmCapacity(
-  gpu: Gpu,
-  config: DebertaConfig,
-  { wanted, longest }: { wanted: number; longest: number },
-): BatchCapacity {
+/**
+ * Room for as many sequences of up to `longest` tokens at once as fit one binding and the limit on masks. It does not
+ * follow from the sequences at hand, because products of other capacities may round differently.
+ */
+export function maskedLmCapacity(gpu: Gpu, config: DebertaConfig, longest: number): BatchCapacity {
   const floats = gpu.maxBindingBytes / 4;
   const masks = Math.floor(floats / config.vocabSize);
   const tokens = Math.floor(floats / Math.max(config.intermediateSize, config.hiddenSize));
-  const sequences = Math.max(1, Math.min(MOST_MASKS, wanted, masks, Math.floor(tokens / longest)));
+  const sequences = Math.max(1, Math.min(MOST_MASKS, masks, Math.floor(tokens / longest)));
   return { sequences, tokens: sequences * longest, longest };
 }
 

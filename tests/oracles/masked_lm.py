@@ -11,7 +11,8 @@ DebertaV2ForMaskedLM with random weights, beside them
                         side as there are
   expected.safetensors  logits [cases, vocabulary] of the masks
 demo.json holds the same of the demo's model, data/demo/masked_lm, with the logits of every 40th token of the vocabulary.
-Everything is fp32 with eager attention; the sequences are computed one by one, without padding.
+Everything is fp32 with eager attention; the sequences are computed one by one, without padding. The trainers of
+`tokenizers` break ties as it happens, so another run gives other tokenizers.
 """
 
 import json
