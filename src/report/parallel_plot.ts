@@ -5,8 +5,8 @@ import { type ChartOption, renderSvg } from "./chart.ts";
 import { lineOpacity, narrowName, unitAxis } from "./chart_style.ts";
 import { blend, COLOURS } from "./colours.ts";
 
-/** The best are drawn boldly. */
-const BOLD = 10;
+/** So many of the best, but no more than a quarter, are drawn boldly. */
+const MOST_BOLD = 10;
 const AXIS_WIDTH = 112;
 
 /** `trials`: COMPLETE with finite values, at least one. */
@@ -24,6 +24,7 @@ export function parallelPlot(
     ...names.map((name) => parameterAxis(name, order)),
   ];
   const colours = rankColours(order.map(({ value }) => value!));
+  const bold = Math.min(MOST_BOLD, Math.ceil(order.length / 4));
   const option: ChartOption = {
     parallel: { left: 48, right: 64, top: 56, bottom: 24 },
     parallelAxis: axes.map((axis, dim) => ({ dim, ...unitAxis(axis), name: narrowName(axis.name) })),
@@ -32,7 +33,7 @@ export function parallelPlot(
       lineStyle: { width: 1.2, opacity: lineOpacity(order.length) },
       data: order.map((_, i) => ({
         value: axes.map(({ positions }) => positions[i]),
-        lineStyle: i < order.length - BOLD ? { color: colours[i] } : { color: colours[i], opacity: 0.9, width: 1.8 },
+        lineStyle: i < order.length - bold ? { color: colours[i] } : { color: colours[i], opacity: 0.9, width: 1.8 },
       })),
     }],
   };
