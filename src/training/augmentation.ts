@@ -106,7 +106,7 @@ export function createAugmenter(reporter: Reporter): Augmenter {
         const source = {
           evidence: found,
           pairs: data.pairs,
-          onProgress: patiently(reporter, `${method} words`),
+          onProgress: patiently(reporter, `${method} candidates`),
           signal,
         };
         if (method === "contextual") {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { tokenizePairs } from "../../src/dataset/tokenize.ts";
+import { openTokenizerPool, tokenizePairs } from "../../src/dataset/tokenize.ts";
 import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
 import { EntailError } from "../../src/errors.ts";
 import sources from "../fixtures/dataset/tokenizers/texts.json" with { type: "json" };
@@ -36,6 +36,23 @@ Deno.test("tokenizePairs: an error in a thread comes back as itself", async () =
     await assert.rejects(missing, (error) => {
       return error instanceof EntailError && error.kind === "data" && /no tokenizer\.json/.test(error.message);
     });
+  }
+});
+
+Deno.test("openTokenizerPool: its threads serve one call after another", async () => {
+  const tokenizer = await loadTokenizer(FOLDER);
+  for (const numWorkers of [0, 1, 2]) {
+    const pool = openTokenizerPool({ folder: FOLDER, maxLength: 64 }, numWorkers);
+    try {
+      const parts = [pairs.slice(0, 70), pairs.slice(100, 103), [], pairs.slice(50)];
+      const results = await Promise.all(parts.map((part) => pool.encode(part)));
+      const expected = parts.map((part) =>
+        part.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, 64))
+      );
+      assert.deepEqual(results, expected);
+    } finally {
+      pool.close();
+    }
   }
 });
 

@@ -5,14 +5,16 @@ import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY } from "../../src/search/objective.ts";
 import { runStudy, type RunStudyOptions } from "../../src/search/run_study.ts";
 import { CONFIG_ATTRIBUTE, configOfTrial } from "../../src/search/stored_config.ts";
+import type { ParamValue } from "../../src/studies/distributions.ts";
 import { MemoryStorage } from "../../src/studies/memory_storage.ts";
+import type { EpochEntry } from "../../src/training/metrics_log.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
 import { openFittingSession } from "../../src/training/physical_batch.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { loadRunData, trainingOptions } from "../../src/training/run.ts";
 import { openSession, sessionBytes } from "../../src/training/session.ts";
 import { gpuTest } from "../support/gpu.ts";
-import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
+import { inTemporaryFolder, runConfig, writeAnnotations } from "../support/run_data.ts";
 
 const SINGLE = ["hpo.hpo_mode.mode=single_split", "hpo.hpo_mode.validation_fraction=0.5"];
 const SMALL = ["hpo.search_space.target_effective_batch_size.choices=[4,8]", "hpo.pruner.type=none"];
@@ -71,6 +73,42 @@ gpuTest("runStudy: equal trials give equal values, whatever trained before on th
     await study.enqueueTrial({ ...fixed, ...rest });
     const [a, , b] = await trialsOf(config, { ...options(gpu), storage, nTrials: 3 });
     assert.deepEqual([...a.intermediateValues], [...b.intermediateValues]);
+  });
+});
+
+gpuTest("runStudy: a trial trains on the augmentation that it samples, whatever trained before", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const annotations = writeAnnotations(folder).filter((override) => !override.startsWith("augmentation."));
+    // The rest of the space is fixed; without attention dropout, room for longer pairs alone changes nothing.
+    const fixed = { attention_dropout: 0, hidden_dropout: 0, classifier_dropout: 0.1, learning_rate: 1e-2 };
+    const values = { target_effective_batch_size: 4, weight_decay: 0, warmup_ratio: 0, focal_gamma: 2 };
+    const config = runConfig(
+      folder,
+      "hpo=pc_ce",
+      ...annotations,
+      ...SINGLE,
+      ...SMALL,
+      "~hpo.search_space.scheduler_type",
+      "hpo.search_space.aug_method.choices=[synonym]",
+      "training.num_epochs=1",
+      "data.max_length=60",
+    );
+    const storage = new MemoryStorage();
+    const study = await runStudy(config, { ...options(gpu), storage, nTrials: 0 });
+    const augmentations: Record<string, ParamValue>[] = [
+      { aug_enable: false },
+      { aug_enable: true, aug_prob: 0.5, aug_method: "synonym" },
+      { aug_enable: true, aug_prob: 0.3125, aug_method: "synonym" },
+      { aug_enable: true, aug_prob: 0.5, aug_method: "synonym" },
+    ];
+    for (const augmentation of augmentations) await study.enqueueTrial({ ...fixed, ...values, ...augmentation });
+    const losses: number[] = [];
+    const observer = { evaluated: (_: unknown, _fold: number, entry: EpochEntry) => void losses.push(entry.eval_loss) };
+    const trials = await trialsOf(config, { ...options(gpu), storage, observer, nTrials: 4 });
+    assert.deepEqual(trials.map(({ params }) => params.aug_prob), [undefined, 0.5, 0.3125, 0.5]);
+    const [none, often, rarely, again] = losses;
+    assert.equal(again, often);
+    assert.equal(new Set([none, often, rarely]).size, 3, `${losses}`);
   });
 });
 
