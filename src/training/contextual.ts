@@ -1,5 +1,5 @@
 /** Words that would fit where a word stands, as a masked language model sees it: `augmentation.method=contextual`. */
-import { likelyWords, wholeWords } from "../augmentation/whole_words.ts";
+import { likelyWords, type WholeWords, wholeWords } from "../augmentation/whole_words.ts";
 import type { Candidate } from "../augmentation/words.ts";
 import { packBatch } from "../dataset/batches.ts";
 import { createWordMasker, type MaskedWord, maskTokenId } from "../dataset/mask_word.ts";
@@ -30,6 +30,7 @@ interface Source {
   config: DebertaConfig;
   tokenizer: PairTokenizer;
   maskId: number;
+  vocabulary: WholeWords;
 }
 
 /**
@@ -48,7 +49,15 @@ export async function openContextualSource(folder: string): Promise<Source> {
       `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocab_size is ${config.vocabSize}; they do not belong together`,
     );
   }
-  return { config, tokenizer, maskId };
+  const vocabulary = wholeWords(tokenizer.vocabulary, tokenizer.specialIds);
+  if (vocabulary.ids.length === 0) {
+    throw new EntailError(
+      "data",
+      `${folder}: no token of the tokenizer is known to be a whole word ("▁word" of SentencePiece, or WordPiece without ` +
+        '"##"); name the folder of another masked language model',
+    );
+  }
+  return { config, tokenizer, maskId, vocabulary };
 }
 
 /** A masked sequence, and which words of which items it stands for. */
@@ -67,8 +76,7 @@ export async function contextualCandidates(
   items: readonly { text: string; words: readonly Span[] }[],
   { maxLength = MAX_LENGTH, onProgress = () => {}, signal }: ContextualOptions = {},
 ): Promise<Candidate[][][]> {
-  const { config, tokenizer, maskId } = await openContextualSource(folder);
-  const vocabulary = wholeWords(tokenizer.vocabulary, tokenizer.specialIds);
+  const { config, tokenizer, maskId, vocabulary } = await openContextualSource(folder);
   const longest = config.positionBiasedInput ? Math.min(maxLength, config.maxPositionEmbeddings) : maxLength;
   const stopIfInterrupted = () => {
     if (signal?.aborted) throw new EntailError("interrupted", "interrupted while looking for contextual words");

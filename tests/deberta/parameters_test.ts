@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/deberta/config.ts";
-import { debertaParameters, matchTensors } from "../../src/deberta/parameters.ts";
+import { debertaParameters, maskedLmParameters, matchTensors } from "../../src/deberta/parameters.ts";
 import { EntailError } from "../../src/errors.ts";
 import type { ParameterSpec } from "../../src/nn/parameters.ts";
 
@@ -134,4 +134,34 @@ Deno.test("matchTensors: a missing encoder tensor and a wrong shape are data err
     () => matchTensors(specs, mismatching, "f"),
     dataError(/^f: tensor classifier\.weight has shape \[3, 30\], the model's is \[2, 30\]$/),
   );
+});
+
+Deno.test("maskedLmParameters: found under both of transformers' names, and older spellings of them", () => {
+  const config = parseConfig(SMALL, "c");
+  const specs = maskedLmParameters(config);
+  const encoder = debertaParameters(config).filter(({ name }) => name.startsWith("deberta."));
+  const shapes = (heads: Record<string, number[]>) =>
+    new Map([
+      ...encoder.map(({ name, shape }): [string, readonly number[]] => [name, shape]),
+      ...Object.entries(heads),
+    ]);
+  const { hiddenSize: hidden, vocabSize } = config;
+  const sizes = [[hidden, hidden], [hidden], [hidden], [hidden], [vocabSize]];
+  const transform = "cls.predictions.transform";
+  for (
+    const names of [
+      ["dense.weight", "dense.bias", "LayerNorm.weight", "LayerNorm.bias"].map((name) => `${transform}.${name}`)
+        .concat("cls.predictions.bias"),
+      ["dense.weight", "dense.bias", "LayerNorm.gamma", "LayerNorm.beta"].map((name) => `${transform}.${name}`)
+        .concat("cls.predictions.decoder.bias"),
+      ["dense.weight", "dense.bias", "LayerNorm.weight", "LayerNorm.bias", "bias"]
+        .map((name) => `lm_predictions.lm_head.${name}`),
+    ]
+  ) {
+    const stored = shapes(Object.fromEntries(names.map((name, i) => [name, sizes[i]])));
+    const { sources, initialised, ignored } = matchTensors(specs, stored, "f");
+    assert.deepEqual([...sources.values()].slice(encoder.length), names);
+    assert.deepEqual([initialised, ignored], [[], []]);
+  }
+  assert.ok(specs.every(({ trainable }) => !trainable));
 });

@@ -72,7 +72,7 @@ gpuTest("contextualCandidates: an interrupt ends it", async (gpu) => {
   await assert.rejects(() => contextualCandidates(gpu, DEMO, [SLEEP], { signal }), { kind: "interrupted" });
 });
 
-Deno.test("openContextualSource: folders without the head, the mask token or the model are data errors", async () => {
+Deno.test("openContextualSource: folders without the head, the mask, whole words or the model are data errors", async () => {
   const classifier = decodeURIComponent(new URL("text", DEBERTA_FIXTURES).pathname);
   await assert.rejects(() => openContextualSource(classifier), {
     kind: "data",
@@ -89,6 +89,10 @@ Deno.test("openContextualSource: folders without the head, the mask token or the
     }
     await Deno.writeTextFile(`${folder}/tokenizer_config.json`, '{"mask_token": null}');
     await assert.rejects(() => openContextualSource(folder), { kind: "data", message: /has no mask token/ });
+    const tokenizer = await Deno.readTextFile(`${folder}/tokenizer.json`);
+    await Deno.writeTextFile(`${folder}/tokenizer.json`, tokenizer.replaceAll("▁", "_"));
+    await Deno.remove(`${folder}/tokenizer_config.json`);
+    await assert.rejects(() => openContextualSource(folder), { kind: "data", message: /known to be a whole word/ });
     const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...config, embedding_size: 32 }));
     await assert.rejects(() => openContextualSource(folder), { kind: "data", message: /embedding_size/ });
