@@ -1,13 +1,13 @@
 /** `hpo`: runs a study and prints what it has found. */
 import { EntailError } from "../errors.ts";
 import { paramText } from "../formats/human.ts";
-import { finishedTrials, observers, runStudy } from "../search/run_study.ts";
+import { finishedTrials, observers, runStudy, type StudyObserver } from "../search/run_study.ts";
 import type { Study } from "../studies/study.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./main.ts";
 import { createStudyProgress } from "./study_progress.ts";
 import { printTable } from "./terminal.ts";
-import { openStudyTracker } from "./track_study.ts";
+import { openStudyTracker, type StudyTracker } from "./track_study.ts";
 
 export async function hpo(
   overrides: string[],
@@ -17,7 +17,17 @@ export async function hpo(
   const config = resolveConfig(overrides, options);
   if (!config) return;
   const progress = createStudyProgress(options, options.nTrials ?? null, config.hpo.n_trials);
-  const tracker = await openStudyTracker(config, progress.reporter);
+  // Not before the study can begin: one that cannot leaves no run behind.
+  let tracker: StudyTracker | undefined;
+  const tracking: StudyObserver = {
+    async opened(study, finished) {
+      tracker = await openStudyTracker(config, progress.reporter);
+      await tracker?.observer.opened?.(study, finished);
+    },
+    started: (trial, sampled) => tracker?.observer.started?.(trial, sampled),
+    evaluated: (trial, fold, entry) => tracker?.observer.evaluated?.(trial, fold, entry),
+    ended: (study, trial) => tracker?.observer.ended?.(study, trial),
+  };
   let study: Study;
   try {
     study = await runStudy(config, {
@@ -28,7 +38,7 @@ export async function hpo(
         return gpu;
       },
       reporter: progress.reporter,
-      observer: observers(progress.observer, tracker?.observer),
+      observer: observers(progress.observer, tracking),
       signal,
     });
     tracker?.end("FINISHED");

@@ -25,6 +25,7 @@ export async function existingStudy(storage: Storage, studyName: string): Promis
   const study = await storage.findStudy(studyName);
   if (study !== null) return study;
   const names = (await storage.listStudies()).map((other) => other.studyName);
+  if (names.length > 8) names.splice(8, Infinity, `${names.length - 8} more`);
   throw new EntailError(
     "data",
     `hpo.study_name: no study ${studyName} in the storage, which holds ${names.join(", ") || "none"}`,

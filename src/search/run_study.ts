@@ -10,7 +10,7 @@ import { checkAugmentation } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { checkAvailable } from "../training/run.ts";
 import { createObjective, TrialFailed, type TrialObserver } from "./objective.ts";
-import { checkSearchSpace, possibleAugmentations } from "./search_space.ts";
+import { checkSearchSpace, cornerConfig, possibleAugmentations } from "./search_space.ts";
 import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "./stored_config.ts";
 import { openConfiguredStudy, TRIALS_ATTRIBUTE } from "./study_setup.ts";
 import { openWorkbench } from "./workbench.ts";
@@ -71,13 +71,24 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
   for (const augmented of possibleAugmentations(config)) await checkAugmentation(augmented);
   const study = await openConfiguredStudy(config, options.storage ?? config.hpo.storage);
   try {
-    const version = await noteConfiguration(study, config, reporter);
+    checkDirection(study, config);
     await failStaleTrials(study.storage, study.studyId, study.heartbeat!);
-    await observer?.opened?.(study, finishedTrials(await study.refresh()));
+    const finished = finishedTrials(await study.refresh());
+    const begin = async () => {
+      const version = await noteConfiguration(study, config, reporter);
+      await observer?.opened?.(study, finished);
+      return version;
+    };
     const totalTrials = nTrials === undefined ? config.hpo.n_trials : undefined;
-    if (totalTrials !== undefined && finishedTrials(study.trials) >= totalTrials) return study;
+    if (totalTrials !== undefined && finished >= totalTrials) {
+      await begin();
+      return study;
+    }
     const workbench = await openWorkbench(options.openDevice, reporter, signal);
     try {
+      // What is wrong with the data is no trial's fault.
+      await workbench.load(cornerConfig(config));
+      const version = await begin();
       const objective = createObjective({ workbench, config, reporter, observer, signal });
       await study.optimize(async (trial) => {
         await trial.setUserAttr(CONFIG_ATTRIBUTE, version);
@@ -119,17 +130,19 @@ async function waitForOthers(study: Study, totalTrials: number, reporter: Report
   }
 }
 
+function checkDirection({ direction, studyName }: Study, { hpo }: Config): void {
+  if (direction === hpo.direction) return;
+  throw new EntailError(
+    "usage",
+    `hpo.direction: study ${studyName} is there to ${direction}; use another hpo.study_name`,
+  );
+}
+
 /**
  * Stores the configuration with the study and returns its version; says what is different where the study was begun with
  * another one.
  */
 async function noteConfiguration(study: Study, config: Config, reporter: Reporter): Promise<string> {
-  if (study.direction !== config.hpo.direction) {
-    throw new EntailError(
-      "usage",
-      `hpo.direction: study ${study.studyName} is there to ${study.direction}; use another hpo.study_name`,
-    );
-  }
   const before = storedConfig(await study.userAttrs());
   const changed = before === null ? [] : differences(before, config).filter((key) => !MAY_DIFFER.test(key));
   if (changed.length > 0) {

@@ -27,6 +27,15 @@ export function sampleConfig(trial: Suggestions, config: Config): Config {
   return withParams(config, Object.fromEntries([...sampled].filter(([, value]) => value !== undefined)));
 }
 
+/** The configuration at one corner of the search space: the lowest values, the first choices. */
+export function cornerConfig(config: Config): Config {
+  return sampleConfig({
+    suggestFloat: (_name, low) => low,
+    suggestInt: (_name, low) => low,
+    suggestCategorical: (_name, choices) => choices[0],
+  }, config);
+}
+
 function suggest(trial: Suggestions, name: string, parameter: SearchParameter): ParamValue {
   const { type, low, high, log, step, choices } = parameter;
   if (type === "categorical") return trial.suggestCategorical(name, choices!);

@@ -33,6 +33,8 @@ export interface Bench {
 export interface Workbench {
   /** The device at hand. */
   readonly gpu: Gpu;
+  /** Reads the data that a trial would train on, and its model's description: throws what is wrong with them. */
+  load(config: Config): Promise<void>;
   /** Prepares a trial. Throws an `EntailError` of kind "memory" where its batch does not fit. */
   prepare(config: Config): Promise<Bench>;
   /** After a trial has failed: frees its memory, and opens the device anew if that is `lost` or refuses to work. */
@@ -119,6 +121,9 @@ export async function openWorkbench(
   return {
     get gpu() {
       return gpu;
+    },
+    async load(config) {
+      await prepareData(config, await openModelSource(config));
     },
     async prepare(config) {
       const model = await openModelSource(config);

@@ -123,6 +123,9 @@ Deno.test("entail status, best, verify: say what is missing", async () => {
     assert.deepEqual([status.code, best.code, top.code, verify.code], [3, 3, 2, 2]);
     assert.match(status.stderr, /^error: .*study\.db: no such file; run hpo first/m);
     assert.match(top.stderr, /^error: .*--top/m);
+    const refused = await entail(folder, "hpo", ...overrides, "data.groundtruth_csv=missing.csv", "hpo.storage=null");
+    assert.equal(refused.code, 3);
+    assert.match(refused.stderr, /^error: missing\.csv: no such file$/m);
     assert.match(verify.stdout, /^settings\tFAILED\ttraining\.num_epochs: is 3, in the original study 100$/m);
     assert.match(verify.stdout, /^data\tok\t24 pairs/m);
     assert.match(verify.stdout, /^memory\tok\ta step of 8 pairs × 1 takes \d/m);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Config } from "../../src/config/config.ts";
+import { EntailError } from "../../src/errors.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY } from "../../src/search/objective.ts";
 import { runStudy, type RunStudyOptions } from "../../src/search/run_study.ts";
@@ -14,7 +15,7 @@ import { silentReporter } from "../../src/training/reporter.ts";
 import { loadRunData, trainingOptions } from "../../src/training/run.ts";
 import { openSession, sessionBytes } from "../../src/training/session.ts";
 import { gpuTest } from "../support/gpu.ts";
-import { inTemporaryFolder, runConfig, writeAnnotations } from "../support/run_data.ts";
+import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
 
 const SINGLE = ["hpo.hpo_mode.mode=single_split", "hpo.hpo_mode.validation_fraction=0.5"];
 const SMALL = ["hpo.search_space.target_effective_batch_size.choices=[4,8]", "hpo.pruner.type=none"];
@@ -176,6 +177,28 @@ gpuTest("runStudy: what others run counts for hpo.n_trials, and is waited for", 
     assert.deepEqual(configOfTrial(await study.userAttrs(), study.trials[1]), config);
   });
 });
+
+gpuTest(
+  "runStudy: what is wrong with model or data is said before the first trial, and nothing is stored",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      for (const wrong of ["data.groundtruth_csv=missing.csv", `model.model_name=${folder}/missing`]) {
+        const config = runConfig(folder, ...SINGLE, ...SMALL, wrong);
+        const storage = new MemoryStorage();
+        const observer = { opened: () => assert.fail("the study has not begun") };
+        const running = runStudy(config, { ...options(gpu), storage, observer });
+        await assert.rejects(running, (error: unknown) => error instanceof EntailError && error.kind === "data");
+        const [study] = await storage.listStudies();
+        assert.deepEqual([study.userAttrs, await storage.trials(study.studyId)], [{}, []]);
+      }
+      // A key that every trial samples need not be right in the configuration itself.
+      const choices = `+hpo.search_space.model={key: model.model_name, type: categorical, choices: ["${TEXT_MODEL}"]}`;
+      const config = runConfig(folder, ...SINGLE, ...SMALL, `model.model_name=${folder}/missing`, choices);
+      const study = await runStudy(config, { ...options(gpu), storage: new MemoryStorage(), nTrials: 1 });
+      assert.equal(study.trials[0].state, "COMPLETE");
+    });
+  },
+);
 
 gpuTest("runStudy: a trial without memory is PRUNED and says so, and the study goes on", async (gpu) => {
   await inTemporaryFolder(async (folder) => {
