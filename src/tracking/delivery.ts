@@ -110,7 +110,10 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
     giveUp = new AbortController();
     answered();
     try {
-      if (operation.kind === "artifact") checkUnchanged(operation);
+      if (operation.kind === "artifact") {
+        if (isReplaced(operation, queue.slice(count))) throw new Refused("");
+        checkUnchanged(operation);
+      }
       await store.apply(operation, { signal: giveUp.signal, answered });
       if (saidAway) onNotice(`MLflow: ${storeName} is back`);
       saidAway = false;
@@ -191,6 +194,10 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
     },
   };
 }
+
+/** Whether the same file of the same run, as it is now, waits further behind: of a run that goes on. */
+const isReplaced = ({ run, file }: ArtifactOperation, later: readonly Operation[]): boolean =>
+  later.some((other) => other.kind === "artifact" && other.run === run && other.file === file);
 
 /** A file that a later run has replaced is not this run's. */
 function checkUnchanged({ file, bytes, modified }: ArtifactOperation): void {

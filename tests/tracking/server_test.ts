@@ -122,8 +122,8 @@ Deno.test("openTracker: a server that is down all the time gets everything from 
     fold.logMetrics(1, { loss: 0.25, auc: NaN });
     await Deno.writeTextFile(join(folder, "kept.txt"), "kept");
     await Deno.writeTextFile(join(folder, "replaced.txt"), "old");
-    fold.logArtifact(join(folder, "kept.txt"));
-    fold.logArtifact(join(folder, "replaced.txt"));
+    await Deno.writeTextFile(join(folder, "rewritten.txt"), "first");
+    for (const name of ["kept.txt", "replaced.txt", "rewritten.txt"]) fold.logArtifact(join(folder, name));
     fold.end("FINISHED");
     await first.close();
     const journal = join(folder, "mlflow-unsent-0.jsonl");
@@ -134,11 +134,16 @@ Deno.test("openTracker: a server that is down all the time gets everything from 
     assert.ok(notices.length <= 2, notices.join("\n"));
     await Deno.writeTextFile(journal, '{"kind":"metr', { append: true }); // as a kill leaves it
     await Deno.writeTextFile(join(folder, "replaced.txt"), "another run's");
+    await Deno.writeTextFile(join(folder, "rewritten.txt"), "as it is now");
 
     const server = serveMlflow({ port: gone.port });
     try {
       const later: string[] = [];
       const second = await open(server.uri, folder, later);
+      // The fold goes on in this process, which has written its file anew.
+      const again = second.startRun({ name: "fold 0", id: fold.id });
+      again.logArtifact(join(folder, "rewritten.txt"));
+      again.end("FINISHED");
       second.startRun({ name: "next" }).end("FINISHED");
       await second.close();
       const served = server.runNamed("fold 0");
@@ -148,9 +153,11 @@ Deno.test("openTracker: a server that is down all the time gets everything from 
         ["loss", 0.25, 1],
         ["auc", "NaN", 1],
       ]);
-      assert.deepEqual(Object.keys(served.artifacts), ["kept.txt"]);
+      assert.deepEqual(Object.keys(served.artifacts), ["kept.txt", "rewritten.txt"]);
+      assert.equal(new TextDecoder().decode(served.artifacts["rewritten.txt"]), "as it is now");
       assert.equal(server.runNamed("next").status, "FINISHED");
-      assert.ok(later.some((line) => /replaced\.txt is no longer what it was/.test(line)));
+      assert.equal(later.length, 1, later.join("\n"));
+      assert.match(later[0], /replaced\.txt is no longer what it was/);
       await assert.rejects(Deno.stat(journal), Deno.errors.NotFound);
     } finally {
       await server.stop();
