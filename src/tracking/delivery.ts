@@ -128,8 +128,10 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
         pauseMs = Math.min(patience.longestPauseMs, Math.max(patience.firstPauseMs, 2 * pauseMs));
         return;
       }
-      if (message && !refusals.has(message)) onNotice(`MLflow: ${storeName} lacks a part of a run: ${message}`);
-      refusals.add(message);
+      // A later run has replaced many files at once: one of them is named.
+      const said = error instanceof Replaced ? Replaced.name : message;
+      if (message && !refusals.has(said)) onNotice(`MLflow: ${storeName} lacks a part of a run: ${message}`);
+      refusals.add(said);
     }
     pauseMs = 0;
     arrived(operation, count);
@@ -199,6 +201,8 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
 const isReplaced = ({ run, file }: ArtifactOperation, later: readonly Operation[]): boolean =>
   later.some((other) => other.kind === "artifact" && other.run === run && other.file === file);
 
+class Replaced extends Refused {}
+
 /** A file that a later run has replaced is not this run's. */
 function checkUnchanged({ file, bytes, modified }: ArtifactOperation): void {
   let info: Deno.FileInfo | undefined;
@@ -208,7 +212,7 @@ function checkUnchanged({ file, bytes, modified }: ArtifactOperation): void {
     // Gone.
   }
   if (info?.size !== bytes || (info.mtime?.getTime() ?? 0) !== modified) {
-    throw new Refused(`${file} is no longer what it was, so it was not sent`);
+    throw new Replaced(`${file} is no longer what it was; files that another run has replaced are not sent`);
   }
 }
 

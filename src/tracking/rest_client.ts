@@ -22,6 +22,9 @@ export interface RestClient {
 const CALL_MS = 15_000;
 const FILE_MS = 60_000;
 
+const CREDENTIALS =
+  "it asks for MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, of the environment";
+
 /** The server's address without credentials, query or a slash at the end. */
 export function serverAddress(uri: string): string {
   const url = new URL(uri);
@@ -85,6 +88,7 @@ function answer(status: number, text: string): unknown {
   try {
     document = JSON.parse(text);
   } catch {
+    if (status === 401) throw new Error(`HTTP 401: ${CREDENTIALS}`);
     throw new Error(`HTTP ${status}, and not MLflow's answer`);
   }
   if (status >= 200 && status < 300) return document;

@@ -123,7 +123,8 @@ Deno.test("openTracker: a server that is down all the time gets everything from 
     await Deno.writeTextFile(join(folder, "kept.txt"), "kept");
     await Deno.writeTextFile(join(folder, "replaced.txt"), "old");
     await Deno.writeTextFile(join(folder, "rewritten.txt"), "first");
-    for (const name of ["kept.txt", "replaced.txt", "rewritten.txt"]) fold.logArtifact(join(folder, name));
+    await Deno.writeTextFile(join(folder, "gone.txt"), "gone");
+    for (const name of ["kept.txt", "replaced.txt", "rewritten.txt", "gone.txt"]) fold.logArtifact(join(folder, name));
     fold.end("FINISHED");
     await first.close();
     const journal = join(folder, "mlflow-unsent-0.jsonl");
@@ -134,6 +135,7 @@ Deno.test("openTracker: a server that is down all the time gets everything from 
     assert.ok(notices.length <= 2, notices.join("\n"));
     await Deno.writeTextFile(journal, '{"kind":"metr', { append: true }); // as a kill leaves it
     await Deno.writeTextFile(join(folder, "replaced.txt"), "another run's");
+    await Deno.remove(join(folder, "gone.txt"));
     await Deno.writeTextFile(join(folder, "rewritten.txt"), "as it is now");
 
     const server = serveMlflow({ port: gone.port });
@@ -274,6 +276,21 @@ Deno.test("openTracker: credentials come from the environment or the address, an
     } finally {
       for (const name of ["TOKEN", "USERNAME", "PASSWORD"]) Deno.env.delete(`MLFLOW_TRACKING_${name}`);
     }
+  });
+});
+
+Deno.test("openTracker: a server that refuses the credentials is one that is away, and the notice says what it wants", async () => {
+  await withServer(async (server, folder) => {
+    const notices: string[] = [];
+    let isLocked = true;
+    server.before = () => isLocked ? new Response("You are not authenticated.", { status: 401 }) : undefined;
+    const tracker = await open(server.uri, folder, notices);
+    tracker.startRun({ name: "r" }).end("FINISHED");
+    await until(() => notices.length === 1);
+    assert.match(notices[0], /HTTP 401: .*MLFLOW_TRACKING_USERNAME/);
+    isLocked = false;
+    await tracker.close();
+    assert.equal(server.runNamed("r").status, "FINISHED");
   });
 });
 
