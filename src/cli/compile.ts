@@ -12,7 +12,17 @@ export async function compile(overrides: string[], options: CommonOptions & { ou
   if (!resolveConfig(overrides, options)) return;
   const output = new URL(options.output, `file://${Deno.cwd()}/`).pathname;
   const included = INCLUDED.flatMap((path) => ["--include", path]);
-  const args = ["compile", "-A", "--no-check", "--quiet", ...included, "--output", output, "src/cli/main.ts"];
+  const args = [
+    "compile",
+    "-A",
+    "--no-check",
+    "--quiet",
+    "--exclude-unused-npm",
+    ...included,
+    "--output",
+    output,
+    "src/cli/main.ts",
+  ];
   const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stderr: "piped" }).output();
   if (code === 0) return console.log(`${output}: ${((await Deno.stat(output)).size / 2 ** 20).toFixed(0)} MiB`);
   const message = new TextDecoder().decode(stderr).trim();
