@@ -6,7 +6,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { originalDifferences } from "../search/original_study.ts";
 import { finishedTrials } from "../search/run_study.ts";
-import { checkSearchSpace, possibleAugmentations } from "../search/search_space.ts";
+import { checkFitsTrials, checkSearchSpace, possibleAugmentations } from "../search/search_space.ts";
 import { openStorage } from "../studies/open_storage.ts";
 import { sqlitePath } from "../studies/sqlite_storage.ts";
 import { checkAugmentation, evidenceOf } from "../training/augmentation.ts";
@@ -137,7 +137,8 @@ async function checkMemory(
   return [true, `a step of ${batch_size} pairs × ${gradient_accumulation_steps} takes ${mebibytes(bytes)}`];
 }
 
-async function checkStorage({ hpo }: Config): Promise<[true, string]> {
+async function checkStorage(config: Config): Promise<[true, string]> {
+  const { hpo } = config;
   const { storage: url, study_name: name, n_trials: goal } = hpo;
   if (url === null) throw new EntailError("usage", "hpo.storage: a study in memory is lost with its process");
   if (isSqlite(url) && !(await Deno.stat(sqlitePath(url)).catch(() => null))) {
@@ -151,7 +152,9 @@ async function checkStorage({ hpo }: Config): Promise<[true, string]> {
     if (study.directions.join() !== hpo.direction) {
       throw new EntailError("usage", `hpo.study_name: ${name} is there to ${study.directions}; use another name`);
     }
-    const finished = finishedTrials(await storage.trials(study.studyId));
+    const trials = await storage.trials(study.studyId);
+    checkFitsTrials(config, trials);
+    const finished = finishedTrials(trials);
     return [true, `${url}: study ${name} has ${finished} of ${goal} trials and will be continued`];
   } finally {
     await storage.close();

@@ -10,7 +10,7 @@ import { checkAugmentation } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { checkAvailable } from "../training/run.ts";
 import { createObjective, TrialFailed, type TrialObserver } from "./objective.ts";
-import { checkSearchSpace, cornerConfig, possibleAugmentations } from "./search_space.ts";
+import { checkFitsTrials, checkSearchSpace, cornerConfig, possibleAugmentations } from "./search_space.ts";
 import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "./stored_config.ts";
 import { openConfiguredStudy, TRIALS_ATTRIBUTE } from "./study_setup.ts";
 import { openWorkbench } from "./workbench.ts";
@@ -74,6 +74,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
     checkDirection(study, config);
     await failStaleTrials(study.storage, study.studyId, study.heartbeat!);
     const finished = finishedTrials(await study.refresh());
+    checkFitsTrials(config, study.trials);
     const begin = async () => {
       const version = await noteConfiguration(study, config, reporter);
       await observer?.opened?.(study, finished);

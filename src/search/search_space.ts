@@ -1,7 +1,15 @@
 /** From `hpo.search_space` to the configuration of one trial. */
 import { type Config, type SearchParameter, setByPath } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
-import type { ParamValue } from "../studies/distributions.ts";
+import {
+  categoricalDistribution,
+  checkCompatible,
+  type Distribution,
+  floatDistribution,
+  intDistribution,
+  type ParamValue,
+} from "../studies/distributions.ts";
+import type { FrozenTrial } from "../studies/frozen_trial.ts";
 import type { Trial } from "../studies/trial.ts";
 import { checkAvailable } from "../training/run.ts";
 
@@ -65,6 +73,20 @@ export function possibleAugmentations(config: Config): Config[] {
   if (!choicesOf("augmentation.enable", enable).includes(true)) return [];
   const enabled = setByPath(config, "augmentation.enable", true);
   return choicesOf("augmentation.method", method).map((choice) => setByPath(enabled, "augmentation.method", choice!));
+}
+
+/** Says no to a space that does not fit the trials that a study has already. Names the parameter. */
+export function checkFitsTrials({ hpo }: Config, trials: readonly FrozenTrial[]): void {
+  const check = (name: string, distribution: Distribution) => {
+    const known = trials.find((trial) => name in trial.distributions);
+    if (known !== undefined) checkCompatible(name, known.distributions[name], distribution);
+  };
+  const checker: Suggestions = {
+    suggestFloat: (name, low, high, options) => (check(name, floatDistribution(low, high, options)), low),
+    suggestInt: (name, low, high, options) => (check(name, intDistribution(low, high, options)), low),
+    suggestCategorical: (name, choices) => (check(name, categoricalDistribution(choices)), choices[0]),
+  };
+  for (const [name, parameter] of Object.entries(hpo.search_space)) suggest(checker, name, parameter);
 }
 
 /** Says no to choices that this version cannot train with, before a study meets them. Names the parameter. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { composeConfig, type Config } from "../../src/config/config.ts";
 import {
+  checkFitsTrials,
   checkSearchSpace,
   possibleAugmentations,
   sampleConfig,
@@ -8,6 +9,8 @@ import {
   withParams,
 } from "../../src/search/search_space.ts";
 import type { ParamValue } from "../../src/studies/distributions.ts";
+import { RandomSampler } from "../../src/studies/random_sampler.ts";
+import { createStudy } from "../../src/studies/study.ts";
 import { createAugmenter } from "../../src/training/augmentation.ts";
 import type { FoldSettings } from "../../src/training/fold.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
@@ -183,4 +186,23 @@ Deno.test("divisors: the largest first", () => {
 Deno.test("checkSearchSpace: refuses an empty space", () => {
   const config = composeConfig(["~hpo.search_space"]);
   assert.throws(() => checkSearchSpace(config), /^EntailError: hpo\.search_space: is empty/);
+});
+
+Deno.test("checkFitsTrials: a study's parameters keep their kind, scale and choices; ranges may change", async () => {
+  const config = composeConfig([]);
+  const study = await createStudy({ sampler: new RandomSampler({ seed: 1 }) });
+  checkFitsTrials(config, study.trials);
+  await study.optimize((trial) => sampleConfig(trial, config).training.learning_rate, { nTrials: 1 });
+  const space = "hpo.search_space";
+  checkFitsTrials(composeConfig([`${space}.learning_rate.low=1e-7`, `${space}.weight_decay.step=0.01`]), study.trials);
+  checkFitsTrials(composeConfig([`~${space}.weight_decay`]), study.trials);
+  for (
+    const [change, message] of [
+      [`${space}.learning_rate.log=false`, /learning_rate cannot change between log and linear/],
+      [`${space}.focal_gamma.choices=[1,2]`, /choices of parameter focal_gamma cannot change/],
+      [`${space}.focal_gamma={type: float, low: 1, high: 2, choices: null}`, /focal_gamma was categorical/],
+    ] as const
+  ) {
+    assert.throws(() => checkFitsTrials(composeConfig([change]), study.trials), { kind: "usage", message });
+  }
 });
