@@ -12,10 +12,11 @@ import { writePredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { AugmentedEpoch } from "./augmentation.ts";
 import type { Reporter } from "./reporter.ts";
+import { nextStride } from "./pace.ts";
 import { learningRateAt, type SchedulerType } from "./schedule.ts";
 import type { Session } from "./session.ts";
 import { initialState, readState, saveBest, saveLast, type TrainerState } from "./state.ts";
-import type { StepSettings } from "./step.ts";
+import { LOG_STEPS, type StepSettings } from "./step.ts";
 
 export interface FoldSettings {
   batchSize: number;
@@ -72,9 +73,6 @@ export class Diverged extends EntailError {
   }
 }
 
-/** Milliseconds between two looks at the step log. */
-const FLUSH_MS = 400;
-
 /** Trains a fold, from its beginning or from where `last` stands. Throws "interrupted" after saving. */
 export async function trainFold(input: FoldInput): Promise<FoldResult> {
   const { session, settings, fold, pairs, tokens, train, validation, outputFolder, checkpointFolder, reporter } = input;
@@ -119,7 +117,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     if (records.length === 0) return;
     for (const { loss } of records) epochLoss.sum += loss;
     epochLoss.count += records.length;
-    stepsPerFlush = Math.max(1, Math.min(512, 2 * records.length, Math.round(records.length * FLUSH_MS / elapsed)));
+    stepsPerFlush = Math.min(LOG_STEPS, nextStride(records.length, elapsed));
     reporter.training({
       fold,
       epoch: state.epoch + 1,

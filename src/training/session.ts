@@ -13,6 +13,7 @@ import { type BatchCapacity, createDeviceBatch, type DeviceBatch, type PackedBat
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore, type ParameterStore } from "../nn/parameters.ts";
 import { type BatchSizes, createPlan } from "../nn/plan.ts";
+import { nextStride } from "./pace.ts";
 import { createStepTensors, createTrainingStep, planStep, type TrainingStep } from "./step.ts";
 
 export interface SessionOptions {
@@ -31,7 +32,7 @@ export interface Session {
   /** The largest batches that `score` takes. */
   readonly inference: BatchCapacity;
   readonly step: TrainingStep | null;
-  /** Logits [labels] of every sequence of every batch, in order; no dropout. Waits once, at the end. */
+  /** Logits [labels] of every sequence of every batch, in order; no dropout. Takes batches a fraction of a second ahead. */
   score(batches: Iterable<PackedBatch>): Promise<Float32Array[]>;
   release(): void;
 }
@@ -108,10 +109,15 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
       async score(batches) {
         const scores: Float32Array[] = [];
         let pending = 0;
+        let queued = 0;
+        let stride = 1;
+        let since = performance.now();
         const flush = async () => {
           const words = await readTensor(gpu, scoring.collected, 0, pending * labels);
           for (let i = 0; i < pending; i++) scores.push(words.slice(i * labels, (i + 1) * labels));
-          pending = 0;
+          stride = nextStride(queued, performance.now() - since);
+          pending = queued = 0;
+          since = performance.now();
         };
         for (const batch of batches) {
           const sizes = scoring.batch.write(batch, new Uint32Array(batch.offsets.length - 1));
@@ -124,8 +130,9 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
           encoder.copyBufferToBuffer(logits.buffer!, logits.offset, collected.buffer!, to, sizes.sequences * rowBytes);
           gpu.submit(encoder);
           pending += sizes.sequences;
+          if (++queued >= stride) await flush();
         }
-        await flush();
+        if (pending > 0) await flush();
         return scores;
       },
       release: () => held.forEach((resource) => resource.release()),
