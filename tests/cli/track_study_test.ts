@@ -86,7 +86,8 @@ Deno.test("openStudyTracker: trials of two processes are in one run, which names
     assert.deepEqual(nested(server).map(({ run_name }) => run_name).sort(), ["s trial 0", "s trial 1", "s trial 2"]);
     assert.equal(study.tags.best_trial, "1");
     assert.equal(study.tags.best_trial_run, server.runNamed("s trial 1").run_id);
-    assert.deepEqual(study.metrics.map(({ key, step, value }) => [key, step, value]), [
+    const metrics = study.metrics.toSorted((a, b) => a.step - b.step);
+    assert.deepEqual(metrics.map(({ key, step, value }) => [key, step, value]), [
       ["best_f1", 1, 0.5],
       ["best_f1", 2, 0.75],
     ]);
