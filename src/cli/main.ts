@@ -115,7 +115,7 @@ Examples:
     .option("--json", "one JSON document on stdout")
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) =>
-      await (await import("./status.ts")).status(overrides, options, interruptSignal())
+      await (await import("./status.ts")).status(overrides, options, interruptSignal(""))
     );
 
   command(

@@ -70,6 +70,14 @@ Deno.test("entail hpo, status, best: a study from its first trial to a configura
     assert.ok(overview.eta_seconds > 0 && overview.pruned_share === 0 && overview.busy_share > 0);
     assert.equal(best.code, 0, best.stderr);
 
+    const watch = start(folder, ["status", "--watch", ...overrides]);
+    const reader = watch.stdout.getReader();
+    await reader.read();
+    watch.kill("SIGINT");
+    while (!(await reader.read()).done);
+    const errors = new Response(watch.stderr).text();
+    assert.deepEqual([(await watch.status).code, await errors], [0, ""]);
+
     const study = await loadStudy({ storage: `sqlite:///${join(folder, "study.db")}` });
     const { bestTrial, trials } = study;
     const ranked = [bestTrial, ...trials.filter((trial) => trial !== bestTrial)];
