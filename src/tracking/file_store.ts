@@ -62,6 +62,8 @@ export async function openFileStore(folder: string): Promise<Store> {
     });
     runs.set(operation.run, { folder: run, lastSteps: new Map() });
     if (meta) await readLastSteps(runs.get(operation.run)!);
+    // What other processes have written says nothing about this one's points.
+    if (operation.shared) runs.get(operation.run)!.lastSteps.clear();
   }
 
   async function endLeft({ experiment, run, status, endTime, tags }: LeftOperation): Promise<void> {

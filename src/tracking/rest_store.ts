@@ -78,6 +78,8 @@ export function createRestStore(client: RestClient, settleMs: number): Store {
       const settled = operation.shared ? await settle(operation.run, experiment, created, attempt) : created;
       runs.set(operation.run, remoteRun(settled, experiment));
     }
+    // What other processes have sent says nothing about this one's points.
+    if (operation.shared) remote(operation.run).lastSteps.clear();
     const there = new Set(found?.data.params?.map(({ key }) => key));
     const params = pairs(operation.params).filter(({ key }) => !there.has(key));
     for (const chunk of chunks(params, MAX_BATCH.params)) {

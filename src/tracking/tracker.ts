@@ -45,7 +45,7 @@ export interface TrackedRun {
   readonly id: string;
   /**
    * Adds a point to each metric's history; null is no value. Steps of a metric only grow: of a run that goes on, points
-   * at steps that the store has are left out.
+   * at steps that the store has are left out, unless the run is shared.
    */
   logMetrics(step: number, metrics: Record<string, number | null>): void;
   /** `runs`: tags whose values are runs, by their ids here. */

@@ -328,6 +328,18 @@ Deno.test("openTracker: a run that processes begin in the same moment is one run
   });
 });
 
+Deno.test("openTracker: a shared run takes points at steps that another process is past", async () => {
+  await withServer(async (server, folder) => {
+    const id = newRunId();
+    for (const step of [2, 1]) {
+      const tracker = await open(server.uri, folder);
+      tracker.startRun({ name: "study", id, shared: true }).logMetrics(step, { best: step });
+      await tracker.close();
+    }
+    assert.deepEqual(steps(server, "study", "best"), [2, 1]);
+  });
+});
+
 Deno.test("openTracker: a tag names a run by the server's id, in a later process too; an unknown run is left out", async () => {
   await withServer(async (server, folder) => {
     const id = newRunId();

@@ -161,18 +161,21 @@ Deno.test("openTracker: in a folder, too, tags name runs that are there, texts a
     const [first, second] = [await open(folder), await open(folder)];
     const parent = first.startRun({ name: "study", id, shared: true });
     second.startRun({ name: "study", id, shared: true });
+    parent.logMetrics(2, { best: 0.5 });
     const trial = first.startRun({ name: "trial", parent });
     const ended = first.startRun({ name: "ended", parent });
     ended.end("FINISHED");
     parent.logText("seed: 1\n", "best/config.yaml");
     parent.setTags({ number: "0" }, { best_run: trial.id, other: newRunId() });
     await first.close();
+    second.startRun({ name: "study", id, shared: true }).logMetrics(1, { best: 0.25 });
     for (const run of [trial.id, ended.id, newRunId()]) second.endLeftRun(run, "KILLED", { state: "FAIL" });
     await second.close();
 
     const files = tree(join(folder, "store"));
     const root = Object.keys(files).find((path) => path.includes(id))!.split("/")[0];
     assert.equal(files[`${root}/${id}/artifacts/best/config.yaml`], "seed: 1\n");
+    assert.match(files[`${root}/${id}/metrics/best`], /^\d+ 0\.5 2\n\d+ 0\.25 1\n$/);
     assert.equal(files[`${root}/${id}/tags/best_run`], trial.id);
     assert.ok(!(`${root}/${id}/tags/other` in files));
     const statusOf = (run: string) => files[`${root}/${run}/meta.yaml`].match(/^status: (\d)$/m)![1];
