@@ -146,7 +146,7 @@ Deno.test("entail status, best, verify: say what is missing", async () => {
   });
 });
 
-Deno.test("scripts/launch_studies: two studies one after the other, each checked, logged and continued", async () => {
+Deno.test("scripts/launch_studies: both studies are checked before the first begins, then run and continued", async () => {
   await inTemporaryFolder(async (folder) => {
     const fake = join(folder, "entail");
     Deno.writeTextFileSync(fake, '#!/bin/sh\necho "$@" >>calls\n[ "$1" != hpo ] || [ ! -e fail ] || exit 130\n');
@@ -159,11 +159,11 @@ Deno.test("scripts/launch_studies: two studies one after the other, each checked
     assert.equal(await launch(), 130);
     Deno.removeSync(join(folder, "fail"));
     assert.equal(await launch(), 0);
-    const call = (command: string, study: string, space: string) =>
-      `${command} data=redsm5 model=deberta_nli hpo=${space} hpo.study_name=${study} seed=1`;
-    const first = ["verify", "hpo"].map((command) => call(command, "deberta_base_no_aug", "optuna"));
-    const second = ["verify", "hpo"].map((command) => call(command, "deberta_base_aug", "pc_ce"));
+    const both = (command: string) => [
+      `${command} data=redsm5 model=deberta_nli hpo=optuna hpo.study_name=deberta_base_no_aug seed=1`,
+      `${command} data=redsm5 model=deberta_nli hpo=pc_ce hpo.study_name=deberta_base_aug seed=1`,
+    ];
     const calls = Deno.readTextFileSync(join(folder, "calls")).trim().split("\n");
-    assert.deepEqual(calls, [...first, ...first, ...second]);
+    assert.deepEqual(calls, [...both("verify"), both("hpo")[0], ...both("verify"), ...both("hpo")]);
   });
 });
