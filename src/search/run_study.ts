@@ -10,7 +10,13 @@ import { checkAugmentation } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { checkAvailable } from "../training/run.ts";
 import { createObjective, TrialFailed, type TrialObserver } from "./objective.ts";
-import { checkFitsTrials, checkSearchSpace, cornerConfig, possibleAugmentations } from "./search_space.ts";
+import {
+  checkFitsTrials,
+  checkSearchSpace,
+  cornerConfig,
+  possibleAugmentations,
+  replacedParameters,
+} from "./search_space.ts";
 import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "./stored_config.ts";
 import { openConfiguredStudy, TRIALS_ATTRIBUTE } from "./study_setup.ts";
 import { openWorkbench } from "./workbench.ts";
@@ -68,6 +74,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
   const { nTrials, observer, reporter, signal } = options;
   checkAvailable(config);
   checkSearchSpace(config);
+  for (const notice of replacedParameters(config)) reporter.info(notice);
   for (const augmented of possibleAugmentations(config)) await checkAugmentation(augmented);
   const study = await openConfiguredStudy(config, options.storage ?? config.hpo.storage);
   try {

@@ -51,17 +51,22 @@ function suggest(trial: Suggestions, name: string, parameter: SearchParameter): 
   return type === "int" ? trial.suggestInt(name, low!, high!, options) : trial.suggestFloat(name, low!, high!, options);
 }
 
-/** The configuration with the values of a trial, given by parameter names. Parameters it does not know are an error. */
+/**
+ * The configuration with the values of a trial, given by parameter names and set in the order of the search space.
+ * Parameters that it does not know are an error.
+ */
 export function withParams(config: Config, params: Readonly<Record<string, ParamValue | undefined>>): Config {
-  return Object.entries(params).reduce((result, [name, value]) => {
-    const parameter = config.hpo.search_space[name];
-    if (parameter === undefined) {
-      throw new EntailError(
-        "usage",
-        `hpo.search_space.${name}: is missing, but trials of the study have a value for it`,
-      );
-    }
-    return setByPath(result, parameter.key, value!);
+  const space = config.hpo.search_space;
+  for (const name of Object.keys(params)) {
+    if (Object.hasOwn(space, name)) continue;
+    throw new EntailError(
+      "usage",
+      `hpo.search_space.${name}: is missing, but trials of the study have a value for it`,
+    );
+  }
+  return Object.entries(space).reduce((result, [name, { key }]) => {
+    const value = params[name];
+    return value === undefined ? result : setByPath(result, key, value);
   }, config);
 }
 
@@ -73,6 +78,22 @@ export function possibleAugmentations(config: Config): Config[] {
   if (!choicesOf("augmentation.enable", enable).includes(true)) return [];
   const enabled = setByPath(config, "augmentation.enable", true);
   return choicesOf("augmentation.method", method).map((choice) => setByPath(enabled, "augmentation.method", choice!));
+}
+
+/** A line for each parameter whose values another one, later in the space, replaces in the same trial. */
+export function replacedParameters({ hpo }: Config): string[] {
+  const parameters = Object.entries(hpo.search_space);
+  const exclude = (a: SearchParameter, b: SearchParameter) =>
+    Object.entries(a.when ?? {}).some(([other, value]) => b.when?.[other] !== undefined && b.when[other] !== value);
+  return parameters.flatMap(([name, parameter], place) => {
+    const [later] = parameters.slice(place + 1).find(([, other]) =>
+      other.key === parameter.key && !exclude(parameter, other)
+    ) ?? [];
+    return later === undefined ? [] : [
+      `hpo.search_space.${name}: has no effect where ${later} is sampled, which sets ${parameter.key} too; ` +
+      `remove one, for example with ~hpo.search_space.${name}`,
+    ];
+  });
 }
 
 /** Says no to a space that does not fit the trials that a study has already. Names the parameter. */

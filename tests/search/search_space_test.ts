@@ -4,6 +4,7 @@ import {
   checkFitsTrials,
   checkSearchSpace,
   possibleAugmentations,
+  replacedParameters,
   sampleConfig,
   type Suggestions,
   withParams,
@@ -131,6 +132,23 @@ Deno.test("sampleConfig: a conditional parameter exists only where its condition
   assert.equal(config.training.learning_rate, 0.5);
   assert.ok(!linear.asked.includes("learning_rate"));
   assert.equal(config.training.weight_decay, NINE.weight_decay);
+});
+
+Deno.test("replacedParameters: two parameters of one key, unless their conditions exclude each other", () => {
+  const base = ["data=demo", "+hpo.search_space.rate={key: training.learning_rate, type: float, low: 0.1, high: 0.2}"];
+  const both = composeConfig(base);
+  assert.deepEqual(replacedParameters(both), [
+    "hpo.search_space.learning_rate: has no effect where rate is sampled, which sets training.learning_rate too; remove " +
+    "one, for example with ~hpo.search_space.learning_rate",
+  ]);
+  // The order of the space decides, not that of the values.
+  assert.equal(withParams(both, { rate: 0.15, learning_rate: 1e-6 }).training.learning_rate, 0.15);
+  const conditions = [
+    "hpo.search_space.learning_rate.when={scheduler_type: linear}",
+    "hpo.search_space.rate.when={scheduler_type: cosine}",
+  ];
+  assert.deepEqual(replacedParameters(composeConfig([...base, ...conditions])), []);
+  assert.deepEqual(replacedParameters(composeConfig(["data=demo", "hpo=pc_ce"])), []);
 });
 
 Deno.test("withParams: a value without a parameter is refused by name", () => {
