@@ -104,11 +104,7 @@ export async function openSynonyms(): Promise<SynonymFinder> {
       const tagged = describe(term, word, wordNet);
       if (!tagged) return [];
       const article = /(?:^|\P{L})an?\s+$/iu.test(text.slice(0, start));
-      return candidatesOf(word, tagged).filter(({ text }) => !article || vowel(text) === vowel(word)).map((
-        candidate,
-      ) => ({
-        ...candidate,
-      }));
+      return candidatesOf(word, tagged).filter(({ text }) => !article || vowel(text) === vowel(word));
     });
   };
 }
