@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { composeConfig } from "../../src/config/config.ts";
 import { loadStudy } from "../../src/studies/study.ts";
-import { inTemporaryFolder, writeRunData } from "../support/run_data.ts";
+import { inTemporaryFolder, writeAnnotations, writeRunData } from "../support/run_data.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 
@@ -143,6 +143,29 @@ Deno.test("entail status, best, verify: say what is missing", async () => {
       "criteria.json",
       "groundtruth.csv",
     ]);
+  });
+});
+
+Deno.test("entail verify, hpo: the augmentation of hpo=pc_ce is checked, and sampled only where it is on", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const annotations = writeAnnotations(folder)[0];
+    const overrides = [...studyOverrides(folder), "hpo=pc_ce", "mlflow.enable=false"];
+    const [verify, without] = await Promise.all([
+      entail(folder, "verify", ...overrides, annotations),
+      entail(folder, "verify", ...overrides, annotations, "augmentation.model_name=null"),
+    ]);
+    assert.match(verify.stdout, /^augmentation\tok\tsynonym: \d+ words in the evidence of \d+ positive pairs$/m);
+    assert.match(verify.stdout, /^augmentation\tok\tcontextual: \d+ words/m);
+    assert.match(without.stdout, /^search space\tFAILED\t.*augmentation\.model_name/m);
+
+    const run = await entail(folder, "hpo", "--n-trials", "4", ...overrides, annotations);
+    assert.equal(run.code, 0, run.stderr);
+    const study = await loadStudy({ storage: `sqlite:///${join(folder, "study.db")}`, studyName: "tiny" });
+    for (const { params } of study.trials) {
+      assert.deepEqual(["aug_prob" in params, "aug_method" in params], [params.aug_enable, params.aug_enable]);
+    }
+    assert.deepEqual(new Set(study.trials.map(({ params }) => params.aug_enable)), new Set([true, false]));
+    await study.close();
   });
 });
 
