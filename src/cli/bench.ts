@@ -7,7 +7,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { openModelSource } from "../training/model_source.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { createReporter, printTable } from "./terminal.ts";
 
 interface BenchOptions extends CommonOptions {

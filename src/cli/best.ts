@@ -6,7 +6,7 @@ import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { paramText } from "../formats/human.ts";
 import { bestTrials } from "../search/best_trials.ts";
 import { resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { existingStudy, openExistingStorage } from "./study_storage.ts";
 import { printTable } from "./terminal.ts";
 

@@ -1,7 +1,7 @@
 /** `compile`: one self-contained binary by `deno compile`. */
 import { EntailError } from "../errors.ts";
 import { resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 

@@ -1,7 +1,7 @@
 /** What commands share: the configuration, `--cfg job`, the device. */
 import { composeConfig, type Config, printConfig } from "../config/config.ts";
 import { type Gpu, openGpu } from "../gpu/device.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 
 /** The configuration of a command line; null after `--cfg job` has printed it and the command is to stop. */
 export function resolveConfig(overrides: string[], { cfg, configDir }: CommonOptions): Config | null {

@@ -4,7 +4,7 @@ import { composeConfig, type Config, differences, loadConfigFile, printConfig, s
 import { EntailError } from "../errors.ts";
 import { evaluateRun } from "../training/evaluate_run.ts";
 import { openConfiguredGpu } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { createReporter } from "./terminal.ts";
 import { printSummary } from "./train.ts";
 

@@ -4,7 +4,7 @@ import { paramText } from "../formats/human.ts";
 import { finishedTrials, observers, runStudy, type StudyObserver } from "../search/run_study.ts";
 import type { Study } from "../studies/study.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { createStudyProgress } from "./study_progress.ts";
 import { printTable } from "./terminal.ts";
 import { openStudyTracker, type StudyTracker } from "./track_study.ts";

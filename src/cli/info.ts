@@ -2,7 +2,7 @@
 import { variantsFor } from "../nn/plan.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { printTable } from "./terminal.ts";
 
 export async function info(overrides: string[], options: CommonOptions & { json?: boolean }): Promise<void> {

@@ -2,16 +2,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EntailError, exitStatus } from "../errors.ts";
 import { interruptSignal } from "./interrupt.ts";
+import type { CommonOptions } from "./options.ts";
 
 const OVERRIDES = "configuration overrides: key=value, group=option, +new.key=value, ~key";
-
-/** Options that every command takes. */
-export interface CommonOptions {
-  cfg?: "job";
-  configDir?: string;
-  quiet?: boolean;
-  debug?: boolean;
-}
 
 function nonNegativeInteger(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("expected a whole number, 0 or more.");

@@ -8,7 +8,7 @@ import { parseCsv } from "../formats/csv.ts";
 import { parseJson } from "../formats/json.ts";
 import { decodeUtf8, readError } from "../formats/text.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { createReporter } from "./terminal.ts";
 
 interface PredictOptions extends CommonOptions {

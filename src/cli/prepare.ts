@@ -1,7 +1,7 @@
 /** `prepare`: the groundtruth file from raw ReDSM5 files. */
 import { prepare as build } from "../dataset/prepare.ts";
 import { resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { printTable } from "./terminal.ts";
 
 export async function prepare(

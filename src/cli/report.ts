@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { writeStudyReport } from "../report/study_report.ts";
 import { resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { existingStudy, openExistingStorage } from "./study_storage.ts";
 import { printTable } from "./terminal.ts";
 

@@ -2,7 +2,7 @@
 import { duration, paramText, percent } from "../formats/human.ts";
 import { type StudyOverview, studyOverviews } from "../search/overview.ts";
 import { resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { openExistingStorage } from "./study_storage.ts";
 import { printTable } from "./terminal.ts";
 

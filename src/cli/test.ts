@@ -1,7 +1,7 @@
 /** `test` and `check`: the project's own gate, run with the Deno that runs this. */
 import { stripVTControlCharacters } from "node:util";
 import { EntailError } from "../errors.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 

@@ -4,7 +4,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { crossValidate, type Summary, SUMMARY_METRICS } from "../training/cross_validation.ts";
 import type { Metrics } from "../training/metrics.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { createReporter, printTable } from "./terminal.ts";
 import { openTrainingTracker } from "./track.ts";
 

@@ -14,7 +14,7 @@ import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession } from "../training/physical_batch.ts";
 import { checkAvailable, loadRunData, type RunData } from "../training/run.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
-import type { CommonOptions } from "./main.ts";
+import type { CommonOptions } from "./options.ts";
 import { isSqlite } from "./study_storage.ts";
 import { createReporter, printTable, type TerminalReporter } from "./terminal.ts";
 
