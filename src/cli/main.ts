@@ -51,7 +51,7 @@ Examples:
   entail train
   entail train --fold 0 training.num_epochs=5
   entail train data=redsm5 model=deberta_nli model.model_name=/models/deberta-v3-base
-  entail train resume=true                  continue an interrupted run, bit for bit`,
+  entail train overwrite=true               start anew where a run is already; the same command alone continues it`,
   )
     .option("--fold <k>", "train this fold only", nonNegativeInteger)
     .argument("[overrides...]", OVERRIDES)

@@ -9,7 +9,7 @@ import {
 } from "../reference/attention.ts";
 import { randomInputs, runAttention } from "../support/attention.ts";
 import { assertClose } from "../support/close.ts";
-import { gpuTest } from "../support/gpu.ts";
+import { gpuTest, negativeControl } from "../support/gpu.ts";
 
 const DROPOUT = { rate: 0.1, key: [7, 9] as [number, number], step: 3, site: 5 };
 const NO_DROPOUT = { ...DROPOUT, rate: 0 };
@@ -180,3 +180,26 @@ Deno.test("attention reference: its backward is the derivative of its forward", 
     assertClose(analytic, numeric, { atol: 1e-8, rtol: 1e-6 }, name);
   }
 });
+
+/** A head size that vec4 does not fit: no uniform windows. */
+const storage = { shape: { ...dropped, heads: 2, lengths: [9, 33] }, tables: { rows: 16 } };
+const windows = { ...storage, shape: { ...storage.shape, headSize: 4 } };
+const checks = {
+  invocation: (gpu: Gpu) => checkAgainstReference(gpu, storage, "invocation"),
+  tiled: (gpu: Gpu) => checkAgainstReference(gpu, storage, "tiled"),
+  uniform: (gpu: Gpu) => checkAgainstReference(gpu, windows, "invocation"),
+};
+negativeControl("attention_invocation.wgsl", "(highest${R} - peak${R})", "(0.0)", checks.invocation);
+negativeControl(
+  "attention_invocation.wgsl",
+  "fma(Block(ds${R}), k${B}",
+  "fma(Block(-ds${R}), k${B}",
+  checks.invocation,
+);
+negativeControl("attention_position.wgsl", "token < end", "token + 1u < end", checks.invocation);
+negativeControl("attention_mask.wgsl", "vec4(1u, 2u, 4u, 8u)", "vec4(1u, 2u, 4u, 4u)", checks.invocation);
+negativeControl("attention_tiled.wgsl", "score += p2c[", "score -= p2c[", checks.tiled);
+negativeControl("attention_buckets.wgsl", "bucket != before", "bucket > before", checks.tiled);
+negativeControl("attention_uniform.wgsl", "-log_sum${R}", "log_sum${R}", checks.uniform);
+negativeControl("attention_heads.wgsl", "result[(id.x * HEADS", "result[(id.x + HEADS", checks.uniform);
+negativeControl("lib/attention_position_terms.wgsl", "score${R} += c2p${R}", "score${R} -= c2p${R}", checks.uniform);
