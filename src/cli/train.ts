@@ -1,8 +1,9 @@
 /** `train`: K-fold training, all folds or one. */
 import { duration } from "../formats/human.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { crossValidate, type Summary, SUMMARY_METRICS } from "../training/cross_validation.ts";
+import { crossValidate } from "../training/cross_validation.ts";
 import type { Metrics } from "../training/metrics.ts";
+import { type Summary, SUMMARY_METRICS } from "../training/summary.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { createReporter, printTable } from "./terminal.ts";
