@@ -185,8 +185,8 @@ Examples:
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 
-  command("check", "format, lint and type check")
-    .action(async (options) => await (await import("./test.ts")).check(options));
+  command("check", "format, lint, types, who imports whom, and that every kernel compiles")
+    .action(async (options) => await (await import("./check.ts")).check(options));
 
   return program;
 }
