@@ -162,12 +162,13 @@ Examples:
     `
 Examples:
   entail bench kernels --kernel matmul --shape 1024x768x768
+  entail bench kernels --kernel attention --shape 1024x768x512      two sequences of 512 tokens
   entail bench step --json model=deberta_tiny training.batch_size=32`,
   )
     .argument("[what]", "kernels or step", "kernels")
     .argument("[overrides...]", OVERRIDES)
     .option("--kernel <name>", "this kernel only")
-    .option("--shape <MxNxK>", "this shape only")
+    .option("--shape <MxNxK>", "rows x outputs x inputs; of attention tokens x hidden size x tokens of a sequence")
     .option("--json", "one JSON document on stdout")
     .action(async (what, overrides, options) => await (await import("./bench.ts")).bench(what, overrides, options));
 

@@ -1,5 +1,5 @@
 /** Disentangled attention over packed sequences in float64 loops, forward and analytic backward. */
-import { dropoutFactor } from "../support/philox.ts";
+import { dropoutFactor } from "./philox.ts";
 
 export interface AttentionCase {
   heads: number;
@@ -11,6 +11,8 @@ export interface AttentionCase {
   /** Row of the tables for distance d at index d + longest − 1. */
   relativeIndex: ArrayLike<number>;
   dropout: { rate: number; key: [number, number]; step: number; site: number };
+  /** Computes this head alone and leaves 0 for the others. */
+  onlyHead?: number;
 }
 
 export interface AttentionArrays {
@@ -22,10 +24,10 @@ export interface AttentionArrays {
 }
 
 /** One (sequence, head) of the batch: token range and indices of its elements. */
-function* headsOf({ heads, headSize, lengths }: AttentionCase) {
+function* headsOf({ heads, headSize, lengths, onlyHead }: AttentionCase) {
   let first = 0;
   for (const length of lengths) {
-    for (let head = 0; head < heads; head++) {
+    for (let head = onlyHead ?? 0; head < (onlyHead === undefined ? heads : onlyHead + 1); head++) {
       const start = first;
       const at = (row: number, c: number) => ((start + row) * heads + head) * headSize + c;
       const tableAt = (row: number, c: number) => (row * heads + head) * headSize + c;
