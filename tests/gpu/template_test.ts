@@ -38,7 +38,7 @@ Deno.test("expandTemplate: a branch that is not taken need not make sense, condi
   const source = "//#if A\n//#if B\nboth\n//#else\nonly a\n//#end\n//#else\n${UNKNOWN}\n//#end";
   assert.equal(expandTemplate(source, { A: 1, B: 1 }, noInclude), "both");
   assert.equal(expandTemplate(source, { A: 1, B: 0 }, noInclude), "only a");
-  assert.throws(() => expandTemplate(source, { A: 0, B: 1 }, noInclude), /line 7: unknown constant UNKNOWN/);
+  assert.throws(() => expandTemplate(source, { A: 0, B: 1 }, noInclude), /line 8: unknown constant UNKNOWN/);
 });
 
 Deno.test("expandTemplate: expressions are arithmetic, and nothing else", () => {

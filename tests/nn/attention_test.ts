@@ -28,6 +28,7 @@ interface Example {
   tables: { rows?: number; c2p?: boolean; p2c?: boolean; scale?: number };
   /** Compiling for a software adapter takes seconds: not every example tells something about every variant. */
   variants?: readonly (typeof VARIANTS[number])[];
+  seeds?: readonly number[];
 }
 
 const dropped = { ...base, dropout: DROPOUT };
@@ -50,6 +51,24 @@ const EXAMPLES: Record<string, Example> = {
     variants: ["invocation"],
   },
   "head size 36": { shape: { ...dropped, heads: 1, headSize: 36 }, tables: { rows: 16 }, variants: ["tiled"] },
+  // As in DeBERTa-v3-base: heads of 64, up to 512 tokens, logarithmic buckets.
+  "head size 64, 512 tokens": {
+    shape: {
+      ...dropped,
+      heads: 2,
+      headSize: 64,
+      lengths: [512, 5],
+      longest: 512,
+      relativeIndex: relativeIndexTable(512, { bucketSize: 32, maxRelativePositions: 512 }),
+    },
+    tables: { rows: 64 },
+    seeds: [11],
+  },
+  "head size 64, windows": {
+    shape: { ...dropped, heads: 1, headSize: 64, lengths: [39, 2, 33] },
+    tables: { rows: 16 },
+    variants: ["invocation"],
+  },
   "several windows of tokens": {
     shape: { ...dropped, heads: 1, headSize: 16, lengths: Array.from({ length: 56 }, (_, i) => 1 + i * 17 % 40) },
     tables: { rows: 16 },
@@ -57,8 +76,12 @@ const EXAMPLES: Record<string, Example> = {
   },
 };
 
-async function checkAgainstReference(gpu: Gpu, { shape, tables }: Example, variant: typeof VARIANTS[number]) {
-  for (const seed of [11, 42]) {
+async function checkAgainstReference(
+  gpu: Gpu,
+  { shape, tables, seeds = [11, 42] }: Example,
+  variant: typeof VARIANTS[number],
+) {
+  for (const seed of seeds) {
     const x = randomInputs(shape, seed, tables);
     const actual = await runAttention(gpu, shape, x, { variant });
     const expected: Record<string, Float64Array> = {
