@@ -46,7 +46,7 @@ export function attentionBench(direction: "forward" | "backward"): KernelBench {
         offsets: await bench.words("offsets", offsets),
         dropout: dropoutUniform(bench),
         context: await bench.output("context", [m, n]),
-        logSumExp: await bench.output("log-sum-exp", [m, heads]),
+        maxAndSum: await bench.output("maximum and sum", [m, heads, 2]),
       };
       const sizes: AttentionSizes = {
         heads,
@@ -73,7 +73,7 @@ export function attentionBench(direction: "forward" | "backward"): KernelBench {
 
       attentionForward(direction === "forward" ? bench.plan : bench.before, tensors, sizes);
       if (direction === "forward") {
-        const outputs = [ofHead(tensors.context, "context"), ofHead(tensors.logSumExp, "logSumExp", 1)];
+        const outputs = [ofHead(tensors.context, "context"), ofHead(tensors.maxAndSum, "maxAndSum", 2)];
         return { flops: 4 * pairs + 2 * positions, bytes: 4 * n * (4 * m + 2 * relativeRows), sizes: batch, outputs };
       }
       const gradients = {

@@ -20,6 +20,20 @@ export function checkAvailable(config: Config): void {
   }
 }
 
+/** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
+export function settingsInVain({ training: { optimization }, reproducibility }: Config): string[] {
+  const { precision, use_torch_compile, fused_adamw } = optimization;
+  const isHalf = precision === "fp16" || precision === "bf16";
+  return [
+    isHalf && `training.optimization.precision=${precision} is not available yet: computing in fp32`,
+    !use_torch_compile &&
+    "training.optimization.use_torch_compile=false has no effect: a step is always recorded once and replayed",
+    !fused_adamw && "training.optimization.fused_adamw=false has no effect: the update is always one kernel",
+    !reproducibility.deterministic &&
+    "reproducibility.deterministic=false has no effect: the same seed always gives the same bits",
+  ].filter((line) => line !== false);
+}
+
 /** The most that a batch of `batchSize` of these sequences can hold; those of `growing` may get `maxLength` tokens. */
 export function batchCapacity(
   tokens: readonly TokenizedPair[],

@@ -129,6 +129,33 @@ for (const variant of VARIANTS) {
   });
 }
 
+/** Scores of 1e5: equal keys share evenly, to the last digits, and rows past a sequence's end overflow into nothing. */
+async function checkLargeScores(gpu: Gpu, headSize: number, variant: typeof VARIANTS[number]) {
+  const shape = { ...base, headSize };
+  const x = randomInputs(shape, 13, { c2p: false, p2c: false });
+  const columns = shape.heads * headSize;
+  const equal = {
+    ...x,
+    query: Float64Array.from(x.query, (value) => 300 * value),
+    key: Float64Array.from(x.key, (_, i) => 300 * (i % columns + 1)),
+  };
+  const { context, dValue } = await runAttention(gpu, shape, equal, { variant });
+  const near = { atol: 2e-6, rtol: 2e-6 };
+  assertClose(context, attentionForwardReference(shape, equal).context, near, "context");
+  assertClose(dValue, attentionBackwardReference(shape, equal, equal.dContext).dValue, near, "dValue");
+
+  const wild = await runAttention(gpu, shape, randomInputs(shape, 14, { rows: 16, scale: 600 }), { variant });
+  for (const [output, values] of Object.entries(wild)) assert.ok(values.every(Number.isFinite), output);
+}
+
+for (const headSize of [4, 6]) {
+  for (const variant of VARIANTS) {
+    gpuTest(`attention: ${variant}, head size ${headSize}, is right at scores of 1e5`, async (gpu) => {
+      await checkLargeScores(gpu, headSize, variant);
+    });
+  }
+}
+
 gpuTest("attention: groups of heads give the same bits as all heads at once", async (gpu) => {
   const x = randomInputs(dropped, 5, { rows: 16 });
   const twoHeads = 4 * 41 * 40 * 2; // bytes of their largest transient
@@ -223,6 +250,16 @@ negativeControl("attention_position.wgsl", "token < end", "token + 1u < end", ch
 negativeControl("attention_mask.wgsl", "vec4(1u, 2u, 4u, 8u)", "vec4(1u, 2u, 4u, 4u)", checks.invocation);
 negativeControl("attention_tiled.wgsl", "score += p2c[", "score -= p2c[", checks.tiled);
 negativeControl("attention_buckets.wgsl", "bucket != before", "bucket > before", checks.tiled);
-negativeControl("attention_uniform.wgsl", "-log_sum${R}", "log_sum${R}", checks.uniform);
+negativeControl("attention_uniform.wgsl", "score${R} - highest${R}", "score${R} + highest${R}", checks.uniform);
 negativeControl("attention_heads.wgsl", "result[(id.x * HEADS", "result[(id.x + HEADS", checks.uniform);
 negativeControl("lib/attention_position_terms.wgsl", "score${R} += c2p${R}", "score${R} -= c2p${R}", checks.uniform);
+for (const [file, headSize] of [["attention_uniform.wgsl", 4], ["attention_invocation.wgsl", 6]] as const) {
+  const check = (gpu: Gpu) => checkLargeScores(gpu, headSize, "invocation");
+  negativeControl(file, "select(0.0, keep * p${R}, kept${R})", "factor${R} * p${R}", check);
+  negativeControl(
+    file,
+    "exp(score${R} - highest${R}) * share${R}",
+    "exp(score${R} - (highest${R} - log(share${R})))",
+    check,
+  );
+}

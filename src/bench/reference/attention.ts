@@ -66,23 +66,26 @@ function rowOf(
     const element = ((first + i) * heads + head) * words * 32 + j;
     return dropoutFactor(dropout.rate, dropout.key, dropout.step, dropout.site, element);
   });
-  return { scale, buckets, logSumExp, probabilities, factors };
+  return { scale, buckets, highest, sum, logSumExp, probabilities, factors };
 }
 
-/** context [tokens, heads · headSize] and logSumExp [tokens, heads]. */
+/** context [tokens, heads · headSize], logSumExp [tokens, heads], and its two parts [tokens, heads, 2]. */
 export function attentionForwardReference(shape: AttentionCase, x: AttentionArrays) {
   const context = new Float64Array(x.query.length);
   const logSumExps = new Float64Array(x.query.length / shape.headSize);
+  const maxAndSum = new Float64Array(2 * logSumExps.length);
   for (const part of headsOf(shape)) {
     for (let i = 0; i < part.length; i++) {
-      const { probabilities, factors, logSumExp } = rowOf(shape, x, part, i);
-      logSumExps[(part.first + i) * shape.heads + part.head] = logSumExp;
+      const { probabilities, factors, highest, sum, logSumExp } = rowOf(shape, x, part, i);
+      const at = (part.first + i) * shape.heads + part.head;
+      logSumExps[at] = logSumExp;
+      maxAndSum.set([highest, sum], 2 * at);
       for (let c = 0; c < shape.headSize; c++) {
         probabilities.forEach((p, j) => context[part.at(i, c)] += p * factors[j] * x.value[part.at(j, c)]);
       }
     }
   }
-  return { context, logSumExp: logSumExps };
+  return { context, logSumExp: logSumExps, maxAndSum };
 }
 
 /** Gradients of every input for the gradient `dContext` of the context. */
