@@ -10,7 +10,7 @@ import { printSummary } from "./train.ts";
 
 export async function evaluate(overrides: string[], options: CommonOptions & { fold?: number }): Promise<void> {
   const config = runConfig(overrides, options);
-  if (options.cfg === "job") return console.log(printConfig(config).trimEnd());
+  if (options.cfg === "job") return console.log(printConfig(config, { shown: true }).trimEnd());
   const gpu = await openConfiguredGpu(config);
   const reporter = createReporter(options);
   try {

@@ -6,7 +6,7 @@ import { finishedTrials, type StudyObserver } from "../search/run_study.ts";
 import { bestOf, type FrozenTrial } from "../studies/frozen_trial.ts";
 import { STALE_REASON } from "../studies/heartbeat.ts";
 import type { Study } from "../studies/study.ts";
-import { flattenParams, withoutPasswords } from "../tracking/limits.ts";
+import { flattenParams } from "../tracking/limits.ts";
 import { newRunId, openTracker, type TrackedRun } from "../tracking/tracker.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { trialConfig } from "../search/best_trials.ts";
@@ -48,8 +48,7 @@ export async function openStudyTracker(config: Config, reporter: Reporter): Prom
 
   const noteBest = ({ run }: Whole, best: FrozenTrial) => {
     run.setTags({ best_trial: `${best.number}` }, { best_trial_run: trialRunId(run.id, best.number) });
-    const text = printConfig(trialConfig(config, best, `${studyName}_best_1`));
-    run.logText(withoutPasswords(text), "best/config.yaml");
+    run.logText(printConfig(trialConfig(config, best, `${studyName}_best_1`)), "best/config.yaml");
   };
 
   /** Ends the runs of trials whose processes have died. */
@@ -71,7 +70,7 @@ export async function openStudyTracker(config: Config, reporter: Reporter): Prom
         shared: true,
         params: flattenParams({ hpo: config.hpo }),
       });
-      run.logText(withoutPasswords(printConfig(config)), "config.yaml");
+      run.logText(printConfig(config), "config.yaml");
       whole = { study, run };
       sweep(whole, study.trials);
     },

@@ -5,12 +5,23 @@
 import { existsSync, readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import { EntailError } from "../errors.ts";
+import { withoutCredentials, withoutPasswords } from "../formats/secrets.ts";
 import { composeDefaults, isGroup, unknownGroup } from "./defaults_list.ts";
 import { isOpenMap, schemaAt } from "./introspection.ts";
 import { type Override, parseOverride } from "./override_grammar.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { openSources, parseYamlTree, type Sources } from "./sources.ts";
-import { leavesOf, putAt, removeAt, splitKey, type Tree, type Value, valueAt, withoutInterpolation } from "./tree.ts";
+import {
+  leavesOf,
+  mapTexts,
+  putAt,
+  removeAt,
+  splitKey,
+  type Tree,
+  type Value,
+  valueAt,
+  withoutInterpolation,
+} from "./tree.ts";
 import { checkedConfig, unknownKey } from "./validation.ts";
 
 export type { Config } from "./schema.ts";
@@ -108,9 +119,13 @@ const PORTABLE_NUMBER = {
   stringify: ({ value }: { value?: unknown }) => `${value}`.replace("e", ".0e"),
 };
 
-/** The resolved configuration as YAML, in the schema's order; `loadConfigFile` reads it back unchanged. */
-export function printConfig(config: Config): string {
-  const tree = withoutInterpolation(config as unknown as Tree) as Tree;
+/**
+ * The resolved configuration as YAML, in the schema's order; `loadConfigFile` reads it back unchanged, but for the user
+ * and the password of addresses, which nothing that is kept may hold. To be shown, it has `***` for passwords.
+ */
+export function printConfig(config: Config, { shown = false } = {}): string {
+  const kept = mapTexts(config as unknown as Tree, shown ? withoutPasswords : withoutCredentials);
+  const tree = withoutInterpolation(kept) as Tree;
   // What a parameter does not use (a categorical one has no bounds) is left out.
   for (const parameter of Object.values(valueAt(tree, ["hpo", "search_space"]) as Record<string, Tree>)) {
     for (const [field, value] of Object.entries(parameter)) {

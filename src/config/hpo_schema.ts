@@ -1,6 +1,6 @@
 /** The schema of the `hpo` group: a study, how its trials are run, sampled and pruned, and its search space. */
 import { z } from "zod";
-import { flag, integer, oneOf, orNull, real, text } from "./fields.ts";
+import { address, flag, integer, oneOf, orNull, real, text } from "./fields.ts";
 
 const SCALAR = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
@@ -88,7 +88,7 @@ const SearchSpaceSchema = z.record(z.string().regex(/^[A-Za-z_][\w.-]*$/), Param
 /** A study. */
 export const HpoSchema = z.strictObject({
   n_trials: integer({ min: 1 }).default(2000),
-  storage: orNull(text("a storage URL"), "in memory").default("${oc.env:OPTUNA_STORAGE,sqlite:///optuna.db}"),
+  storage: orNull(address("a storage URL"), "in memory").default("${oc.env:OPTUNA_STORAGE,sqlite:///optuna.db}"),
   study_name: text().default("${experiment_name}"),
   direction: oneOf(["maximize", "minimize"]).default("maximize"),
   hpo_mode: z.strictObject({
