@@ -14,6 +14,8 @@ import { trainingParams } from "./track.ts";
 
 /** How study attributes begin that name the MLflow run of this study; the value is the place where it is. */
 const RUN_ATTRIBUTE = "entail:mlflow_run:";
+/** Longer places are too long for tables of attributes: their digests stand for them. */
+const MOST_LETTERS = 400;
 
 export interface StudyTracker {
   observer: StudyObserver;
@@ -133,16 +135,17 @@ async function latestTrials(study: Study): Promise<readonly FrozenTrial[]> {
  * processes that name one in the same moment, the first that is stored wins.
  */
 async function runIdOf(study: Study, location: string): Promise<string> {
+  const place = location.length <= MOST_LETTERS ? location : createHash("sha256").update(location).digest("hex");
   const stored = async () => {
     const named = Object.entries(await study.userAttrs()).find(([key, value]) => {
-      return key.startsWith(RUN_ATTRIBUTE) && value === location;
+      return key.startsWith(RUN_ATTRIBUTE) && value === place;
     });
     return named?.[0].slice(RUN_ATTRIBUTE.length);
   };
   const found = await stored();
   if (found) return found;
   const runId = newRunId();
-  await study.setUserAttr(RUN_ATTRIBUTE + runId, location);
+  await study.setUserAttr(RUN_ATTRIBUTE + runId, place);
   return await stored() ?? runId;
 }
 

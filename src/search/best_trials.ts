@@ -22,7 +22,7 @@ export function bestTrials(
   fallback: Config,
 ): BestTrial[] {
   return rankTrials(trials, study.directions[0]).slice(0, top).map((trial, index) => {
-    const config = configOfTrial(study.userAttrs, trial) ?? fallback;
+    const config = configOfTrial(study, trial) ?? fallback;
     return { trial, config: trialConfig(config, trial, `${study.studyName}_best_${index + 1}`) };
   });
 }

@@ -11,7 +11,7 @@ import type { Pruner } from "./pruner.ts";
 import type { JsonValue } from "./python_text.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Storage, StudyRecord, TrialChanges, TrialGoal } from "./storage.ts";
-import { outcomeOf, type TellOptions } from "./tell.ts";
+import { outcomeOf, reasonText, type TellOptions } from "./tell.ts";
 import { TPESampler } from "./tpe.ts";
 import { Trial } from "./trial.ts";
 
@@ -179,7 +179,7 @@ export class Study {
     }
     const { state, values } = outcomeOf(stored, value, options.state);
     const changes: TrialChanges = state === "FAIL" && failReason !== undefined
-      ? { userAttrs: { fail_reason: failReason } }
+      ? { userAttrs: { fail_reason: reasonText(failReason) } }
       : {};
     const ended = await this.storage.finishTrial(stored.trialId, state, values, changes);
     if (!ended && !skipIfFinished) throw new EntailError("usage", `trial ${number} has been ended by another process`);
@@ -219,7 +219,14 @@ export class Study {
 
   /** The study's user attributes as stored now. */
   async userAttrs(): Promise<Readonly<Record<string, JsonValue>>> {
-    return (await this.storage.findStudy(this.studyName))?.userAttrs ?? {};
+    return (await this.record()).userAttrs;
+  }
+
+  /** What is stored now of the study itself. */
+  async record(): Promise<StudyRecord> {
+    const record = await this.storage.findStudy(this.studyName);
+    if (record === null) throw new EntailError("data", `there is no study named ${this.studyName} any more`);
+    return record;
   }
 
   /** Closes the storage. */

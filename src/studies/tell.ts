@@ -1,6 +1,7 @@
 /** What a trial is told at its end, and what of it is stored. */
 
 import { EntailError } from "../errors.ts";
+import { withoutPasswords } from "../formats/secrets.ts";
 import { type FrozenTrial, lastStep } from "./frozen_trial.ts";
 
 export interface TellOptions {
@@ -29,4 +30,13 @@ export function outcomeOf(
   const step = lastStep(trial);
   const last = step === null ? NaN : trial.intermediateValues.get(step)!;
   return { state, values: Number.isNaN(last) ? null : [last] };
+}
+
+/** Attributes are shown in tables: longer reasons are cut. */
+const MOST_LETTERS = 400;
+
+/** A reason as it is stored. */
+export function reasonText(reason: string): string {
+  const text = withoutPasswords(reason);
+  return text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS - 1)}…` : text;
 }
