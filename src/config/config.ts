@@ -25,7 +25,7 @@ import {
 import { checkedConfig, unknownKey } from "./validation.ts";
 
 export type { Config } from "./schema.ts";
-export type { SearchParameter } from "./hpo_schema.ts";
+export { conditionNames, type SearchParameter } from "./hpo_schema.ts";
 
 /** Where to look for configuration files. */
 export interface ComposeOptions {
@@ -150,6 +150,12 @@ export function setByPath(config: Config, key: string, value: Value): Config {
   if (schemaAt(ConfigSchema, path) === undefined) usage(unknownKey(key, tree));
   putAt(tree, path, withoutInterpolation(value));
   return checkedConfig(tree);
+}
+
+/** The value of a key; undefined below a group that is null. */
+export function getByPath(config: Config, key: string): Value | undefined {
+  const tree = config as unknown as Tree;
+  return valueAt(tree, splitKey(tree, key));
 }
 
 /** The dotted keys whose values differ between two configurations, in the order of the first. */

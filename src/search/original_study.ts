@@ -1,5 +1,5 @@
 /** The settings of the original's two studies, as its status page promises them. */
-import type { Config } from "../config/config.ts";
+import { type Config, getByPath } from "../config/config.ts";
 
 export interface Difference {
   key: string;
@@ -53,7 +53,7 @@ export function originalDifferences(config: Config): Difference[] {
     if (JSON.stringify(promised) === JSON.stringify(found)) return;
     differences.push({ key, promised: shown(promised), found: shown(found) });
   };
-  for (const [key, promised] of SETTINGS) compare(key, promised, valueAt(config, key));
+  for (const [key, promised] of SETTINGS) compare(key, promised, getByPath(config, key));
 
   const parameters = Object.values(config.hpo.search_space);
   const augmented = parameters.some(({ key }) => key in AUGMENTATION);
@@ -70,6 +70,3 @@ export function originalDifferences(config: Config): Difference[] {
 }
 
 const shown = (value: unknown): string => value === undefined ? "absent" : JSON.stringify(value).replaceAll('"', "");
-
-const valueAt = (config: Config, key: string): unknown =>
-  key.split(".").reduce<unknown>((node, name) => (node as Record<string, unknown>)[name], config);

@@ -9,6 +9,7 @@ import type { Study } from "../studies/study.ts";
 import { checkAugmentation } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { checkAvailable } from "../training/run.ts";
+import { leftOutParameters } from "./effects.ts";
 import { createObjective, TrialFailed, type TrialObserver, WORKER } from "./objective.ts";
 import {
   checkFitsTrials,
@@ -74,7 +75,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
   const { nTrials, observer, reporter, signal } = options;
   checkAvailable(config);
   checkSearchSpace(config);
-  for (const notice of replacedParameters(config)) reporter.info(notice);
+  for (const notice of [...leftOutParameters(config).values(), ...replacedParameters(config)]) reporter.info(notice);
   for (const augmented of possibleAugmentations(config)) await checkAugmentation(augmented);
   const study = await openConfiguredStudy(config, options.storage ?? config.hpo.storage);
   try {
