@@ -9,7 +9,7 @@ import type { Study } from "../studies/study.ts";
 import { flattenParams } from "../tracking/limits.ts";
 import { newRunId, openTracker, type TrackedRun } from "../tracking/tracker.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { trialConfig } from "../search/best_trials.ts";
+import { bestName, trialConfig } from "../search/best_trials.ts";
 import { trainingParams } from "./track.ts";
 
 /** How study attributes begin that name the MLflow run of this study; the value is the place where it is. */
@@ -50,7 +50,7 @@ export async function openStudyTracker(config: Config, reporter: Reporter): Prom
 
   const noteBest = ({ run }: Whole, best: FrozenTrial) => {
     run.setTags({ best_trial: `${best.number}` }, { best_trial_run: trialRunId(run.id, best.number) });
-    run.logText(printConfig(trialConfig(config, best, `${studyName}_best_1`)), "best/config.yaml");
+    run.logText(printConfig(trialConfig(config, best, bestName(studyName, 1))), "best/config.yaml");
   };
 
   /** Ends the runs of trials whose processes have died. */
