@@ -139,7 +139,7 @@ Examples:
 
   command(
     "verify",
-    "check that everything is ready for the long studies: settings, data, model, adapter, memory, storage",
+    "check that everything is ready for a study: search space, model, data, adapter, memory, storage",
   )
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./verify.ts")).verify(overrides, options));

@@ -99,18 +99,26 @@ Deno.test("overviewOf: a study without trials has nothing to share out", () => {
   );
 });
 
-Deno.test("originalDifferences: the redsm5 configurations are the original's two studies, and a change is named", () => {
-  assert.deepEqual(originalDifferences(composeConfig(["data=redsm5"])), []);
-  assert.deepEqual(originalDifferences(composeConfig(["data=redsm5", "hpo=pc_ce"])), []);
-  const changed = composeConfig([
-    "data=redsm5",
+Deno.test("originalDifferences: the studies of scripts/launch_studies are the original's, and a change is named", () => {
+  const differences = (...overrides: string[]) => originalDifferences(composeConfig(["data=redsm5", ...overrides]));
+  const [plain, augmented] = ["hpo.study_name=deberta_base_no_aug", "hpo.study_name=deberta_base_aug"];
+  assert.deepEqual(differences(plain), []);
+  assert.deepEqual(differences(augmented, "hpo=pc_ce"), []);
+  assert.deepEqual(
+    differences(augmented)?.map(({ key, found }) => [key, found]),
+    ["enable", "prob", "method"].map((name) => [`hpo.search_space of augmentation.${name}`, "absent"]),
+  );
+  const changed = differences(
+    plain,
     "hpo.search_space.weight_decay.high=0.2",
     "~hpo.search_space.focal_gamma",
     "kfold.n_splits=4",
-  ]);
-  assert.deepEqual(originalDifferences(changed).map(({ key, found }) => [key, found]), [
+  );
+  assert.deepEqual(changed?.map(({ key, found }) => [key, found]), [
     ["kfold.n_splits", "4"],
     ["hpo.search_space of training.weight_decay", "{type:float,low:0,high:0.2,log:false,step:null}"],
     ["hpo.search_space of model.focal_gamma", "absent"],
   ]);
+  // Any other study is its own.
+  assert.equal(differences("kfold.n_splits=4"), null);
 });
