@@ -25,8 +25,9 @@ export async function best(
     if (ranked.length === 0) throw new EntailError("data", `study ${studyName} has no completed trial yet`);
     const folder = options.output ?? join("outputs", "best", folderName(studyName));
     for (const [index, { trial, config }] of ranked.entries()) {
-      const text =
-        `# Trial ${trial.number} of study ${studyName}, value ${trial.value}: train --config-dir with this folder.\n`;
+      const text = `# Trial ${trial.number} of study ${
+        studyName.replace(/\p{Cc}+/gu, " ")
+      }, value ${trial.value}: train --config-dir with this folder.\n`;
       await writeFileAtomic(join(folder, `${index + 1}`, "config.yaml"), text + printConfig(config));
     }
     const names = [...new Set(ranked.flatMap(({ trial }) => Object.keys(trial.params)))];

@@ -109,6 +109,17 @@ export function parseConfigText(text: string, name: string): Config {
   return checkedConfig(parseYamlTree(text, name, "data"), "data", name);
 }
 
+/** The same for a text that another version may have written: keys that this one does not have are left out. */
+export function parseOldConfigText(text: string, name: string): Config {
+  const tree = parseYamlTree(text, name, "data");
+  for (const [key] of leavesOf(tree)) {
+    const path = splitKey(tree, key);
+    const unknown = path.findIndex((_, end) => schemaAt(ConfigSchema, path.slice(0, end + 1)) === undefined);
+    if (unknown >= 0) removeAt(tree, path.slice(0, unknown + 1));
+  }
+  return checkedConfig(tree, "data", name);
+}
+
 /** YAML numbers that YAML 1.1 readers (PyYAML) also take for numbers: `1.0e-7`, where JavaScript prints `1e-7`. */
 const PORTABLE_NUMBER = {
   tag: "tag:yaml.org,2002:float",

@@ -145,11 +145,19 @@ function possibleTrials(config: Config, name: string, keys: readonly string[]): 
   );
 }
 
-/** The values that a parameter may have, as far as conditions can tell them apart. */
+/** The values that a parameter may have, as far as conditions can tell them apart: those that one names, and one other. */
 function candidates(space: Readonly<Record<string, SearchParameter>>, name: string): ParamValue[] {
   const { choices, low, high, key } = space[name];
-  if (choices !== null) return choices;
-  const named = Object.values(space).flatMap(({ when }) => [when?.[name], when?.[key]])
-    .filter((value) => typeof value === "number" && low! <= value && value <= high!);
-  return [...new Set([low!, high!, ...named as number[]])];
+  const named = [
+    ...Object.values(space).flatMap(({ when }) => [when?.[name], when?.[key]]),
+    ...Object.values(CONDITIONS).flat().filter((condition) => condition.key === key)
+      .map((condition) => "is" in condition ? condition.is : condition.isNot),
+  ];
+  const isNamed = (value: ParamValue) => named.includes(value);
+  if (choices !== null) {
+    const other = choices.find((choice) => !isNamed(choice));
+    return [...choices.filter(isNamed), ...(other === undefined ? [] : [other])];
+  }
+  const within = named.filter((value) => typeof value === "number" && low! <= value && value <= high!) as number[];
+  return [...new Set([low!, high!, ...within])];
 }

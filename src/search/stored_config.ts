@@ -1,6 +1,6 @@
 /** The configurations that a study carries with it: the latest, and the one of each trial. */
 import { createHash } from "node:crypto";
-import { type Config, parseConfigText, printConfig } from "../config/config.ts";
+import { type Config, parseOldConfigText, printConfig } from "../config/config.ts";
 import { withoutPasswords } from "../formats/secrets.ts";
 import type { FrozenTrial } from "../studies/frozen_trial.ts";
 import type { StudyRecord } from "../studies/storage.ts";
@@ -59,4 +59,4 @@ function configAt({ userAttrs, systemAttrs }: Attributes, version: unknown): Con
   return typeof text === "string" ? parse(text, key) : null;
 }
 
-const parse = (text: string, key: string): Config => parseConfigText(text, `study attribute ${key}`);
+const parse = (text: string, key: string): Config => parseOldConfigText(text, `study attribute ${key}`);

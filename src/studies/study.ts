@@ -89,7 +89,12 @@ async function openStudy(record: StudyRecord, storage: Storage, options: StudyOp
     pruner: options.pruner ?? new MedianPruner(),
     heartbeat: options.heartbeat === undefined ? {} : options.heartbeat,
   });
-  await study.refresh();
+  try {
+    await study.refresh();
+  } catch (error) {
+    if (storage !== options.storage) await storage.close();
+    throw error;
+  }
   return study;
 }
 

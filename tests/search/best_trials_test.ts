@@ -74,7 +74,7 @@ Deno.test("bestTrials: a study whose texts are user attributes, as they were fir
   const study = await createStudy({ direction: "maximize" });
   const text = printConfig(config("data.max_length=64")).replace(
     /^ {2}storage: .*$/m,
-    "  storage: postgresql://me:s3cret@db/x",
+    "  storage: postgresql://me:s3cret@db/x\n  removed_since: {a: 1}",
   );
   await study.setUserAttr(CONFIG_ATTRIBUTE, text);
   await study.setUserAttr(`${CONFIG_ATTRIBUTE}:0123456789ab`, text);
