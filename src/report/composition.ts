@@ -1,15 +1,15 @@
 /** What a study report says, as Markdown: the one source of both documents. */
-import type { Config } from "../config/config.ts";
 import { duration, paramText, percent } from "../formats/human.ts";
 import type { StudyOverview } from "../search/overview.ts";
+import type { StudyTerms } from "../search/study_terms.ts";
 import type { FrozenTrial } from "../studies/frozen_trial.ts";
 import { literal, table } from "./markdown.ts";
 import type { Plot } from "./plots.ts";
 
 export interface ReportParts {
   readonly overview: StudyOverview;
-  /** What the study was last run with; null where `hpo` has not made it. */
-  readonly config: Config | null;
+  /** Null where `hpo` has not made the study. */
+  readonly terms: StudyTerms | null;
   readonly trials: readonly FrozenTrial[];
   /** The best COMPLETE trials, the best first. */
   readonly ranked: readonly FrozenTrial[];
@@ -52,24 +52,14 @@ function plotText({ name, title, caption }: Plot): string {
   return `## ${title}\n\n${caption}\n\n![${title}](${name}.svg)`;
 }
 
-/** What a trial's value is. */
-function objectiveText({ config, valueName }: ReportParts): string {
-  if (config === null) return valueName;
-  const { hpo: { hpo_mode: { mode, validation_fraction } }, kfold } = config;
-  return mode === "kfold"
-    ? `mean best F1 over ${kfold.n_splits} folds`
-    : `best F1 on the ${percent(validation_fraction)} held out`;
-}
-
-function summary(parts: ReportParts): string {
-  const { overview, trials, valueName } = parts;
+function summary({ overview, terms, trials, valueName }: ReportParts): string {
   const { states, best, n_trials: goal } = overview;
   const finished = states.COMPLETE + states.PRUNED + states.FAIL;
   const unfinished = goal !== null && finished < goal;
   const starts = trials.flatMap(({ datetimeStart }) => datetimeStart?.getTime() ?? []);
   const begun = starts.length === 0 ? null : new Date(starts.reduce((a, b) => Math.min(a, b)));
   return table(["", ""], [
-    ["objective", objectiveText(parts)],
+    ["objective", terms?.objective ?? valueName],
     ["direction", overview.direction],
     ["trials", `${finished} finished${goal === null ? "" : ` of ${goal}`}`],
     ["complete, pruned, failed", `${states.COMPLETE}, ${states.PRUNED}, ${states.FAIL}`],
@@ -83,8 +73,7 @@ function summary(parts: ReportParts): string {
 }
 
 /** The original's criteria, for what the study is: its objective, its number of trials, its pruner. */
-function criteria(parts: ReportParts): string {
-  const { overview, config } = parts;
+function criteria({ overview, terms, valueName }: ReportParts): string {
   const { best, states, n_trials: goal, busy_share: busy, out_of_memory_rate: outOfMemory, pruned_share: pruned } =
     overview;
   const finished = states.COMPLETE + states.PRUNED + states.FAIL;
@@ -94,11 +83,16 @@ function criteria(parts: ReportParts): string {
     verdict(share === null ? null : met(share)),
   ];
   return table(["criterion", "asked for", "measured", ""], [
-    [objectiveText(parts), "one is found", best === null ? "–" : valueText(best.value), verdict(best !== null)],
+    [
+      terms?.objective ?? `best ${valueName}`,
+      "one is found",
+      best === null ? "–" : valueText(best.value),
+      verdict(best !== null),
+    ],
     ["trials finished", `${goal}`, `${finished}`, finished >= goal! ? verdict(true) : "not yet"],
     ["device busy", "> 90 %", ...judged(busy, (share) => share > 0.9)],
     ["trials out of memory", "< 5 %", ...judged(outOfMemory, (share) => share < 0.05)],
-    config?.hpo.pruner.type === "none"
+    terms?.hasPruner === false
       ? ["trials pruned", "none, there is no pruner", percent(pruned), "–"]
       : ["trials pruned", "> 60 %", ...judged(pruned, (share) => share > 0.6)],
   ]);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { overviewOf } from "../search/overview.ts";
-import { storedConfig } from "../search/stored_config.ts";
+import { studyTerms } from "../search/study_terms.ts";
 import { type FrozenTrial, rankTrials } from "../studies/frozen_trial.ts";
 import { paramImportances } from "../studies/importance.ts";
 import type { Storage, StudyRecord } from "../studies/storage.ts";
@@ -29,7 +29,7 @@ export async function studyReport(
   const overview = overviewOf(study, trials);
   // Sorted again: in an object, names that are whole numbers come first.
   const importances = Object.entries(paramImportances(trials, direction)).sort((a, b) => b[1] - a[1]);
-  const config = overview.by_hpo ? storedConfig(study) : null;
+  const terms = overview.by_hpo ? studyTerms(study) : null;
   const valueName = overview.objective;
   const [{ studyPlots }, { composeReport }, { reportPage }] = await Promise.all([
     import("./plots.ts"),
@@ -38,7 +38,7 @@ export async function studyReport(
   ]);
   const plots = studyPlots({ trials, direction, importances, valueName });
   const ranked = rankTrials(trials, direction);
-  const markdown = composeReport({ overview, config, trials, ranked, importances, plots, valueName, now });
+  const markdown = composeReport({ overview, terms, trials, ranked, importances, plots, valueName, now });
   return {
     importances,
     files: new Map([
