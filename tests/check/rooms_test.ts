@@ -75,3 +75,7 @@ Deno.test("projectImports: values, types, dynamic imports and re-exports of mod.
     });
   });
 });
+
+Deno.test("roomProblems: none in this project", async () => {
+  assert.deepEqual(roomProblems(await projectImports(new URL("../../", import.meta.url))), []);
+});
