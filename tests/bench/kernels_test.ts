@@ -6,7 +6,7 @@ import { brokenGpu, gpuTest } from "../support/gpu.ts";
 
 const SHAPE = { m: 100, n: 32, k: 24 };
 
-/** A mistake for each benchmark, in a kernel that a software adapter runs at this shape. */
+/** A mistake for each benchmark, in a kernel that a software adapter runs at `SHAPE`. */
 const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
   matmul: ["matmul_uniform.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = 1.01 * fma("],
   matmul_input_gradient: ["matmul_uniform.wgsl", "s${I}_${4 * Q + J} = fma(", "s${I}_${4 * Q + J} = -fma("],
