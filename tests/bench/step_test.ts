@@ -33,8 +33,6 @@ gpuTest("benchStep: says what the contract names, and how the device's time is s
   assert.ok(busy !== null && busy > 0 && busy <= 1, `${busy}`);
   const kernels = profile.map(({ kernel }) => kernel);
   assert.equal(new Set(kernels).size, kernels.length);
-  for (const  of of["embedding.forward", "adamw.step", "step_log.record"]) {
-    assert.ok(kernels.includes(of), of);
-  }
+  for (const name of ["embedding.forward", "adamw.step", "step_log.record"]) assert.ok(kernels.includes(name), name);
   assert.deepEqual(profile, profile.toSorted((a, b) => b.ms - a.ms));
 });
