@@ -105,12 +105,11 @@ const withoutCr = (line: string): string => line.endsWith("\r") ? line.slice(0, 
 export function lineAndColumn(text: string, index: number): { line: number; column: number } {
   let line = 1;
   let start = 0;
-  for (let i = 0; i < index; i++) {
-    const unit = text.charCodeAt(i);
-    if (unit === 10 || (unit === 13 && text.charCodeAt(i + 1) !== 10)) {
-      line++;
-      start = i + 1;
-    }
+  for (const match of text.matchAll(/\r\n|\r|\n/g)) {
+    const end = match.index + match[0].length;
+    if (end > index) break;
+    line++;
+    start = end;
   }
   return { line, column: index - start + 1 };
 }

@@ -92,7 +92,12 @@ async function recordedFolds(
 ): Promise<number[]> {
   const { rows } = await readCsv(path, ["post_id", "criterion_id", "fold"]);
   const key = (postId: string, criterionId: string) => JSON.stringify([postId, criterionId]);
-  const folds = new Map(rows.map(({ values }) => [key(values.post_id, values.criterion_id), Number(values.fold)]));
+  const folds = new Map(
+    await Array.fromAsync(
+      rows,
+      ({ values }) => [key(values.post_id, values.criterion_id), Number(values.fold)] as const,
+    ),
+  );
   return pairs.map(({ postId, criterionId }) => {
     const fold = folds.get(key(postId, criterionId));
     if (fold === undefined) {
