@@ -9,11 +9,14 @@ export async function readJson(path: string): Promise<unknown> {
 /** Deeper nesting is refused: no file needs it, and functions that call themselves on it would overflow. */
 const MAX_DEPTH = 1000;
 
-/** Parses JSON; `name` stands for the source in the data error, which has line and column. */
-export function parseJson(text: string, name: string): unknown {
+/**
+ * Parses JSON; `name` stands for the source in the data error, which has line and column. The text begins on
+ * `firstLine` of the source.
+ */
+export function parseJson(text: string, name: string, firstLine = 1): unknown {
   const fail = (index: number, reason: string, cause?: unknown): never => {
     const { line, column } = lineAndColumn(text, index);
-    throw new EntailError("data", `${name}:${line}:${column}: ${reason}`, { cause });
+    throw new EntailError("data", `${name}:${firstLine + line - 1}:${column}: ${reason}`, { cause });
   };
   let value: unknown;
   try {

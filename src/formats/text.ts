@@ -42,12 +42,16 @@ export function decodeUtf8(bytes: Uint8Array, name: string): string {
 
 /**
  * The text of a UTF-8 file, or of stdin for `-`, in pieces that part no character and no CR LF. Errors as `readText`.
+ * `onRead` is told the bytes that have been read so far.
  */
-export async function* readTextPieces(path: string): AsyncGenerator<string> {
+export async function* readTextPieces(path: string, onRead?: (bytes: number) => void): AsyncGenerator<string> {
   const name = path === "-" ? "stdin" : path;
   let rest = new Uint8Array(0);
   let place = START;
+  let read = 0;
   for await (const chunk of readChunks(path, name)) {
+    read += chunk.length;
+    onRead?.(read);
     const bytes = new Uint8Array(rest.length + chunk.length);
     bytes.set(rest);
     bytes.set(chunk, rest.length);
