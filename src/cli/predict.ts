@@ -15,7 +15,7 @@ interface PredictOptions extends CommonOptions {
 }
 
 /** What is read, scored and written at a time. */
-const WINDOW = { most: 8192, characters: 1 << 25 };
+const WINDOW = { most: 8192, characters: 1 << 23 };
 
 export async function predict(overrides: string[], options: PredictOptions, signal: AbortSignal): Promise<void> {
   const config = resolveConfig(overrides, options);
