@@ -137,9 +137,12 @@ export function setByPath(config: Config, key: string, value: Value): Config {
   return checkedConfig(tree);
 }
 
+/** Every setting of a configuration by its dotted key, in order. */
+export const settingsOf = (config: Config): [string, Value][] => leavesOf(config as unknown as Tree);
+
 /** The dotted keys whose values differ between two configurations, in the order of the first. */
 export function differences(a: Config, b: Config): string[] {
-  const left = new Map(leavesOf(a as unknown as Tree));
-  const right = new Map(leavesOf(b as unknown as Tree));
+  const left = new Map(settingsOf(a));
+  const right = new Map(settingsOf(b));
   return [...new Set([...left.keys(), ...right.keys()])].filter((key) => !sameValue(left.get(key), right.get(key)));
 }

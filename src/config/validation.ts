@@ -32,7 +32,7 @@ function issueMessage(issue: z.core.$ZodIssue, tree: Tree): string {
 }
 
 /** What a study or a process has once, for all its trials. */
-const NOT_OF_A_TRIAL = /^(hpo|mlflow)\.|^(experiment_name|output_dir|checkpoint_dir|resume)$/;
+const NOT_OF_A_TRIAL = /^(hpo|mlflow)\.|^(experiment_name|output_dir|checkpoint_dir|resume|overwrite)$/;
 
 /** Each parameter must set a configuration key of a trial, and only to values that the key allows. */
 function searchSpaceFault(config: Config): string | undefined {

@@ -35,6 +35,7 @@ export function trialConfig(config: Config, trial: FrozenTrial, name: string): C
     experiment_name: name,
     output_dir: outputDir,
     checkpoint_dir: join(outputDir, "checkpoints"),
-    resume: false,
+    resume: "auto",
+    overwrite: false,
   };
 }

@@ -125,7 +125,6 @@ async function trainTrialFold(
     tokenizerFolder: model.tokenizerFolder,
     outputFolder: null,
     checkpointFolder: null,
-    resume: false,
     reporter,
     recorder: {
       foldStarted() {},

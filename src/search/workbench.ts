@@ -12,7 +12,8 @@ import { type Augmentation, createAugmenter } from "../training/augmentation.ts"
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession, withPhysicalBatch } from "../training/physical_batch.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { loadRunData, type RunData, trainingOptions } from "../training/run.ts";
+import { trainingOptions } from "../training/run.ts";
+import { loadRunData, type RunData } from "../training/run_data.ts";
 import { openSession, type Session } from "../training/session.ts";
 
 /** Everything that one trial trains with. */

@@ -17,7 +17,8 @@ import type { FoldSettings } from "../../src/training/fold.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
 import { divisors, withPhysicalBatch } from "../../src/training/physical_batch.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
-import { foldSettings, loadRunData } from "../../src/training/run.ts";
+import { foldSettings } from "../../src/training/run.ts";
+import { loadRunData } from "../../src/training/run_data.ts";
 import { gpuTest } from "../support/gpu.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
 
