@@ -11,14 +11,8 @@ export { loadRun, type OpenRun } from "./src/training/run_folder.ts";
 export type { Metrics } from "./src/training/metrics.ts";
 export { type Reporter, silentReporter } from "./src/training/reporter.ts";
 export { prepare, type PrepareOptions, type PrepareSummary } from "./src/dataset/prepare.ts";
-export {
-  createStudy,
-  type CreateStudyOptions,
-  loadStudy,
-  Study,
-  type StudyOptions,
-  type TellOptions,
-} from "./src/studies/study.ts";
+export { createStudy, type CreateStudyOptions, loadStudy, Study, type StudyOptions } from "./src/studies/study.ts";
+export type { TellOptions } from "./src/studies/tell.ts";
 export { Trial, TrialPruned } from "./src/studies/trial.ts";
 export type { FrozenTrial } from "./src/studies/frozen_trial.ts";
 export { TPESampler, type TPESamplerOptions } from "./src/studies/tpe.ts";

@@ -11,7 +11,7 @@ import { printSummary } from "./train.ts";
 
 export async function evaluate(overrides: string[], options: CommonOptions & { fold?: number }): Promise<void> {
   const run = await runToEvaluate(overrides, options);
-  if (options.cfg === "job") return console.log(printConfig(run.config).trimEnd());
+  if (options.cfg === "job") return console.log(printConfig(run.config, { shown: true }).trimEnd());
   const gpu = await openConfiguredGpu(run.config);
   const reporter = createReporter(options);
   try {

@@ -1,6 +1,7 @@
 /** The command line: what each command is called and takes. The work is in the file named after the command. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EntailError, exitStatus } from "../errors.ts";
+import { withoutPasswords } from "../formats/secrets.ts";
 import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { CommonOptions } from "./options.ts";
@@ -140,7 +141,7 @@ Examples:
 
   command(
     "verify",
-    "check that everything is ready for the long studies: settings, data, model, adapter, memory, storage",
+    "check that everything is ready for a study: search space, model, data, adapter, memory, storage",
   )
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./verify.ts")).verify(overrides, options));
@@ -217,8 +218,8 @@ export async function main(args: string[]): Promise<number> {
       ? new EntailError("usage", error.message.replace(/^error: /, "").replaceAll("\n", " "))
       : error;
     const message = shown instanceof Error ? shown.message.split("\n")[0] : String(shown);
-    console.error(`error: ${message}`);
-    if (args.includes("--debug") && shown instanceof Error) console.error(shown.stack, shown.cause ?? "");
+    console.error(`error: ${withoutPasswords(message)}`);
+    if (args.includes("--debug") && shown instanceof Error) console.error(withoutPasswords(Deno.inspect(shown)));
     return exitStatus(shown);
   }
 }

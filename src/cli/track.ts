@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type Config, printConfig } from "../config/config.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { EntailError } from "../errors.ts";
-import { flattenParams, withoutPasswords } from "../tracking/limits.ts";
+import { flattenParams } from "../tracking/limits.ts";
 import { newRunId, openTracker, type TrackedRun, type Tracker } from "../tracking/tracker.ts";
 import type { LogEntry } from "../training/metrics_log.ts";
 import type { RunRecorder } from "../training/recorder.ts";
@@ -63,7 +63,7 @@ function trainingTracker(tracker: Tracker, config: Config, reporter: Reporter): 
       reporter.info(tracker.description);
       if (continued) memory = recall(config, location) ?? memory;
       run = tracker.startRun({ name: config.experiment_name, id: memory.run_id, params });
-      run.logText(withoutPasswords(printConfig(config)), "config.yaml");
+      run.logText(printConfig(config), "config.yaml");
       run.logArtifact(join(config.output_dir, "folds.csv"));
       remember();
     },

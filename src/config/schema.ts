@@ -3,7 +3,7 @@
  * from `configs/`; the defaults here stand in for keys that a configuration file leaves out, and are the same values.
  */
 import { z } from "zod";
-import { flag, integer, oneOf, orNull, real, text } from "./fields.ts";
+import { address, flag, integer, oneOf, orNull, real, text } from "./fields.ts";
 import { HpoSchema } from "./hpo_schema.ts";
 
 /** Where the pairs are, and how long they may be. */
@@ -172,7 +172,7 @@ export const ConfigSchema = z.strictObject({
   }).prefault({}),
   reproducibility: z.strictObject({ deterministic: flag().default(true) }).prefault({}),
   mlflow: z.strictObject({
-    tracking_uri: text("a folder or URI").default("${oc.env:MLFLOW_TRACKING_URI,file:mlflow-store}"),
+    tracking_uri: address("a folder or URI").default("${oc.env:MLFLOW_TRACKING_URI,file:mlflow-store}"),
     experiment_name: text().default("${experiment_name}"),
     enable: flag().default(true),
   }).prefault({}),

@@ -173,7 +173,7 @@ function works(gpu: Gpu): boolean {
  * In `single_split`, as many folds as `validation_fraction` asks for; one of them is held out. For 0.2 these are the
  * folds of the five-fold cross-validation, so that results stay comparable.
  */
-function splitConfig(config: Config): Config {
+export function splitConfig(config: Config): Config {
   const { mode, validation_fraction } = config.hpo.hpo_mode;
   if (mode === "kfold") return config;
   if (validation_fraction > 0.5) {
