@@ -101,6 +101,9 @@ async function writeToReader(file: OutputFile, write: (file: OutputFile) => Prom
   }
 }
 
+/** Whether a file written to `path` goes to this process's stdout, which is then no place for anything else. */
+export const isStdout = (path: string): boolean => standardStream(followLinks(path)) === Deno.stdout;
+
 function standardStream(target: string): OutputFile | undefined {
   if (target === `/proc/${Deno.pid}/fd/1` || target === "/dev/fd/1") return Deno.stdout;
   if (target === `/proc/${Deno.pid}/fd/2` || target === "/dev/fd/2") return Deno.stderr;

@@ -55,6 +55,31 @@ Deno.test("entail predict: stdout that is full is status 3, a reader that has go
     assert.deepEqual(closed, { code: 0, stdout: "0\n", stderr: "" });
   }));
 
+Deno.test("entail predict: stdin is JSON lines where it begins with {, else CSV", () =>
+  inTemporaryFolder(async (folder) => {
+    const cases: [string, string][] = [
+      [' \n\n {"post":"a"}', 'error: stdin:3: "criterion" is missing or not a text\n'],
+      ["\npost,criterion\na,b,c", "error: stdin:3:1: wrong number of fields, expect 2, got 3\n"],
+    ];
+    for (const [input, stderr] of cases) {
+      Deno.writeTextFileSync(join(folder, "input"), input);
+      const failed = await shell(folder, "cat input | $PREDICT --input - --output out");
+      assert.deepEqual(failed, { code: 3, stdout: "", stderr });
+    }
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["input", "pairs.jsonl"]);
+  }));
+
+Deno.test("entail prepare: --output that is stdout holds the groundtruth alone", () =>
+  inTemporaryFolder(async (folder) => {
+    Deno.writeTextFileSync(join(folder, "posts"), "post_id,text\n1,a\n");
+    Deno.writeTextFileSync(join(folder, "annotations"), "post_id,sentence_id,sentence_text,DSM5_symptom,status\n");
+    Deno.writeTextFileSync(join(folder, "criteria"), '{"criteria":[{"id":"A.1","text":"sad"}]}');
+    Deno.symlinkSync("/proc/self/fd/1", join(folder, "out"));
+    const prepare = "prepare --posts posts --annotations annotations --criteria criteria --output out";
+    const { code, stdout } = await shell(folder, `"${Deno.execPath()}" run -A --no-check ${MAIN} ${prepare} | cat`);
+    assert.deepEqual([code, stdout], [0, "post_id,post,DSM5_symptom,groundtruth\n1,a,A.1,0\n"]);
+  }));
+
 Deno.test("entail predict: a fault in the last line, and a place that cannot be written, leave no output", () =>
   inTemporaryFolder(async (folder) => {
     const deep = `{"post":"a","criterion":"b","x":${'{"x":'.repeat(100_000)}1${"}".repeat(100_000)}}`;
