@@ -1,9 +1,9 @@
 /** Where `predict` writes, as a user's shell sees it. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { MAIN } from "../support/command_line.ts";
 import { inTemporaryFolder, TEXT_MODEL } from "../support/run_data.ts";
 
-const MAIN = decodeURIComponent(new URL("../../src/cli/main.ts", import.meta.url).pathname);
 const LINES = [
   '{"id":12345678901234567890,"post":"I sleep badly.","criterion":"Insomnia","x":1.0}',
   '{"post":"All is well.", "criterion":"Insomnia","9":1e400,"1":[ ]}',
