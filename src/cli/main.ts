@@ -1,6 +1,7 @@
 /** The command line: what each command is called and takes. The work is in the file named after the command. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EntailError, exitStatus } from "../errors.ts";
+import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { CommonOptions } from "./options.ts";
 
@@ -26,7 +27,8 @@ function requireOptions(options: CommonOptions, names: readonly string[]): void 
 function buildProgram(): Command {
   const program = new Command("entail")
     .description("Trains DeBERTa cross-encoders on any GPU: does this post give evidence for this criterion?")
-    .helpCommand(false)
+    .version(VERSION, "--version", "the version of this program")
+    .helpCommand("help [command]", "the help of a command")
     .showSuggestionAfterError()
     .addHelpText(
       "after",
@@ -204,7 +206,10 @@ export async function main(args: string[]): Promise<number> {
       program.outputHelp();
       return 2;
     }
-    await program.parseAsync(args, { from: "user" });
+    // Commander answers `help` of an unknown command with the whole help.
+    const isHelpOfUnknown = args[0] === "help" && args.length > 1 &&
+      !program.commands.some((c) => c.name() === args[1]);
+    await program.parseAsync(isHelpOfUnknown ? args.slice(1) : args, { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help

@@ -1,49 +1,11 @@
-/** The command line as a user runs it: in a process of its own, with its exit status and its one-line errors. */
+/** Commands as a user runs them: their exit status, their files and their one-line errors. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { assertClose } from "../support/close.ts";
+import { entail, failure, start } from "../support/command_line.ts";
 import { loadTextFixture } from "../support/deberta_fixture.ts";
 import { inTemporaryFolder, TEXT_MODEL, writeRunData } from "../support/run_data.ts";
-
-const MAIN = decodeURIComponent(new URL("../../src/cli/main.ts", import.meta.url).pathname);
-
-interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function start(
-  args: string[],
-  stdin: "piped" | "null" = "null",
-  env: Record<string, string> = {},
-): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", MAIN, ...args],
-    stdin,
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1", ...env },
-  }).spawn();
-}
-
-async function entail(args: string[], input?: string, env?: Record<string, string>): Promise<Result> {
-  const child = start(args, input === undefined ? "null" : "piped", env);
-  if (input !== undefined) await new Blob([input]).stream().pipeTo(child.stdin);
-  const { code, stdout, stderr } = await child.output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
-
-/** The exit status and the one line on stderr of a command that must fail. */
-async function failure(args: string[], env?: Record<string, string>): Promise<[number, string]> {
-  const { code, stderr } = await entail(args, undefined, env);
-  const lines = stderr.trim().split("\n").filter((line) => line.startsWith("error: "));
-  assert.equal(lines.length, 1, stderr);
-  assert.doesNotMatch(stderr, /^\s+at /m, "a stack trace");
-  return [code, lines[0]];
-}
 
 Deno.test("entail --help: names every command; each has a help of its own", async () => {
   const { code, stdout } = await entail(["--help"]);
