@@ -317,8 +317,8 @@ Deno.test("loadConfigFile: errors are data errors that name the file", () => {
     assert.equal(of("unknown.yaml"), '/unknown.yaml: unknown key "sed"; did you mean "seed"?');
     assert.match(of("list.yaml"), /^\/list.yaml:1:1: a configuration file is a mapping/);
     assert.match(of("range.yaml"), /^\/range.yaml: "seed" must be/);
-    assert.match(of("none.yaml"), /^\/none.yaml: there is no such file/);
-    assert.match(of("."), /cannot be read/);
+    assert.match(of("none.yaml"), /^\/none.yaml: no such file/);
+    assert.match(of("."), /is a folder, not a file/);
   });
 });
 
@@ -372,4 +372,26 @@ Deno.test("schema: its defaults are the values of configs/ for data=redsm5", () 
   ];
   const keys = differences(composed, defaults).filter((key) => !key.startsWith("hpo.search_space"));
   assert.deepEqual(keys.filter((key) => !interpolated.includes(key)), ["data.annotations_csv"]);
+});
+
+Deno.test("composeConfig: hostile keys and values are one line", () => {
+  assert.match(refused("+hpo.search_space.__proto__={type:int,low:0,high:1}"), /"__proto__" cannot be/);
+  assert.match(refused(`${"a.".repeat(20_000)}b=1`), /^unknown key "a\.a\..{1,400}$/);
+  assert.match(refused(`experiment_name=\${${"a.".repeat(50_000)}b}`), /^"experiment_name": .* not found.{1,400}$/);
+  assert.match(refused(`seed=[${"1,".repeat(10_000)}1]`), /^"seed" must be an integer .{1,400}$/);
+  assert.match(refused("seed=1e999"), /^"seed" must be .*, not inf$/);
+  assert.equal(printConfig(composeConfig(["seed=-0", "training.weight_decay=-0.0"])).match(/: -0/), null);
+  const spaced = withFolder(
+    { "model/x.yaml": `# @package ${"a.".repeat(20_000)}b\nseed: 1\n` },
+    (configDir) => refusal(() => composeConfig(["model=x"], { configDir })),
+  );
+  assert.match(spaced, /a key has at most 100 names/);
+});
+
+Deno.test("loadConfigFile: an interpolation that leads nowhere is the file's fault", () => {
+  const message = withFolder(
+    { "c.yaml": "experiment_name: ${nothing}\n" },
+    (folder) => refusal(() => loadConfigFile(join(folder, "c.yaml")), "data"),
+  );
+  assert.match(message, /c\.yaml: "experiment_name": interpolation key "nothing" not found/);
 });
