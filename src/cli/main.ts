@@ -1,9 +1,11 @@
 /** The command line: what each command is called and takes. The work is in the file named after the command. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EntailError, exitStatus } from "../errors.ts";
+import { inShort } from "../formats/human.ts";
 import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { CommonOptions } from "./options.ts";
+import { isClosedPipe, systemError } from "./system_error.ts";
 
 const OVERRIDES = "configuration overrides: key=value, group=option, +new.key=value, ~key";
 
@@ -213,14 +215,25 @@ export async function main(args: string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
+    if (isClosedPipe(error)) return 0;
     const shown = error instanceof CommanderError
-      ? new EntailError("usage", error.message.replace(/^error: /, "").replaceAll("\n", " "))
-      : error;
-    const message = shown instanceof Error ? shown.message.split("\n")[0] : String(shown);
-    console.error(`error: ${message}`);
-    if (args.includes("--debug") && shown instanceof Error) console.error(shown.stack, shown.cause ?? "");
+      ? new EntailError("usage", error.message.replace(/^error: /, ""))
+      : systemError(error) ?? error;
+    try {
+      printError(shown, args.includes("--debug"));
+    } catch {
+      // Nobody can be told; the status says it.
+    }
     return exitStatus(shown);
   }
+}
+
+/** The longest line that an error makes. */
+const LONGEST_LINE = 2000;
+
+function printError(error: unknown, debug: boolean) {
+  console.error(`error: ${inShort(error instanceof Error ? error.message : `${error}`, LONGEST_LINE)}`);
+  if (debug && error instanceof Error) console.error(error.stack, error.cause ?? "");
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,43 @@
+/** Errors of the operating system that no command has turned into a line about a file of its own. */
+import { EntailError, type ErrorKind } from "../errors.ts";
+
+/** Operations that write, as Deno and Node call them. What is refused there is a place that the user chose. */
+const WRITING =
+  /\b(mkdir|make_temp|writefile|write|rename|remove|rmdir|unlink|copy|copyfile|link|symlink|f?truncate|f?chmod)\b/;
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined;
+  // Node's own codes (ERR_…) are mistakes of the program, as are bad file descriptors.
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) && code !== "EBADF" ? code : undefined;
+}
+
+/** Whether whoever read the output has closed it: it has what it wanted. */
+export const isClosedPipe = (error: unknown): boolean => codeOf(error) === "EPIPE";
+
+/** The line and kind for an error of the system; undefined for any other. */
+export function systemError(error: unknown): EntailError | undefined {
+  const code = codeOf(error);
+  if (code === undefined) return undefined;
+  const { message } = error as Error;
+  const [, said, operation = ""] = /^(?:E[A-Z0-9]+: )?(.*?)(?: \(os error \d+\))?(?:[:,] (\w+ '.*))?$/s.exec(message)!;
+  const reason = said[0].toLowerCase() + said.slice(1);
+  const paths = [...operation.matchAll(/'([^']*)'/g)].map(([, path]) => path).join(" -> ");
+  const named = (text: string) => paths === "" ? text : `${paths}: ${text}`;
+  const fault = (kind: ErrorKind, line: string) => new EntailError(kind, line, { cause: error });
+  if (code === "ENOSPC" || code === "EDQUOT") return fault("data", named(reason));
+  if (code === "ENOENT" && !hasWorkingFolder()) {
+    return fault("usage", "the current folder is gone; change to one that is there");
+  }
+  return WRITING.test(operation)
+    ? fault("usage", named(`cannot be written (${reason})`))
+    : fault("data", named(reason));
+}
+
+function hasWorkingFolder(): boolean {
+  try {
+    Deno.cwd();
+    return true;
+  } catch {
+    return false;
+  }
+}
