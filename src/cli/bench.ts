@@ -97,16 +97,22 @@ function printKernels(results: readonly KernelResult[]): void {
   );
 }
 
-function printStep({ model, batch_size, max_length, ms, tokens_per_second, peak_bytes, profile }: StepResult): void {
-  printTable(["model", "batch", "length", "ms per step", "tokens/s", "memory"], [
-    [model, `${batch_size}`, `${max_length}`, ms.toFixed(2), tokens_per_second.toFixed(0), mebibytes(peak_bytes)],
-  ]);
+function printStep({ profile, ...step }: StepResult): void {
+  printTable(["model", "batch", "length", "ms per step", "tokens/s", "busy", "memory"], [[
+    step.model,
+    `${step.batch_size}`,
+    `${step.max_length}`,
+    step.ms.toFixed(2),
+    step.tokens_per_second.toFixed(0),
+    step.busy === null ? "?" : percent(step.busy),
+    mebibytes(step.peak_bytes),
+  ]]);
   const total = profile.reduce((sum, row) => sum + row.ms, 0);
   if (total === 0) return;
   printTable(
-    ["kernel", "ms per micro-batch", "share"],
-    profile.map((
-      { kernel, ms: kernelMs },
-    ) => [kernel, kernelMs.toFixed(3), `${(100 * kernelMs / total).toFixed(1)} %`]),
+    ["kernel", "ms per step", "share"],
+    profile.map(({ kernel, ms }) => [kernel, ms.toFixed(3), percent(ms / total)]),
   );
 }
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

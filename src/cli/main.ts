@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EntailError, exitStatus } from "../errors.ts";
 import { inShort } from "../formats/human.ts";
+import { withoutPasswords } from "../formats/secrets.ts";
 import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { CommonOptions } from "./options.ts";
@@ -53,7 +54,7 @@ Examples:
   entail train
   entail train --fold 0 training.num_epochs=5
   entail train data=redsm5 model=deberta_nli model.model_name=/models/deberta-v3-base
-  entail train resume=true                  continue an interrupted run, bit for bit`,
+  entail train overwrite=true               start anew where a run is already; the same command alone continues it`,
   )
     .option("--fold <k>", "train this fold only", nonNegativeInteger)
     .argument("[overrides...]", OVERRIDES)
@@ -142,7 +143,7 @@ Examples:
 
   command(
     "verify",
-    "check that everything is ready for the long studies: settings, data, model, adapter, memory, storage",
+    "check that everything is ready for a study: search space, model, data, adapter, memory, storage",
   )
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./verify.ts")).verify(overrides, options));
@@ -232,8 +233,9 @@ export async function main(args: string[]): Promise<number> {
 const LONGEST_LINE = 2000;
 
 function printError(error: unknown, debug: boolean) {
-  console.error(`error: ${inShort(error instanceof Error ? error.message : `${error}`, LONGEST_LINE)}`);
-  if (debug && error instanceof Error) console.error(error.stack, error.cause ?? "");
+  const message = inShort(error instanceof Error ? error.message : `${error}`, LONGEST_LINE);
+  console.error(`error: ${withoutPasswords(message)}`);
+  if (debug && error instanceof Error) console.error(withoutPasswords(Deno.inspect(error)));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

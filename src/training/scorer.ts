@@ -5,7 +5,8 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { positiveProbability, scorePairs } from "./evaluate.ts";
 import { PAIR_MAX_LENGTH } from "./model_source.ts";
-import { scoringCapacity, tokenizeFor } from "./run.ts";
+import { scoringCapacity } from "./run.ts";
+import { tokenizeFor } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 
 export interface TextPair {
