@@ -6,6 +6,7 @@ import { withoutPasswords } from "../formats/secrets.ts";
 import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { CommonOptions } from "./options.ts";
+import { say } from "./say.ts";
 import { isClosedPipe, systemError } from "./system_error.ts";
 
 const OVERRIDES = "configuration overrides: key=value, group=option, +new.key=value, ~key";
@@ -220,11 +221,7 @@ export async function main(args: string[]): Promise<number> {
     const shown = error instanceof CommanderError
       ? new EntailError("usage", error.message.replace(/^error: /, ""))
       : systemError(error) ?? error;
-    try {
-      printError(shown, args.includes("--debug"));
-    } catch {
-      // Nobody can be told; the status says it.
-    }
+    printError(shown, args.includes("--debug"));
     return exitStatus(shown);
   }
 }
@@ -234,8 +231,8 @@ const LONGEST_LINE = 2000;
 
 function printError(error: unknown, debug: boolean) {
   const message = inShort(error instanceof Error ? error.message : `${error}`, LONGEST_LINE);
-  console.error(`error: ${withoutPasswords(message)}`);
-  if (debug && error instanceof Error) console.error(withoutPasswords(Deno.inspect(error)));
+  say(`error: ${withoutPasswords(message)}`);
+  if (debug && error instanceof Error) say(withoutPasswords(Deno.inspect(error)));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -8,7 +8,8 @@ import type { StudyObserver } from "../search/run_study.ts";
 import { bestOf, type FrozenTrial, lastStep } from "../studies/frozen_trial.ts";
 import type { Study } from "../studies/study.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { createReporter, say } from "./terminal.ts";
+import { say } from "./say.ts";
+import { createReporter } from "./terminal.ts";
 
 /** Seconds between two lines about the trial under way where there is no terminal. */
 const PLAIN_SECONDS = 30;

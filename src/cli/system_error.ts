@@ -1,26 +1,22 @@
 /** Errors of the operating system that no command has turned into a line about a file of its own. */
 import { EntailError, type ErrorKind } from "../errors.ts";
+import { systemCode } from "../formats/system_error.ts";
 
 /** Operations that write, as Deno and Node call them. What is refused there is a place that the user chose. */
 const WRITING =
-  /\b(mkdir|make_temp|writefile|write|rename|remove|rmdir|unlink|copy|copyfile|link|symlink|f?truncate|f?chmod)\b/;
-
-function codeOf(error: unknown): string | undefined {
-  const code = error instanceof Error ? (error as Error & { code?: unknown }).code : undefined;
-  // Node's own codes (ERR_…) are mistakes of the program, as are bad file descriptors.
-  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) && code !== "EBADF" ? code : undefined;
-}
+  /^(mkdir|make_temp|writefile|write|rename|remove|rmdir|unlink|copy|copyfile|link|symlink|f?truncate|f?chmod)\b/;
 
 /** Whether whoever read the output has closed it: it has what it wanted. */
-export const isClosedPipe = (error: unknown): boolean => codeOf(error) === "EPIPE";
+export const isClosedPipe = (error: unknown): boolean => systemCode(error) === "EPIPE";
 
 /** The line and kind for an error of the system; undefined for any other. */
 export function systemError(error: unknown): EntailError | undefined {
-  const code = codeOf(error);
-  if (code === undefined) return undefined;
+  const code = systemCode(error);
+  // A file that has been closed is a mistake of the program.
+  if (code === undefined || code === "EBADF") return undefined;
   const { message } = error as Error;
   const [, said, operation = ""] = /^(?:E[A-Z0-9]+: )?(.*?)(?: \(os error \d+\))?(?:[:,] (\w+ '.*))?$/s.exec(message)!;
-  const reason = said[0].toLowerCase() + said.slice(1);
+  const reason = said.replace(/^./, (letter) => letter.toLowerCase());
   const paths = [...operation.matchAll(/'([^']*)'/g)].map(([, path]) => path).join(" -> ");
   const named = (text: string) => paths === "" ? text : `${paths}: ${text}`;
   const fault = (kind: ErrorKind, line: string) => new EntailError(kind, line, { cause: error });

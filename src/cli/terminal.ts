@@ -5,6 +5,7 @@ import process from "node:process";
 import pc from "picocolors";
 import { duration } from "../formats/human.ts";
 import { type EpochState, type Reporter, silentReporter, type TrainingState } from "../training/reporter.ts";
+import { say } from "./say.ts";
 
 /** Seconds between two progress lines where there is no terminal. */
 const PLAIN_SECONDS = 10;
@@ -103,15 +104,6 @@ function barReporter(): TerminalReporter {
       current = "";
     },
   };
-}
-
-/** A line for people. A full disk behind stderr stops nothing. */
-export function say(line: string): void {
-  try {
-    console.error(line);
-  } catch {
-    // What is said is nowhere else.
-  }
 }
 
 /** A line on stdout. Unlike `console.log` it throws when whoever reads it is gone, so that nothing goes on for nobody. */

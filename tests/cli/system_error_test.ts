@@ -25,6 +25,7 @@ Deno.test("systemError: reading, writing and a full disk, by Deno and by Node", 
       "usage",
       `${no} -> ${folder}: cannot be written (no such file or directory)`,
     ]);
+    assert.deepEqual(lineOf(() => Deno.openSync(`${no}/copy`)), ["data", `${no}/copy: no such file or directory`]);
     const full = Deno.openSync("/dev/full", { write: true });
     assert.deepEqual(lineOf(() => full.writeSync(new Uint8Array(1))), ["data", "no space left on device"]);
     full.close();
