@@ -11,7 +11,7 @@ import { isTree, leavesOf, MAX_DEPTH, splitKey, type Tree, type Value, valueAt }
 
 const PROJECT_FOLDER = new URL("../../", import.meta.url);
 
-/** How long a text, and how many values a configuration, may become: a few lines of references can ask for any number. */
+/** How much a few lines of references may ask for: characters in a text, values in the configuration. */
 const LONGEST_TEXT = 1_000_000;
 const MOST_VALUES = 100_000;
 

@@ -374,28 +374,6 @@ Deno.test("schema: its defaults are the values of configs/ for data=redsm5", () 
   assert.deepEqual(keys.filter((key) => !interpolated.includes(key)), ["data.annotations_csv"]);
 });
 
-Deno.test("composeConfig: hostile keys and values are one line", () => {
-  assert.match(refused("+hpo.search_space.__proto__={type:int,low:0,high:1}"), /"__proto__" cannot be/);
-  assert.match(refused(`${"a.".repeat(20_000)}b=1`), /^unknown key "a\.a\..{1,400}$/);
-  assert.match(refused(`experiment_name=\${${"a.".repeat(50_000)}b}`), /^"experiment_name": .* not found.{1,400}$/);
-  assert.match(refused(`seed=[${"1,".repeat(10_000)}1]`), /^"seed" must be an integer .{1,400}$/);
-  assert.match(refused("seed=1e999"), /^"seed" must be .*, not inf$/);
-  assert.equal(printConfig(composeConfig(["seed=-0", "training.weight_decay=-0.0"])).match(/: -0/), null);
-  const spaced = withFolder(
-    { "model/x.yaml": `# @package ${"a.".repeat(20_000)}b\nseed: 1\n` },
-    (configDir) => refusal(() => composeConfig(["model=x"], { configDir })),
-  );
-  assert.match(spaced, /a key has at most 100 names/);
-});
-
-Deno.test("loadConfigFile: an interpolation that leads nowhere is the file's fault", () => {
-  const message = withFolder(
-    { "c.yaml": "experiment_name: ${nothing}\n" },
-    (folder) => refusal(() => loadConfigFile(join(folder, "c.yaml")), "data"),
-  );
-  assert.match(message, /c\.yaml: "experiment_name": interpolation key "nothing" not found/);
-});
-
 Deno.test("printConfig: addresses are kept without credentials, and shown without passwords", () => {
   const overrides = [
     "mlflow.tracking_uri=http://me:s3cr%40t@host:80/x",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { composeConfig } from "../../src/config/config.ts";
+import { composeConfig, loadConfigFile, printConfig } from "../../src/config/config.ts";
 import { parseYamlTree } from "../../src/config/sources.ts";
 import { EntailError } from "../../src/errors.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
@@ -80,5 +80,31 @@ Deno.test("--config-dir: no name leads out of the folders", async () => {
     assert.match(compose("model=../../secret"), /unknown option "\.\.\/\.\.\/secret" of group "model"/);
     await Deno.writeTextFile(join(configDir, "config.yaml"), "defaults: [../secret, _self_]\n");
     assert.match(compose(), /there is no configuration file "\.\.\/secret"/);
+  });
+});
+
+Deno.test("composeConfig: hostile keys and values are one line", async () => {
+  const compose = (...overrides: string[]) => refusal(() => composeConfig(overrides));
+  assert.match(compose("+hpo.search_space.__proto__={type:int,low:0,high:1}"), /"__proto__" cannot be/);
+  assert.match(compose(`${"a.".repeat(20_000)}b=1`), /^unknown key "a\.a\..{1,400}$/);
+  assert.match(compose(`experiment_name=\${${"a.".repeat(50_000)}b}`), /^"experiment_name": .* not found.{1,400}$/);
+  assert.match(compose(`seed=[${"1,".repeat(10_000)}1]`), /^"seed" must be an integer .{1,400}$/);
+  assert.match(compose("seed=1e999"), /^"seed" must be .*, not inf$/);
+  assert.doesNotMatch(printConfig(composeConfig(["seed=-0", "training.weight_decay=-0.0"])), /: -0/);
+  await inTemporaryFolder(async (configDir) => {
+    await Deno.mkdir(join(configDir, "model"));
+    await Deno.writeTextFile(join(configDir, "model/x.yaml"), `# @package ${"a.".repeat(20_000)}b\nseed: 1\n`);
+    assert.match(refusal(() => composeConfig(["model=x"], { configDir })), /a key has at most 100 names/);
+  });
+});
+
+Deno.test("loadConfigFile: an interpolation that leads nowhere is the file's fault", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const file = join(folder, "c.yaml");
+    await Deno.writeTextFile(file, "experiment_name: ${nothing}\n");
+    assert.throws(() => loadConfigFile(file), {
+      kind: "data",
+      message: /c\.yaml: "experiment_name": interpolation key "nothing" not found/,
+    });
   });
 });
