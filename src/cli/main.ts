@@ -166,12 +166,13 @@ Examples:
     `
 Examples:
   entail bench kernels --kernel matmul --shape 1024x768x768
+  entail bench kernels --kernel attention --shape 1024x768x512      two sequences of 512 tokens
   entail bench step --json model=deberta_tiny training.batch_size=32`,
   )
     .argument("[what]", "kernels or step", "kernels")
     .argument("[overrides...]", OVERRIDES)
     .option("--kernel <name>", "this kernel only")
-    .option("--shape <MxNxK>", "this shape only")
+    .option("--shape <MxNxK>", "rows x outputs x inputs; of attention tokens x hidden size x tokens of a sequence")
     .option("--json", "one JSON document on stdout")
     .action(async (what, overrides, options) => await (await import("./bench.ts")).bench(what, overrides, options));
 
@@ -189,8 +190,8 @@ Examples:
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 
-  command("check", "format, lint and type check")
-    .action(async (options) => await (await import("./test.ts")).check(options));
+  command("check", "format, lint, types, who imports whom, and that every kernel compiles")
+    .action(async (options) => await (await import("./check.ts")).check(options));
 
   return program;
 }

@@ -5,9 +5,10 @@
  *     score[i,j] = (q_i·k_j + q_i·positionKey[b] + k_j·positionQuery[b]) / √(headSize · terms),  b = relativeIndex(i − j)
  *     context_i = Σ_j dropout(softmax_j(score[i,j])) v_j
  *
- * No matrix of scores is stored: the backward computes probabilities again from maxAndSum. What is stored per head is
- * linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a bucket, which give
- * the position terms of dQuery, dKey and the tables as plain products, and the dropout mask as bits.
+ * The forward stores no matrix of scores. The backward computes probabilities again from maxAndSum and stores two numbers
+ * for every pair of tokens, kept probability and dScore: queries leave them for keys, which read them the other way
+ * round. The rest is linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a
+ * bucket, which give the position terms of dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
 import { EntailError } from "../errors.ts";
 import type { Constants } from "../gpu/template.ts";

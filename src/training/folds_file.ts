@@ -18,7 +18,8 @@ export function foldsCsv(pairs: readonly PairKey[], folds: readonly number[]): s
 export async function readFolds(path: string, pairs: readonly PairKey[]): Promise<number[]> {
   const { rows } = await readCsv(path, COLUMNS);
   const key = (postId: string, criterionId: string) => JSON.stringify([postId, criterionId]);
-  const folds = new Map(rows.map(({ values }) => [key(values.post_id, values.criterion_id), Number(values.fold)]));
+  const folds = new Map<string, number>();
+  for await (const { values } of rows) folds.set(key(values.post_id, values.criterion_id), Number(values.fold));
   return pairs.map(({ postId, criterionId }) => {
     const fold = folds.get(key(postId, criterionId));
     if (fold === undefined) {

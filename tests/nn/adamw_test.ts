@@ -5,7 +5,7 @@ import { createUniform, writeTensor } from "../../src/gpu/tensor.ts";
 import { adamw, type AdamWParameters, adamwUniform } from "../../src/nn/adamw.ts";
 import { gradNorm, recordStep } from "../../src/nn/grad_norm.ts";
 import { createPlan } from "../../src/nn/plan.ts";
-import { adamwReference, type AdamWState } from "../reference/adamw.ts";
+import { adamwReference, type AdamWState } from "../../src/bench/reference/adamw.ts";
 import { assertClose, randomArray } from "../support/close.ts";
 import { download, floatBits, gpuTest, negativeControl, runPlan, uniform, upload } from "../support/gpu.ts";
 import fixture from "../fixtures/nn/adamw.json" with { type: "json" };

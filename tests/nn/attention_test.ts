@@ -6,7 +6,7 @@ import {
   attentionBackwardReference,
   type AttentionCase,
   attentionForwardReference,
-} from "../reference/attention.ts";
+} from "../../src/bench/reference/attention.ts";
 import { randomInputs, runAttention } from "../support/attention.ts";
 import { assertClose } from "../support/close.ts";
 import { gpuTest, negativeControl } from "../support/gpu.ts";

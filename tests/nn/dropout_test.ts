@@ -4,7 +4,7 @@ import { accumulate, dropoutBackward, dropoutForward } from "../../src/nn/dropou
 import { createPlan } from "../../src/nn/plan.ts";
 import { randomArray } from "../support/close.ts";
 import { download, dropoutUniform, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
-import { dropoutFactor } from "../support/philox.ts";
+import { dropoutFactor } from "../../src/bench/reference/philox.ts";
 
 interface Case {
   rows: number;

@@ -6,7 +6,7 @@ import { centralDifferences, dot } from "../reference/central_differences.ts";
 import { embeddingBackwardReference, type EmbeddingInput, embeddingReference } from "../reference/embedding.ts";
 import { assertClose, randomArray } from "../support/close.ts";
 import { download, dropoutUniform, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
-import { dropoutFactor } from "../support/philox.ts";
+import { dropoutFactor } from "../../src/bench/reference/philox.ts";
 
 const EPS = 1e-7;
 const KEY: [number, number] = [5, 9];

@@ -3,10 +3,10 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { layerNormBackward, layerNormForward } from "../../src/nn/layer_norm.ts";
 import { createPlan, type Variants, variantsFor } from "../../src/nn/plan.ts";
 import { centralDifferences, dot } from "../reference/central_differences.ts";
-import { layerNormBackwardReference, layerNormReference } from "../reference/layer_norm.ts";
+import { layerNormBackwardReference, layerNormReference } from "../../src/bench/reference/layer_norm.ts";
 import { assertClose, randomArray } from "../support/close.ts";
 import { download, dropoutUniform, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
-import { dropoutFactor } from "../support/philox.ts";
+import { dropoutFactor } from "../../src/bench/reference/philox.ts";
 
 const EPS = 1e-7;
 const KEY: [number, number] = [1, 2];

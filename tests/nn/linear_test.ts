@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { geluDerivativeReference, geluReference } from "../../src/bench/reference/gelu.ts";
 import type { Tensor } from "../../src/gpu/tensor.ts";
 import { geluBackward, linearBackwardInput, linearBackwardWeight, linearForward } from "../../src/nn/linear.ts";
 import { createPlan, type Plan, type Variants, variantsFor } from "../../src/nn/plan.ts";
@@ -58,27 +59,6 @@ function reference(m: number, n: number, k: number, a: (m: number, k: number) =>
   }
   return c;
 }
-
-/** erf by its Taylor series (|x| < 3) or the continued fraction of erfc. */
-function erf64(x: number): number {
-  const t = Math.abs(x);
-  if (t < 3) {
-    let term = t;
-    let sum = t;
-    for (let n = 1; n < 120; n++) {
-      term *= -t * t / n;
-      sum += term / (2 * n + 1);
-    }
-    return Math.sign(x) * sum * 2 / Math.sqrt(Math.PI);
-  }
-  let fraction = t;
-  for (let n = 60; n > 0; n--) fraction = t + n / 2 / fraction;
-  return Math.sign(x) * (1 - Math.exp(-t * t) / fraction / Math.sqrt(Math.PI));
-}
-
-const gelu64 = (x: number) => x * (1 + erf64(x / Math.SQRT2)) / 2;
-const geluDerivative64 = (x: number) =>
-  (1 + erf64(x / Math.SQRT2)) / 2 + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
 
 const CLOSE = { atol: 2e-5, rtol: 3e-6 };
 
@@ -158,7 +138,7 @@ for (const test of CASES) {
       await runPlan(gpu, program);
       assertClose(await downloadRows(gpu, tanh, test), withBias.map(Math.tanh), CLOSE, "tanh");
       assertClose(await downloadRows(gpu, preActivation, test), withBias, CLOSE, "pre-activation");
-      const activated = withBias.map((value, i) => gelu64(value) + residual[i]);
+      const activated = withBias.map((value, i) => geluReference(value) + residual[i]);
       assertClose(await downloadRows(gpu, gelu, test), activated, CLOSE, "gelu");
     }
   });
@@ -198,7 +178,7 @@ for (const test of CASES) {
       const preActivation = await upload(gpu, "pre-activation", [capacity, inFeatures], pre);
       linearBackwardInput(second, { ...inputs, dx: through, preActivation }, { ...s, accumulate: false });
       await runPlan(gpu, second);
-      const expected = product.map((value, i) => value * geluDerivative64(pre[i]));
+      const expected = product.map((value, i) => value * geluDerivativeReference(pre[i]));
       assertClose(await downloadRows(gpu, through, test), expected, CLOSE, "through GELU");
     }
   });
@@ -284,7 +264,7 @@ const derivative = gpuTest("geluBackward: float64's derivative, also far out and
       dx,
     }, { rows: testRows(gpu, rows), columns });
     await runPlan(gpu, program);
-    const expected = Array.from(pre, (x, i) => dy[i] * geluDerivative64(x));
+    const expected = Array.from(pre, (x, i) => dy[i] * geluDerivativeReference(x));
     assertClose(await download(gpu, dx), expected, { atol: 1e-6, rtol: 1e-6 }, "dx");
   }
 });

@@ -3,7 +3,7 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import type { Tensor } from "../../src/gpu/tensor.ts";
 import { attentionBackward, attentionForward } from "../../src/nn/attention.ts";
 import { createPlan, type Variants } from "../../src/nn/plan.ts";
-import type { AttentionArrays, AttentionCase } from "../reference/attention.ts";
+import type { AttentionArrays, AttentionCase } from "../../src/bench/reference/attention.ts";
 import { randomArray } from "./close.ts";
 import { download, dropoutUniform, runPlan, testRows, upload } from "./gpu.ts";
 

@@ -19,14 +19,17 @@ export function gpuTest(name: string, fn: GpuTest): GpuTest {
   return fn;
 }
 
-/** `gpu` with kernels of its own, in whose file below `kernels/` every `from` reads `to`. */
+/**
+ * `gpu` with kernels of its own, in whose file below `kernels/` every `from` reads `to`. Everywhere it gets the kernels of
+ * a software adapter, unless a test asks for others.
+ */
 export function brokenGpu(gpu: Gpu, file: string, from: string, to: string): Gpu {
   const edit: SourceEdit = (path, text) => {
     if (path !== file) return text;
     if (!text.includes(from)) throw new Error(`kernels/${file} has no "${from}" to break`);
     return text.replaceAll(from, () => to);
   };
-  return { ...gpu, kernels: kernelCache(gpu.device, edit) };
+  return { ...gpu, kind: "software", kernels: kernelCache(gpu.device, edit) };
 }
 
 /** A comparison that cannot fail proves nothing: `test` must find that the kernels of `file` compute something else. */
