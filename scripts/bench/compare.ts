@@ -90,20 +90,29 @@ interface Row {
   placed: Placed[];
 }
 
-const absent: { name: string; error: string }[] = [];
+/** Who did not take part, and why. */
+const absent = new Map<string, string>();
+
+const NAMES: Record<string, string> = {
+  "entail.ts": "entail",
+  "jax_js.ts": "jax-js",
+  "tfjs.ts": "tfjs-webgpu",
+  "onnxruntime_web.ts": "ONNX Runtime Web",
+  "pytorch.py": "PyTorch",
+};
 
 /** Those that start; the others are reported with their reason. */
 async function start(files: readonly string[]): Promise<Contestant[]> {
   const started: Contestant[] = [];
   for (const file of files) {
     if (file.endsWith(".py") && options.python === undefined) {
-      absent.push({ name: "PyTorch", error: "needs --python" });
+      absent.set("PyTorch", "needs --python");
       continue;
     }
     try {
       started.push(await startContestant(file, LIMIT_MS, options.python));
     } catch (error) {
-      absent.push({ name: file.replace(/\.\w+$/, ""), error: (error as Error).message });
+      absent.set(NAMES[file], (error as Error).message);
     }
   }
   return started;
@@ -152,7 +161,7 @@ async function encoder(): Promise<Row[]> {
   const [pytorch] = contestants;
   const results: Row[] = [];
   for (const { model, ...sizes } of MODELS) {
-    if (options.python === undefined) break;
+    if (pytorch?.name.startsWith("PyTorch") !== true) break; // nobody else makes the model
     const folder = await Deno.makeTempDir();
     const job = { kind: "forward" as const, folder, ...sizes };
     const at = Array.from({ length: sizes.batchSize * 2 }, (_, i) => i);
@@ -207,14 +216,15 @@ const measure = { products, encoder, step: steps };
 const results: Partial<Record<typeof PARTS[number], Row[]>> = {};
 for (const part of parts) {
   results[part] = await measure[part]();
-  if (!options.json) print(part, results[part]);
+  if (!options.json && results[part].length > 0) print(part, results[part]);
 }
 if (options.json) {
   const withRatios = Object.entries(results).map(([part, row]) => [
     part,
     row.map((of) => ({ ...of, ratios: ratios(of) })),
   ]);
-  console.log(JSON.stringify({ deno: Deno.version.deno, rounds, ...Object.fromEntries(withRatios), absent }, null, 2));
+  const described = { deno: Deno.version.deno, rounds, ...Object.fromEntries(withRatios) };
+  console.log(JSON.stringify({ ...described, absent: Object.fromEntries(absent) }, null, 2));
 } else {
-  for (const { name, error } of absent) console.log(`${name} did not take part: ${error}`);
+  for (const [name, error] of absent) console.log(`${name} did not take part: ${error}`);
 }

@@ -43,7 +43,10 @@ await serve(async () => {
 
   /** As PyTorch has exported it; the results are read back. */
   async function forward(job: ForwardJob): Promise<Task> {
-    const session = await open(await Deno.readFile(`${job.folder}/model.onnx`));
+    const model = await Deno.readFile(`${job.folder}/model.onnx`).catch(() => {
+      throw new Error("PyTorch has exported no model.onnx: the Python package onnx is needed");
+    });
+    const session = await open(model);
     const shape = [job.batchSize, job.maxLength];
     const ids = BigInt64Array.from(tokenIds(job), BigInt);
     const inputs = {
