@@ -14,6 +14,8 @@ import { debertaParameters, maskedLmParameters, matchTensors } from "./parameter
 /** Elements that travel between file and device at a time. */
 const PIECE = 1 << 22;
 
+const WEIGHTS_FILE = "model.safetensors";
+
 /** Files of a tokenizer, copied along where they are. */
 const TOKENIZER_FILES = [
   "tokenizer.json",
@@ -119,12 +121,16 @@ async function uploadTensor(
   }
 }
 
-/** Writes config.json, model.safetensors (fp32, transformers' names) and the tokenizer's files into `folder`. */
+/**
+ * Writes config.json, model.safetensors (fp32, transformers' names) and the tokenizer's files into `folder`. `metadata`
+ * goes into the header of model.safetensors, see `readMarker`.
+ */
 export async function saveModel(
   parameters: ParameterStore,
   config: DebertaConfig,
   tokenizerFolder: string,
   folder: string,
+  metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeFileAtomic(join(folder, "config.json"), JSON.stringify(writeConfig(config), null, 2) + "\n");
   for (const name of TOKENIZER_FILES) {
@@ -134,7 +140,15 @@ export async function saveModel(
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
-  await writeSafetensors(join(folder, "model.safetensors"), await entries(parameters, parameters.specs, "value"));
+  const tensors = await entries(parameters, parameters.specs, "value");
+  await writeSafetensors(join(folder, WEIGHTS_FILE), tensors, { format: "pt", ...metadata });
+}
+
+/** What `saveModel` recorded in the header of a folder's model.safetensors. Data error where the file is missing. */
+export async function readMarker(folder: string): Promise<Record<string, string>> {
+  const source = await openSafetensors(join(folder, WEIGHTS_FILE));
+  source.close();
+  return source.metadata;
 }
 
 /** The file of both moments: `<parameter>.exp_avg` and `.exp_avg_sq`, torch.optim.AdamW's names. */
