@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { loadGroundtruth } from "../dataset/groundtruth.ts";
-import { loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import { checkWeights, loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { readCsv } from "../formats/csv.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -40,6 +40,7 @@ export async function evaluateRun(
     const state = await readState(checkpointFolder);
     const folder = await bestFolder(checkpointFolder);
     const modelConfig = await readModelConfig(folder);
+    await checkWeights(modelConfig, folder, { trained: true });
     const validation = pairs.flatMap((_, index) => folds[index] === fold ? [index] : []);
     const members = validation.map((index) => pairs[index]);
     const tokens = await tokenizeFor({ config: modelConfig, tokenizerFolder: folder }, members, {
