@@ -4,19 +4,15 @@ export { composeConfig, type Config, loadConfigFile, printConfig } from "./src/c
 export { type Gpu, type GpuOptions, openGpu } from "./src/gpu/device.ts";
 export { CrossEncoder, type CrossEncoderOptions } from "./src/training/cross_encoder.ts";
 export type { TextPair, TextScore } from "./src/training/scorer.ts";
-export { crossValidate, type FoldSummary, type Summary } from "./src/training/cross_validation.ts";
+export { crossValidate, type CrossValidateOptions } from "./src/training/cross_validation.ts";
+export type { FoldSummary, Summary } from "./src/training/summary.ts";
 export { evaluateRun } from "./src/training/evaluate_run.ts";
+export { loadRun, type OpenRun } from "./src/training/run_folder.ts";
 export type { Metrics } from "./src/training/metrics.ts";
 export { type Reporter, silentReporter } from "./src/training/reporter.ts";
 export { prepare, type PrepareOptions, type PrepareSummary } from "./src/dataset/prepare.ts";
-export {
-  createStudy,
-  type CreateStudyOptions,
-  loadStudy,
-  Study,
-  type StudyOptions,
-  type TellOptions,
-} from "./src/studies/study.ts";
+export { createStudy, type CreateStudyOptions, loadStudy, Study, type StudyOptions } from "./src/studies/study.ts";
+export type { TellOptions } from "./src/studies/tell.ts";
 export { Trial, TrialPruned } from "./src/studies/trial.ts";
 export type { FrozenTrial } from "./src/studies/frozen_trial.ts";
 export { TPESampler, type TPESamplerOptions } from "./src/studies/tpe.ts";

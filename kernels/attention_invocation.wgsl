@@ -1,7 +1,8 @@
 // Disentangled attention without workgroup memory: an invocation owns ROWS rows of one head and walks the sequence.
 //
 //   score[i,j] = scale * (q_i . k_j + c2p[i, b] + p2c[j, b]),  b = relative_index of distance i - j
-//   probability = exp(score - log_sum_exp[i]),  context_i = sum_j kept[i,j] probability[i,j] v_j
+//   probability = exp(score - max[i]) / sum[i],  context_i = sum_j kept[i,j] probability[i,j] v_j
+// The maximum and the sum are kept apart: in max + log(sum), a large maximum would take the digits of the sum.
 //
 // c2p and p2c are the products with the position tables made by attention_position.wgsl, kept the bits of
 // attention_mask.wgsl. He et al., "DeBERTa: Decoding-enhanced BERT with Disentangled Attention", ICLR 2021, section 3.1.
@@ -95,7 +96,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     //#for B in 0..HEAD_SIZE / VEC
     context[at${R} + ${B}u] = o${R}_${B} * factor;
     //#end
-    log_sum_exp[token${R} * HEADS + head] = highest${R} + log(sum${R});
+    max_and_sum[token${R} * HEADS + head] = vec2(highest${R}, sum${R});
   }
   //#end
 }
@@ -118,7 +119,8 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   let token${R} = first + min(row + ${R}u, length - 1u);
   let at${R} = element(token${R}, head);
   let owned${R} = row + ${R}u < length;
-  let log_sum${R} = log_sum_exp_in[token${R} * HEADS + head];
+  let highest${R} = max_and_sum_in[token${R} * HEADS + head].x;
+  let share${R} = 1.0 / max_and_sum_in[token${R} * HEADS + head].y;
   var product${R} = Block();
   var bits${R} = 0u;
   //#for B in 0..HEAD_SIZE / VEC
@@ -167,9 +169,12 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
     //#if P2C
     score${R} += p2c[position_row(first + column, local) + bucket${R}];
     //#end
-    let factor${R} = select(0.0, keep, owned${R} && ((bits${R} >> (column & 31u)) & 1u) != 0u);
-    let p${R} = exp(fma(score${R}, SCALE, -log_sum${R}));
-    let w${R} = factor${R} * p${R};
+    score${R} *= SCALE;
+    let kept${R} = owned${R} && ((bits${R} >> (column & 31u)) & 1u) != 0u;
+    let factor${R} = select(0.0, keep, kept${R});
+    // Of rows past the end, which have another row's maximum, it may be infinite.
+    let p${R} = exp(score${R} - highest${R}) * share${R};
+    let w${R} = select(0.0, keep * p${R}, kept${R});
     let ds${R} = select(0.0, SCALE * p${R} * fma(factor${R}, total(t${R}), -dot_context${R}), owned${R});
     //#for B in 0..HEAD_SIZE / VEC
     d${R}_${B} = fma(Block(ds${R}), k${B}, d${R}_${B});

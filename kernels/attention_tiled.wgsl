@@ -171,7 +171,6 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     }
   }
   let factor = keep_scale() / sum;
-  let log_sum = highest + log(sum);
   //#for R in 0..4
   if (row + ${R}u < length) {
     let at = element(first + row + ${R}u, head);
@@ -181,7 +180,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     }
     //#end
     if (tx == 0u) {
-      log_sum_exp[(first + row + ${R}u) * HEADS + head] = log_sum[${R}];
+      max_and_sum[(first + row + ${R}u) * HEADS + head] = vec2(highest[${R}], sum[${R}]);
     }
   }
   //#end
@@ -203,11 +202,13 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   stage_1(first, length, tile.x * TILE, head, lane);
   workgroupBarrier();
   var mine = vec4(0.0);
-  var log_sum = vec4(0.0);
+  var highest = vec4(0.0);
+  var share = vec4(0.0);
   //#for R in 0..4
   {
     let token = first + min(row + ${R}u, length - 1u);
-    log_sum[${R}] = log_sum_exp_in[token * HEADS + head];
+    highest[${R}] = max_and_sum_in[token * HEADS + head].x;
+    share[${R}] = 1.0 / max_and_sum_in[token * HEADS + head].y;
     for (var block = tx; block < BLOCKS; block += 8u) {
       mine[${R}] += total(rows_b[(ty * 4u + ${R}u) * ROW + block] * context_in[element(token, head) + block]);
     }
@@ -257,7 +258,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
       //#for R in 0..4
       score[${R}] = finish_score(total(s1_${R}_${C}), first, length, row + ${R}u, column, tile.y);
       //#end
-      let p = exp(score - log_sum);
+      let p = exp(score - highest) * share;
       let factor = select(vec4(0.0), vec4(keep), (kept != vec4(0u)) & valid);
       let d_probability = vec4(total(s0_0_${C}), total(s0_1_${C}), total(s0_2_${C}), total(s0_3_${C}));
       let d_score = select(vec4(0.0), SCALE * p * fma(factor, d_probability, -dot_context), valid);

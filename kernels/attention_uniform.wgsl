@@ -40,9 +40,9 @@ alias Window = array<vec4<f32>, ${WINDOW * HEAD_SIZE / 4}>;
 @group(0) @binding(11) var<uniform> d_contexts: Window;
 @group(0) @binding(12) var<storage, read> query: array<vec4<f32>>; // [tokens, heads, blocks]
 @group(0) @binding(13) var<storage, read_write> context: array<vec4<f32>>; // [tokens, heads, blocks]
-@group(0) @binding(14) var<storage, read_write> log_sum_exp: array<f32>; // [tokens, heads]
+@group(0) @binding(14) var<storage, read_write> max_and_sum: array<vec2<f32>>; // [tokens, heads]
 @group(0) @binding(15) var<storage, read> context_in: array<vec4<f32>>;
-@group(0) @binding(16) var<storage, read> log_sum_exp_in: array<f32>;
+@group(0) @binding(16) var<storage, read> max_and_sum_in: array<vec2<f32>>;
 @group(0) @binding(17) var<storage, read> d_context: array<vec4<f32>>;
 @group(0) @binding(18) var<storage, read_write> d_query: array<vec4<f32>>; // [tokens, blocks], this head's
 @group(0) @binding(19) var<storage, read_write> d_key: array<vec4<f32>>; // [tokens, blocks], this head's
@@ -154,7 +154,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     //#for B in 0..HEAD_SIZE / 4
     context[at${R} + ${B}u] = o${R}_${B} * factor;
     //#end
-    log_sum_exp[token${R} * HEADS + head] = highest${R} + log(sum${R});
+    max_and_sum[token${R} * HEADS + head] = vec2(highest${R}, sum${R});
   }
   //#end
 }
@@ -173,7 +173,8 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   let token${R} = first + min(row + ${R}u, length - 1u);
   let at${R} = (token${R} * HEADS + head) * BLOCKS;
   let owned${R} = row + ${R}u < length;
-  let log_sum${R} = log_sum_exp_in[token${R} * HEADS + head];
+  let highest${R} = max_and_sum_in[token${R} * HEADS + head].x;
+  let share${R} = 1.0 / max_and_sum_in[token${R} * HEADS + head].y;
   var product${R} = vec4(0.0);
   var bits${R} = 0u;
   //#for B in 0..HEAD_SIZE / 4
@@ -219,9 +220,12 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
     //#include "lib/attention_position_terms.wgsl"
     //#end
     //#for R in 0..4
-    let factor${R} = select(0.0, keep, owned${R} && ((bits${R} >> (column & 31u)) & 1u) != 0u);
-    let p${R} = exp(fma(score${R}, SCALE, -log_sum${R}));
-    let w${R} = factor${R} * p${R};
+    score${R} *= SCALE;
+    let kept${R} = owned${R} && ((bits${R} >> (column & 31u)) & 1u) != 0u;
+    let factor${R} = select(0.0, keep, kept${R});
+    // Of rows past the end, which have another row's maximum, it may be infinite.
+    let p${R} = exp(score${R} - highest${R}) * share${R};
+    let w${R} = select(0.0, keep * p${R}, kept${R});
     let ds${R} = select(0.0, SCALE * p${R} * fma(factor${R}, total(t${R}), -dot_context${R}), owned${R});
     //#if C2P
     bucket_sum${R} += ds${R};

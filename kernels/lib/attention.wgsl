@@ -34,10 +34,10 @@ const LOWEST = -3.0e38;
 //#end
 // forward
 @group(0) @binding(9) var<storage, read_write> context: array<Block>; // [tokens, heads, blocks]
-@group(0) @binding(10) var<storage, read_write> log_sum_exp: array<f32>; // [tokens, heads]
+@group(0) @binding(10) var<storage, read_write> max_and_sum: array<vec2<f32>>; // [tokens, heads]
 // backward
 @group(0) @binding(11) var<storage, read> context_in: array<Block>;
-@group(0) @binding(12) var<storage, read> log_sum_exp_in: array<f32>;
+@group(0) @binding(12) var<storage, read> max_and_sum_in: array<vec2<f32>>;
 @group(0) @binding(13) var<storage, read> d_context: array<Block>;
 @group(0) @binding(14) var<storage, read_write> d_query: array<Block>;
 @group(0) @binding(15) var<storage, read_write> d_key: array<Block>;

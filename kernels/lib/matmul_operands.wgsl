@@ -55,8 +55,8 @@ alias Output = f32;
 //#include "lib/gelu.wgsl"
 //#end
 
-// Writes finished sums: bias, activation, residual, or for a backward times gelu'(pre_activation_kept); added to what is there if ACCUMULATE. `slice` numbers the partial
-// products of a split k; n counts elements of type Output.
+// Writes finished sums: bias, activation, residual, or for a backward times gelu'(pre_activation_kept); added to what is
+// there if ACCUMULATE. `slice` numbers the partial products of a split k; n counts elements of type Output.
 fn finish(m: u32, n: u32, slice: u32, sum: Output) {
   let at = m * ${VC ? N / 4 : N}u + n;
   var value = sum;

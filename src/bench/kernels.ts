@@ -1,193 +1,206 @@
-/** Microbenchmarks of kernels: each builds a plan for one shape; the GPU's own clock times it. */
-import type { Gpu } from "../gpu/device.ts";
-import { allocateMemory, compileProgram, planMemory } from "../gpu/program.ts";
-import { createTensor, type Tensor, writeTensor } from "../gpu/tensor.ts";
+/** The kernels that are measured, each with a float64 reference of what it computes. */
+import { createUniform, type Tensor, writeTensor } from "../gpu/tensor.ts";
 import { adamw, adamwUniform } from "../nn/adamw.ts";
 import { gradNorm } from "../nn/grad_norm.ts";
 import { layerNormBackward, layerNormForward } from "../nn/layer_norm.ts";
 import { geluBackward, linearBackwardInput, linearBackwardWeight, linearForward } from "../nn/linear.ts";
-import { createUniform } from "../gpu/tensor.ts";
-import { createPlan, fixedRows, type Plan } from "../nn/plan.ts";
+import { fixedRows, type Plan } from "../nn/plan.ts";
+import { attentionBench } from "./attention.ts";
+import { adamwReference } from "./reference/adamw.ts";
+import { geluDerivativeReference } from "./reference/gelu.ts";
+import { layerNormBackwardReference, layerNormReference } from "./reference/layer_norm.ts";
+import type { KernelBench, Output, Shape, Workbench } from "./workbench.ts";
 
-export interface Shape {
-  m: number;
-  n: number;
-  k: number;
-}
-
-export interface KernelResult {
-  kernel: string;
-  variant: string;
-  dtype: "f32";
-  shape: Shape;
-  /** Median GPU time of a call. */
-  ms: number;
-  gflops: number;
-  gbps: number;
-}
-
-interface Work {
-  /** Floating-point operations and bytes moved at least once, of one call. */
-  flops: number;
-  bytes: number;
-}
-
-interface KernelBench {
-  variant(plan: Plan): string;
-  /** Appends the call under test for a shape; inputs are made with `input`. */
-  build(plan: Plan, shape: Shape, input: (label: string, shape: number[]) => Promise<Tensor>): Promise<Work>;
-}
-
-const matmulWork = ({ m, n, k }: Shape): Work => ({ flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + m * n) });
-
-/** Every benchmark; `m` is the number of rows (tokens), `n` output features or columns, `k` input features. */
-export const KERNEL_BENCHES: Record<string, KernelBench> = {
-  matmul: {
-    variant: (plan) => plan.variants.matmul,
-    async build(plan, { m, n, k }, input) {
-      const [x, weight, y] = [await input("x", [m, k]), await input("weight", [n, k]), await input("y", [m, n])];
-      linearForward(plan, { x, weight, y }, { rows: fixedRows(plan.gpu, "rows", m), inFeatures: k, outFeatures: n });
-      return matmulWork({ m, n, k });
-    },
-  },
-  matmul_input_gradient: {
-    variant: (plan) => plan.variants.matmul,
-    async build(plan, { m, n, k }, input) {
-      const [dy, weight, dx] = [await input("dy", [m, n]), await input("weight", [n, k]), await input("dx", [m, k])];
-      const rows = fixedRows(plan.gpu, "rows", m);
-      linearBackwardInput(plan, { dy, weight, dx }, { rows, inFeatures: k, outFeatures: n, accumulate: false });
-      return matmulWork({ m, n, k });
-    },
-  },
-  matmul_weight_gradient: {
-    variant: (plan) => plan.variants.matmul,
-    async build(plan, { m, n, k }, input) {
-      const [dy, x, dWeight] = [await input("dy", [m, n]), await input("x", [m, k]), await input("dw", [n, k])];
-      linearBackwardWeight(plan, { dy, x, dWeight }, {
-        rows: fixedRows(plan.gpu, "rows", m),
-        inFeatures: k,
-        outFeatures: n,
-      });
-      return matmulWork({ m, n, k });
-    },
-  },
-  layer_norm: {
-    variant: (plan) => plan.variants.row,
-    async build(plan, { m, n }, input) {
-      const [x, weight, bias, y] = [
-        await input("x", [m, n]),
-        await input("weight", [n]),
-        await input("bias", [n]),
-        await input("y", [m, n]),
-      ];
-      layerNormForward(plan, { x, weight, bias, y }, { rows: fixedRows(plan.gpu, "rows", m), columns: n, eps: 1e-7 });
-      return { flops: 8 * m * n, bytes: 8 * m * n };
-    },
-  },
-  layer_norm_backward: {
-    variant: (plan) => plan.variants.row,
-    async build(plan, { m, n }, input) {
-      const kept = { normalised: await input("normalised", [m, n]), rstd: await input("rstd", [m]) };
-      layerNormBackward(plan, {
-        dy: await input("dy", [m, n]),
-        weight: await input("weight", [n]),
-        kept,
-        dx: await input("dx", [m, n]),
-        dWeight: await input("dw", [n]),
-        dBias: await input("db", [n]),
-      }, { rows: fixedRows(plan.gpu, "rows", m), columns: n, eps: 1e-7 });
-      return { flops: 14 * m * n, bytes: 12 * m * n };
-    },
-  },
-  gelu_backward: {
-    variant: () => "elementwise",
-    async build(plan, { m, n }, input) {
-      const [preActivation, dy, dx] = [await input("x", [m, n]), await input("dy", [m, n]), await input("dx", [m, n])];
-      geluBackward(plan, { preActivation, dy, dx }, { rows: fixedRows(plan.gpu, "rows", m), columns: n });
-      return { flops: 30 * m * n, bytes: 12 * m * n };
-    },
-  },
-  grad_norm: {
-    variant: () => "tree",
-    async build(plan, { m, n }, input) {
-      const parameters = createUniform(plan.gpu, "largest norm", 4);
-      gradNorm(plan, {
-        gradientChunks: [await input("gradients", [m * n])],
-        norm: await input("norm", [2]),
-        parameters,
-      });
-      return { flops: 2 * m * n, bytes: 4 * m * n };
-    },
-  },
-  adamw: {
-    variant: () => "fused",
-    async build(plan, { m, n }, input) {
-      const count = m * n;
-      const [values, gradients, firstMoment, secondMoment] = [
-        await input("values", [count]),
-        await input("gradients", [count]),
-        await input("first moment", [count]),
-        await input("second moment", [count]),
-      ];
-      const parameters = createUniform(plan.gpu, "optimizer parameters", 8);
-      const hyper = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, step: 1 };
-      writeTensor(plan.gpu, parameters, adamwUniform(hyper));
-      const norm = await input("norm", [2]);
-      adamw(plan, { values, gradients, firstMoment, secondMoment, norm, parameters }, {
-        elements: count,
-        decayedElements: count,
-      });
-      return { flops: 15 * count, bytes: 28 * count };
-    },
-  },
-};
-
-/** What is timed where no shape is asked for: the layers of the demo's model and of DeBERTa-v3-base. */
-export const DEFAULT_SHAPES: readonly Shape[] = [
+/** The layers of the demo's model and of DeBERTa-v3-base. */
+const LAYERS: readonly Shape[] = [
   { m: 2048, n: 64, k: 64 },
   { m: 2048, n: 128, k: 64 },
   { m: 1024, n: 768, k: 768 },
   { m: 512, n: 3072, k: 768 },
 ];
 
-const RUNS = 15;
-const WARM_UP = 3;
+const EPS = 1e-7;
 
-/** Times one kernel for one shape: the median of repeated runs after a warm-up. */
-export async function benchKernel(gpu: Gpu, name: string, shape: Shape): Promise<KernelResult> {
-  const owned: Tensor[] = [];
-  const plan = createPlan(gpu, name);
-  const work = await KERNEL_BENCHES[name].build(plan, shape, async (label, tensorShape) => {
-    const tensor = await createTensor(gpu, label, tensorShape);
-    owned.push(tensor);
-    const values = new Float32Array(tensor.bytes / 4);
-    for (let i = 0; i < values.length; i++) values[i] = ((i * 2654435761) >>> 0) / 2 ** 32 - 0.5;
-    writeTensor(gpu, tensor, values);
-    return tensor;
-  });
-  const memory = await allocateMemory(gpu, name, planMemory([plan]));
-  const executable = await compileProgram(gpu, plan);
-  const none = { tokens: 0, sequences: 0, longest: 0, uniqueIds: 0 };
-  const times: number[] = [];
-  for (let run = -WARM_UP; run < RUNS; run++) {
-    const ms = gpu.hasTimestamps
-      ? (await executable.profile(none)).reduce((sum, { nanoseconds }) => sum + nanoseconds, 0) / 1e6
-      : await hostTime(gpu, () => executable.run(none));
-    if (run >= 0) times.push(ms);
+const matmulVariant = ({ commands }: Plan): string => {
+  for (const command of commands) {
+    const kernel = command.kind === "dispatch" && command.dispatch.entry === "product" ? command.dispatch.kernel : "";
+    if (kernel) return kernel.replace("matmul_", "");
   }
-  memory.release();
-  for (const { buffer } of owned) buffer?.destroy();
-  const ms = times.sort((a, b) => a - b)[RUNS >> 1];
-  const variant = KERNEL_BENCHES[name].variant(plan);
-  return { kernel: name, variant, dtype: "f32", shape, ms, gflops: work.flops / ms / 1e6, gbps: work.bytes / ms / 1e6 };
+  return "";
+};
+
+const matmulWork = ({ m, n, k }: Shape) => ({ flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + m * n) });
+
+/** Σ over `count` of term(i). */
+function sum(count: number, term: (i: number) => number): number {
+  let total = 0;
+  for (let i = 0; i < count; i++) total += term(i);
+  return total;
 }
 
-/** Without timestamp queries: many calls between two waits, since a wait alone can take 10 ms. */
-async function hostTime(gpu: Gpu, call: () => void): Promise<number> {
-  const calls = 50;
-  await gpu.device.queue.onSubmittedWorkDone();
-  const start = performance.now();
-  for (let i = 0; i < calls; i++) call();
-  await gpu.device.queue.onSubmittedWorkDone();
-  return (performance.now() - start) / calls;
+/** An output of which the reference computes everything at once, when it is first asked. */
+function whole(tensor: Tensor, reference: () => ArrayLike<number>): Output {
+  let values: ArrayLike<number> | undefined;
+  return { tensor, expected: (at) => (values ??= reference())[at] };
 }
+
+const rowsOf = ({ gpu }: Workbench, count: number) => fixedRows(gpu, "rows", count);
+
+export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
+  matmul: {
+    shapes: LAYERS,
+    variant: matmulVariant,
+    async build(bench, shape) {
+      const { m, n, k } = shape;
+      const [x, weight] = [await bench.random("x", [m, k]), await bench.random("weight", [n, k])];
+      const y = await bench.output("y", [m, n]);
+      const sizes = { rows: rowsOf(bench, m), inFeatures: k, outFeatures: n };
+      linearForward(bench.plan, { x: x.tensor, weight: weight.tensor, y }, sizes);
+      const expected = (at: number) => {
+        const [row, column] = [Math.floor(at / n) * k, at % n * k];
+        return sum(k, (i) => x.values[row + i] * weight.values[column + i]);
+      };
+      return { ...matmulWork(shape), outputs: [{ tensor: y, expected }] };
+    },
+  },
+  matmul_input_gradient: {
+    shapes: LAYERS,
+    variant: matmulVariant,
+    async build(bench, shape) {
+      const { m, n, k } = shape;
+      const [dy, weight] = [await bench.random("dy", [m, n]), await bench.random("weight", [n, k])];
+      const dx = await bench.output("dx", [m, k]);
+      const sizes = { rows: rowsOf(bench, m), inFeatures: k, outFeatures: n, accumulate: false };
+      linearBackwardInput(bench.plan, { dy: dy.tensor, weight: weight.tensor, dx }, sizes);
+      const expected = (at: number) => {
+        const [row, column] = [Math.floor(at / k) * n, at % k];
+        return sum(n, (i) => dy.values[row + i] * weight.values[i * k + column]);
+      };
+      return { ...matmulWork(shape), outputs: [{ tensor: dx, expected }] };
+    },
+  },
+  matmul_weight_gradient: {
+    shapes: LAYERS,
+    variant: matmulVariant,
+    async build(bench, shape) {
+      const { m, n, k } = shape;
+      const [dy, x] = [await bench.random("dy", [m, n]), await bench.random("x", [m, k])];
+      const dWeight = await bench.output("dWeight", [n, k]);
+      const sizes = { rows: rowsOf(bench, m), inFeatures: k, outFeatures: n };
+      linearBackwardWeight(bench.plan, { dy: dy.tensor, x: x.tensor, dWeight }, sizes);
+      const expected = (at: number) => {
+        const [row, column] = [Math.floor(at / k), at % k];
+        return sum(m, (i) => dy.values[i * n + row] * x.values[i * k + column]);
+      };
+      return { ...matmulWork(shape), outputs: [{ tensor: dWeight, expected }] };
+    },
+  },
+  attention: attentionBench("forward"),
+  attention_backward: attentionBench("backward"),
+  layer_norm: {
+    shapes: LAYERS,
+    variant: ({ variants }) => variants.row,
+    async build(bench, { m, n }) {
+      const x = await bench.random("x", [m, n]);
+      const [weight, bias] = [await bench.random("weight", [n]), await bench.random("bias", [n])];
+      const y = await bench.output("y", [m, n]);
+      layerNormForward(bench.plan, { x: x.tensor, weight: weight.tensor, bias: bias.tensor, y }, {
+        rows: rowsOf(bench, m),
+        columns: n,
+        eps: EPS,
+      });
+      const reference = () =>
+        layerNormReference({ z: x.values, weight: weight.values, bias: bias.values, columns: n, eps: EPS }).y;
+      return { flops: 8 * m * n, bytes: 8 * m * n, outputs: [whole(y, reference)] };
+    },
+  },
+  layer_norm_backward: {
+    shapes: LAYERS,
+    variant: ({ variants }) => variants.row,
+    async build(bench, { m, n }) {
+      const [x, dy] = [await bench.random("x", [m, n]), await bench.random("dy", [m, n])];
+      const [weight, bias] = [await bench.random("weight", [n]), await bench.random("bias", [n])];
+      const kept = { normalised: await bench.output("normalised", [m, n]), rstd: await bench.output("rstd", [m]) };
+      const y = await bench.output("y", [m, n]);
+      const [dx, dWeight, dBias] = [
+        await bench.output("dx", [m, n]),
+        await bench.output("dWeight", [n]),
+        await bench.output("dBias", [n]),
+      ];
+      const sizes = { rows: rowsOf(bench, m), columns: n, eps: EPS };
+      layerNormForward(bench.before, { x: x.tensor, weight: weight.tensor, bias: bias.tensor, y, kept }, sizes);
+      layerNormBackward(bench.plan, { dy: dy.tensor, weight: weight.tensor, kept, dx, dWeight, dBias }, sizes);
+      let known: ReturnType<typeof layerNormBackwardReference> | undefined;
+      const input = { z: x.values, weight: weight.values, bias: bias.values, columns: n, eps: EPS };
+      const reference = () => known ??= layerNormBackwardReference(input, dy.values);
+      return {
+        flops: 14 * m * n,
+        bytes: 12 * m * n,
+        outputs: [
+          whole(dx, () => reference().dz),
+          whole(dWeight, () => reference().dWeight),
+          whole(dBias, () => reference().dBias),
+        ],
+      };
+    },
+  },
+  gelu_backward: {
+    shapes: LAYERS,
+    variant: () => "elementwise",
+    async build(bench, { m, n }) {
+      const [x, dy] = [await bench.random("x", [m, n], -4, 4), await bench.random("dy", [m, n])];
+      const dx = await bench.output("dx", [m, n]);
+      geluBackward(bench.plan, { preActivation: x.tensor, dy: dy.tensor, dx }, { rows: rowsOf(bench, m), columns: n });
+      const expected = (at: number) => dy.values[at] * geluDerivativeReference(x.values[at]);
+      return { flops: 30 * m * n, bytes: 12 * m * n, outputs: [{ tensor: dx, expected }] };
+    },
+  },
+  grad_norm: {
+    shapes: LAYERS,
+    variant: () => "tree",
+    async build(bench, { m, n }) {
+      const gradients = await bench.random("gradients", [m * n]);
+      const norm = await bench.output("norm", [2]);
+      const parameters = createUniform(bench.gpu, "largest norm", 4); // 0: no clipping
+      gradNorm(bench.plan, { gradientChunks: [gradients.tensor], norm, parameters });
+      const reference = () => [Math.sqrt(sum(m * n, (i) => gradients.values[i] ** 2)), 1];
+      return { flops: 2 * m * n, bytes: 4 * m * n, outputs: [whole(norm, reference)] };
+    },
+  },
+  adamw: {
+    shapes: LAYERS,
+    variant: () => "fused",
+    async build(bench, { m, n }) {
+      const count = m * n;
+      const [values, gradients] = [await bench.random("values", [count]), await bench.random("gradients", [count])];
+      const firstMoment = await bench.random("first moment", [count]);
+      const secondMoment = await bench.random("second moment", [count], 0, 1);
+      const norm = await bench.random("norm", [2], 0.25, 0.5);
+      const parameters = createUniform(bench.gpu, "optimizer parameters", 8);
+      const hyper = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, step: 1 };
+      writeTensor(bench.gpu, parameters, adamwUniform(hyper));
+      adamw(bench.plan, {
+        values: values.tensor,
+        gradients: gradients.tensor,
+        firstMoment: firstMoment.tensor,
+        secondMoment: secondMoment.tensor,
+        norm: norm.tensor,
+        parameters,
+      }, { elements: count, decayedElements: count });
+      const after = (at: number) => {
+        const state = {
+          values: Float64Array.of(values.values[at]),
+          firstMoment: Float64Array.of(firstMoment.values[at]),
+          secondMoment: Float64Array.of(secondMoment.values[at]),
+        };
+        return adamwReference(state, [gradients.values[at]], norm.values[1], 1, hyper);
+      };
+      const outputs = [
+        { tensor: values.tensor, expected: (at: number) => after(at).values[0] },
+        { tensor: firstMoment.tensor, expected: (at: number) => after(at).firstMoment[0] },
+        { tensor: secondMoment.tensor, expected: (at: number) => after(at).secondMoment[0] },
+      ];
+      return { flops: 15 * count, bytes: 28 * count, outputs };
+    },
+  },
+};

@@ -3,8 +3,12 @@ import { packBatch } from "../dataset/batches.ts";
 import { initialiseWeights } from "../deberta/checkpoint.ts";
 import type { DebertaConfig } from "../deberta/config.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { Executable } from "../gpu/program.ts";
 import type { LossKind } from "../nn/loss.ts";
+import type { BatchSizes } from "../nn/plan.ts";
 import { openSession } from "../training/session.ts";
+import { median } from "./median.ts";
+import { createStopwatch } from "./stopwatch.ts";
 
 export interface StepResult {
   kernel: "train_step";
@@ -12,12 +16,15 @@ export interface StepResult {
   batch_size: number;
   max_length: number;
   tokens: number;
+  precision: "fp32";
   /** Median over windows of several steps, queue kept full. */
   ms: number;
   tokens_per_second: number;
   /** Device memory of parameters, gradients, moments, activations and batches. */
   peak_bytes: number;
-  /** GPU milliseconds of the micro-batch program by kernel, largest first; empty without timestamp queries. */
+  /** Share of a step's time in which the device works, by its own clock; null without timestamp queries. */
+  busy: number | null;
+  /** GPU milliseconds of a step by kernel, largest first; empty without timestamp queries. */
   profile: { kernel: string; ms: number }[];
 }
 
@@ -32,7 +39,8 @@ export async function benchStep(
 ): Promise<StepResult> {
   const tokens = batchSize * maxLength;
   const capacity = { tokens, sequences: batchSize, longest: maxLength };
-  const session = await openSession(gpu, config, {
+  const stopwatch = createStopwatch(gpu);
+  const session = await openSession(stopwatch.gpu, config, {
     inference: { tokens: maxLength, sequences: 1, longest: maxLength },
     training: { capacity, lossKind, freezeEncoder: false },
   });
@@ -66,26 +74,36 @@ export async function benchStep(
     const steps = Math.min(50, Math.max(1, Math.round(2000 / await time(1))));
     const times = [];
     for (let window = 0; window < WINDOWS; window++) times.push(await time(steps));
-    const ms = times.sort((a, b) => a - b)[WINDOWS >> 1];
+    const ms = median(times);
     const sizes = { tokens, sequences: batchSize, longest: maxLength, uniqueIds: batch.sortedUnique.length };
-    const byKernel = new Map<string, number>();
-    if (gpu.hasTimestamps) {
-      for (const { kernel, nanoseconds } of await step.micro.profile(sizes)) {
-        byKernel.set(kernel, (byKernel.get(kernel) ?? 0) + nanoseconds / 1e6);
-      }
-    }
+    const busy = gpu.hasTimestamps ? await stopwatch.busy(async () => await time(steps)) : null;
     return {
       kernel: "train_step",
       model,
       batch_size: batchSize,
       max_length: maxLength,
       tokens,
+      precision: "fp32",
       ms,
       tokens_per_second: tokens / ms * 1000,
       peak_bytes: session.bytes,
-      profile: [...byKernel].map(([kernel, kernelMs]) => ({ kernel, ms: kernelMs })).sort((a, b) => b.ms - a.ms),
+      busy,
+      profile: gpu.hasTimestamps ? await profileByKernel(step.programs, sizes) : [],
     };
   } finally {
     session.release();
   }
+}
+
+async function profileByKernel(
+  programs: readonly Executable<BatchSizes>[],
+  sizes: BatchSizes,
+): Promise<StepResult["profile"]> {
+  const byKernel = new Map<string, number>();
+  for (const program of programs) {
+    for (const { kernel, nanoseconds } of await program.profile(sizes)) {
+      byKernel.set(kernel, (byKernel.get(kernel) ?? 0) + nanoseconds / 1e6);
+    }
+  }
+  return [...byKernel].map(([kernel, ms]) => ({ kernel, ms })).sort((a, b) => b.ms - a.ms);
 }

@@ -1,6 +1,8 @@
 /** `bench`: microbenchmarks of kernels, or whole training steps, on this machine's adapter. */
-import { benchKernel, DEFAULT_SHAPES, KERNEL_BENCHES, type KernelResult, type Shape } from "../bench/kernels.ts";
+import { benchKernel, type KernelResult } from "../bench/bench_kernel.ts";
+import { KERNEL_BENCHES } from "../bench/kernels.ts";
 import { benchStep, type StepResult } from "../bench/step.ts";
+import type { Shape } from "../bench/workbench.ts";
 import type { Config } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -21,7 +23,7 @@ export async function bench(what: string, overrides: string[], options: BenchOpt
   if (what !== "kernels" && what !== "step") {
     throw new EntailError("usage", `bench ${what}: expected "bench kernels" or "bench step"`);
   }
-  const shapes = options.shape === undefined ? DEFAULT_SHAPES : [parseShape(options.shape)];
+  const shape = options.shape === undefined ? undefined : parseShape(options.shape);
   const names = Object.keys(KERNEL_BENCHES);
   if (options.kernel !== undefined && !names.includes(options.kernel)) {
     throw new EntailError("usage", `--kernel ${options.kernel}: expected one of ${names.join(", ")}`);
@@ -33,7 +35,7 @@ export async function bench(what: string, overrides: string[], options: BenchOpt
   try {
     const results = what === "step"
       ? [await stepResult(gpu, config)]
-      : await kernelResults(gpu, options.kernel ? [options.kernel] : names, shapes, reporter.progress);
+      : await kernelResults(gpu, options.kernel ? [options.kernel] : names, shape, reporter.progress);
     reporter.close();
     if (options.json) {
       const adapter = { name: gpu.name, vendor: gpu.vendor, kind: gpu.kind, features: gpu.features };
@@ -52,7 +54,10 @@ export async function bench(what: string, overrides: string[], options: BenchOpt
 function parseShape(text: string): Shape {
   const sizes = /^(\d+)x(\d+)x(\d+)$/.exec(text)?.slice(1).map(Number);
   if (!sizes || sizes.some((size) => size < 1)) {
-    throw new EntailError("usage", `--shape ${text}: expected MxNxK, e.g. 1024x768x768`);
+    throw new EntailError(
+      "usage",
+      `--shape ${text}: expected MxNxK, e.g. 1024x768x768 (attention: tokens x hidden size x tokens of a sequence)`,
+    );
   }
   const [m, n, k] = sizes;
   return { m, n, k };
@@ -61,15 +66,14 @@ function parseShape(text: string): Shape {
 async function kernelResults(
   gpu: Gpu,
   names: readonly string[],
-  shapes: readonly Shape[],
+  shape: Shape | undefined,
   progress: (stage: string, done: number, total: number) => void,
 ): Promise<KernelResult[]> {
+  const calls = names.flatMap((name) => (shape ? [shape] : KERNEL_BENCHES[name].shapes).map((of) => ({ name, of })));
   const results: KernelResult[] = [];
-  for (const name of names) {
-    for (const shape of shapes) {
-      results.push(await benchKernel(gpu, name, shape));
-      progress("timing kernels", results.length, names.length * shapes.length);
-    }
+  for (const { name, of } of calls) {
+    results.push(await benchKernel(gpu, name, of));
+    progress("timing kernels", results.length, calls.length);
   }
   return results;
 }
@@ -97,16 +101,22 @@ function printKernels(results: readonly KernelResult[]): void {
   );
 }
 
-function printStep({ model, batch_size, max_length, ms, tokens_per_second, peak_bytes, profile }: StepResult): void {
-  printTable(["model", "batch", "length", "ms per step", "tokens/s", "memory"], [
-    [model, `${batch_size}`, `${max_length}`, ms.toFixed(2), tokens_per_second.toFixed(0), mebibytes(peak_bytes)],
-  ]);
+function printStep({ profile, ...step }: StepResult): void {
+  printTable(["model", "batch", "length", "ms per step", "tokens/s", "busy", "memory"], [[
+    step.model,
+    `${step.batch_size}`,
+    `${step.max_length}`,
+    step.ms.toFixed(2),
+    step.tokens_per_second.toFixed(0),
+    step.busy === null ? "?" : percent(step.busy),
+    mebibytes(step.peak_bytes),
+  ]]);
   const total = profile.reduce((sum, row) => sum + row.ms, 0);
   if (total === 0) return;
   printTable(
-    ["kernel", "ms per micro-batch", "share"],
-    profile.map((
-      { kernel, ms: kernelMs },
-    ) => [kernel, kernelMs.toFixed(3), `${(100 * kernelMs / total).toFixed(1)} %`]),
+    ["kernel", "ms per step", "share"],
+    profile.map(({ kernel, ms }) => [kernel, ms.toFixed(3), percent(ms / total)]),
   );
 }
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

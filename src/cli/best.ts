@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { printConfig } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
+import { folderName } from "../formats/folder_name.ts";
 import { paramText } from "../formats/human.ts";
 import { bestTrials } from "../search/best_trials.ts";
 import { resolveConfig } from "./context.ts";
@@ -22,10 +23,11 @@ export async function best(
     const study = await existingStudy(storage, studyName);
     const ranked = bestTrials(study, await storage.trials(study.studyId), options.top, asked);
     if (ranked.length === 0) throw new EntailError("data", `study ${studyName} has no completed trial yet`);
-    const folder = options.output ?? join("outputs", "best", studyName);
+    const folder = options.output ?? join("outputs", "best", folderName(studyName));
     for (const [index, { trial, config }] of ranked.entries()) {
-      const text =
-        `# Trial ${trial.number} of study ${studyName}, value ${trial.value}: train --config-dir with this folder.\n`;
+      const text = `# Trial ${trial.number} of study ${
+        studyName.replace(/\p{Cc}+/gu, " ")
+      }, value ${trial.value}: train --config-dir with this folder.\n`;
       await writeFileAtomic(join(folder, `${index + 1}`, "config.yaml"), text + printConfig(config));
     }
     const names = [...new Set(ranked.flatMap(({ trial }) => Object.keys(trial.params)))];

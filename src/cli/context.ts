@@ -7,7 +7,7 @@ import type { CommonOptions } from "./options.ts";
 export function resolveConfig(overrides: string[], { cfg, configDir }: CommonOptions): Config | null {
   const config = composeConfig(overrides, { configDir });
   if (cfg !== "job") return config;
-  console.log(printConfig(config).trimEnd());
+  console.log(printConfig(config, { shown: true }).trimEnd());
   return null;
 }
 

@@ -1,20 +1,21 @@
 /** `eval`: the best checkpoints of a training run on their validation folds. */
 import { join } from "node:path";
-import { composeConfig, type Config, differences, loadConfigFile, printConfig, setByPath } from "../config/config.ts";
+import { composeConfig, differences, printConfig, setByPath, settingsOf } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import { evaluateRun } from "../training/evaluate_run.ts";
+import { loadRun, type OpenRun } from "../training/run_folder.ts";
 import { openConfiguredGpu } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { createReporter } from "./terminal.ts";
 import { printSummary } from "./train.ts";
 
 export async function evaluate(overrides: string[], options: CommonOptions & { fold?: number }): Promise<void> {
-  const config = runConfig(overrides, options);
-  if (options.cfg === "job") return console.log(printConfig(config).trimEnd());
-  const gpu = await openConfiguredGpu(config);
+  const run = await runToEvaluate(overrides, options);
+  if (options.cfg === "job") return console.log(printConfig(run.config, { shown: true }).trimEnd());
+  const gpu = await openConfiguredGpu(run.config);
   const reporter = createReporter(options);
   try {
-    const summary = await evaluateRun(gpu, config, { fold: options.fold, reporter });
+    const summary = await evaluateRun(gpu, run, { fold: options.fold, reporter });
     reporter.close();
     printSummary(summary);
   } finally {
@@ -23,24 +24,29 @@ export async function evaluate(overrides: string[], options: CommonOptions & { f
   }
 }
 
-/** The configuration that the run in `output_dir` wrote, with what this command line changes. */
-function runConfig(overrides: string[], { configDir }: CommonOptions): Config {
+/** What may be other than in the run: places, and what changes only the speed or the judgement. */
+const MAY_BE_SET =
+  /^(data\.(groundtruth_csv|criteria_json)|checkpoint_dir|training\.(eval_batch_size|num_workers)|model\.positive_threshold|gpu\..*)$/;
+/** What has no part in an evaluation. */
+const IGNORED =
+  /^(output_dir|checkpoint_dir|experiment_name|resume|overwrite|data\.annotations_csv|model\.model_name|model\.architecture\.tokenizer|augmentation\.model_name|(mlflow|hpo|distributed)\..*)$/;
+
+/** The run in `output_dir`, with what this command line sets. */
+async function runToEvaluate(overrides: string[], { configDir }: CommonOptions): Promise<OpenRun> {
   const asked = composeConfig(overrides, { configDir });
-  const file = join(asked.output_dir, "config.yaml");
-  let config: Config;
-  try {
-    config = loadConfigFile(file);
-  } catch (error) {
-    if (!(error instanceof EntailError) || !/no such file/.test(error.message)) throw error;
-    throw new EntailError("data", `${file}: no such file; train first, or set output_dir to that of a run`, {
-      cause: error,
-    });
+  const { config, record } = await loadRun(asked.output_dir);
+  const usual = composeConfig([], { configDir });
+  const values = new Map(settingsOf(asked));
+  const differing = new Set(differences(config, asked));
+  let result = config;
+  for (const key of differences(usual, asked)) {
+    if (!differing.has(key)) continue;
+    // Unless it is named, the folder of checkpoints is the run's own.
+    const isDerived = key === "checkpoint_dir" && asked.checkpoint_dir === join(asked.output_dir, "checkpoints");
+    if (MAY_BE_SET.test(key) && !isDerived) result = setByPath(result, key, values.get(key)!);
+    else if (!IGNORED.test(key)) {
+      throw new EntailError("usage", `${key}: is another one in the run in ${asked.output_dir}; leave it out`);
+    }
   }
-  const changed = differences(composeConfig([], { configDir }), asked);
-  const valueOf = (key: string) =>
-    key.split(".").reduce<unknown>((value, part) => (value as Record<string, unknown>)[part], asked);
-  return changed.reduce(
-    (result, key) => setByPath(result, key, valueOf(key) as Parameters<typeof setByPath>[2]),
-    config,
-  );
+  return { config: result, record };
 }

@@ -1,6 +1,8 @@
 /** The command line: what each command is called and takes. The work is in the file named after the command. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EntailError, exitStatus } from "../errors.ts";
+import { withoutPasswords } from "../formats/secrets.ts";
+import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { CommonOptions } from "./options.ts";
 
@@ -26,7 +28,8 @@ function requireOptions(options: CommonOptions, names: readonly string[]): void 
 function buildProgram(): Command {
   const program = new Command("entail")
     .description("Trains DeBERTa cross-encoders on any GPU: does this post give evidence for this criterion?")
-    .helpCommand(false)
+    .version(VERSION, "--version", "the version of this program")
+    .helpCommand("help [command]", "the help of a command")
     .showSuggestionAfterError()
     .addHelpText(
       "after",
@@ -49,7 +52,7 @@ Examples:
   entail train
   entail train --fold 0 training.num_epochs=5
   entail train data=redsm5 model=deberta_nli model.model_name=/models/deberta-v3-base
-  entail train resume=true                  continue an interrupted run, bit for bit`,
+  entail train overwrite=true               start anew where a run is already; the same command alone continues it`,
   )
     .option("--fold <k>", "train this fold only", nonNegativeInteger)
     .argument("[overrides...]", OVERRIDES)
@@ -138,7 +141,7 @@ Examples:
 
   command(
     "verify",
-    "check that everything is ready for the long studies: settings, data, model, adapter, memory, storage",
+    "check that everything is ready for a study: search space, model, data, adapter, memory, storage",
   )
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./verify.ts")).verify(overrides, options));
@@ -160,12 +163,13 @@ Examples:
     `
 Examples:
   entail bench kernels --kernel matmul --shape 1024x768x768
+  entail bench kernels --kernel attention --shape 1024x768x512      two sequences of 512 tokens
   entail bench step --json model=deberta_tiny training.batch_size=32`,
   )
     .argument("[what]", "kernels or step", "kernels")
     .argument("[overrides...]", OVERRIDES)
     .option("--kernel <name>", "this kernel only")
-    .option("--shape <MxNxK>", "this shape only")
+    .option("--shape <MxNxK>", "rows x outputs x inputs; of attention tokens x hidden size x tokens of a sequence")
     .option("--json", "one JSON document on stdout")
     .action(async (what, overrides, options) => await (await import("./bench.ts")).bench(what, overrides, options));
 
@@ -183,8 +187,8 @@ Examples:
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 
-  command("check", "format, lint and type check")
-    .action(async (options) => await (await import("./test.ts")).check(options));
+  command("check", "format, lint, types, who imports whom, and that every kernel compiles")
+    .action(async (options) => await (await import("./check.ts")).check(options));
 
   return program;
 }
@@ -204,7 +208,10 @@ export async function main(args: string[]): Promise<number> {
       program.outputHelp();
       return 2;
     }
-    await program.parseAsync(args, { from: "user" });
+    // Commander answers `help` of an unknown command with the whole help.
+    const isHelpOfUnknown = args[0] === "help" && args.length > 1 &&
+      !program.commands.some((c) => c.name() === args[1]);
+    await program.parseAsync(isHelpOfUnknown ? args.slice(1) : args, { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
@@ -212,8 +219,8 @@ export async function main(args: string[]): Promise<number> {
       ? new EntailError("usage", error.message.replace(/^error: /, "").replaceAll("\n", " "))
       : error;
     const message = shown instanceof Error ? shown.message.split("\n")[0] : String(shown);
-    console.error(`error: ${message}`);
-    if (args.includes("--debug") && shown instanceof Error) console.error(shown.stack, shown.cause ?? "");
+    console.error(`error: ${withoutPasswords(message)}`);
+    if (args.includes("--debug") && shown instanceof Error) console.error(withoutPasswords(Deno.inspect(shown)));
     return exitStatus(shown);
   }
 }

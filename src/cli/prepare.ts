@@ -1,5 +1,6 @@
 /** `prepare`: the groundtruth file from raw ReDSM5 files. */
 import { prepare as build } from "../dataset/prepare.ts";
+import { isStdout } from "../formats/atomic_write.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { printTable } from "./terminal.ts";
@@ -15,7 +16,7 @@ export async function prepare(
     criteriaJson: options.criteria,
     outputCsv: options.output,
   });
-  if (options.quiet) return;
+  if (options.quiet || isStdout(options.output)) return;
   printTable(
     ["criterion", "positive pairs"],
     [...summary.positivesPerCriterion].map(([id, count]) => [id, `${count}`]),

@@ -1,5 +1,6 @@
 /** `report`: what a study has found, as Markdown, as one HTML page and as charts. */
 import { join } from "node:path";
+import { folderName } from "../formats/folder_name.ts";
 import { writeStudyReport } from "../report/study_report.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -12,7 +13,7 @@ export async function report(overrides: string[], options: CommonOptions & { out
   const storage = await openExistingStorage(config.hpo.storage);
   try {
     const { studyName } = await existingStudy(storage, config.hpo.study_name);
-    const folder = options.output ?? join("outputs", "report", studyName);
+    const folder = options.output ?? join("outputs", "report", folderName(studyName));
     const { importances } = await writeStudyReport({ storage, studyName }, folder);
     printTable(["parameter", "importance"], importances.map(([name, share]) => [name, share.toFixed(4)]));
     if (!options.quiet) console.error(`written to ${folder}: open ${join(folder, "report.html")}`);

@@ -71,9 +71,9 @@ function print(overviews: readonly StudyOverview[]): void {
       overview.eta_seconds === null ? "–" : duration(overview.eta_seconds),
     ]),
   );
-  for (const { study_name, best } of overviews) {
+  for (const { study_name, objective, best } of overviews) {
     if (best === null) continue;
     const params = Object.entries(best.params).map(([name, value]) => `${name}=${paramText(value)}`).join(" ");
-    console.log(`${study_name}: Best F1 ${best.value.toFixed(4)}, trial ${best.number}: ${params}`);
+    console.log(`${study_name}: Best ${objective} ${best.value.toFixed(4)}, trial ${best.number}: ${params}`);
   }
 }

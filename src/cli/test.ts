@@ -1,18 +1,15 @@
-/** `test` and `check`: the project's own gate, run with the Deno that runs this. */
+/** `test`: the project's tests, run with the Deno that runs this. */
 import { stripVTControlCharacters } from "node:util";
-import { EntailError } from "../errors.ts";
 import type { CommonOptions } from "./options.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
-async function deno(args: string[], stdout: "inherit" | "piped"): Promise<{ code: number; output: string }> {
-  const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdout, stderr: "inherit" }).spawn();
+async function deno(args: string[]): Promise<{ code: number; output: string }> {
+  const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdout: "piped", stderr: "inherit" }).spawn();
   let output = "";
-  if (stdout === "piped") {
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      output += text;
-      await Deno.stdout.write(new TextEncoder().encode(text));
-    }
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    output += text;
+    await Deno.stdout.write(new TextEncoder().encode(text));
   }
   return { code: (await child.status).code, output };
 }
@@ -27,26 +24,8 @@ export async function test(paths: string[], { quiet }: CommonOptions): Promise<v
     "--frozen",
     ...reporter,
     ...(paths.length ? paths : ["tests/"]),
-  ], "piped");
+  ]);
   const summary = /(\d+) passed.*?(\d+) failed(?![\s\S]*\d+ passed)/.exec(stripVTControlCharacters(output));
   console.log(`${summary?.[1] ?? 0} passed, ${summary?.[2] ?? 1} failed`);
   if (code !== 0) Deno.exit(1);
-}
-
-/** Format, lint and types; throws at the first that fails. */
-export async function check(_options: CommonOptions): Promise<void> {
-  for (
-    const args of [["fmt", "--check", "--quiet"], ["lint", "--quiet"], [
-      "check",
-      "--frozen",
-      "--quiet",
-      "mod.ts",
-      "src/",
-      "scripts/",
-      "tests/",
-    ]]
-  ) {
-    const { code } = await deno(args, "inherit");
-    if (code !== 0) throw new EntailError("usage", `deno ${args[0]} found something to mend (see above)`);
-  }
 }

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { type Config, printConfig } from "../config/config.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { EntailError } from "../errors.ts";
-import { flattenParams, withoutPasswords } from "../tracking/limits.ts";
+import { flattenParams } from "../tracking/limits.ts";
 import { newRunId, openTracker, type TrackedRun, type Tracker } from "../tracking/tracker.ts";
-import { foldFolder, type Summary, SUMMARY_METRICS } from "../training/cross_validation.ts";
 import type { LogEntry } from "../training/metrics_log.ts";
 import type { RunRecorder } from "../training/recorder.ts";
 import type { Reporter } from "../training/reporter.ts";
+import { foldFolder } from "../training/run_folder.ts";
+import { type Summary, SUMMARY_METRICS } from "../training/summary.ts";
 
 /** In the output folder: which MLflow run is this training's, so that a resumed one goes on with it. */
 const MEMORY_FILE = "mlflow.json";
@@ -45,7 +46,7 @@ export async function openTrainingTracker(config: Config, reporter: Reporter): P
 function trainingTracker(tracker: Tracker, config: Config, reporter: Reporter): TrainingTracker {
   const { location } = tracker;
   const { experiment_name } = config.mlflow;
-  const memory = recall(config, location) ?? { location, experiment_name, run_id: newRunId(), ended: [] };
+  let memory: Memory = { location, experiment_name, run_id: newRunId(), ended: [] };
   const folds = new Map<number, FoldRecord>();
   const params = trainingParams(config);
   let run: TrackedRun | undefined;
@@ -58,10 +59,11 @@ function trainingTracker(tracker: Tracker, config: Config, reporter: Reporter): 
   };
 
   return {
-    runStarted() {
+    runStarted({ continued }) {
       reporter.info(tracker.description);
+      if (continued) memory = recall(config, location) ?? memory;
       run = tracker.startRun({ name: config.experiment_name, id: memory.run_id, params });
-      run.logText(withoutPasswords(printConfig(config)), "config.yaml");
+      run.logText(printConfig(config), "config.yaml");
       run.logArtifact(join(config.output_dir, "folds.csv"));
       remember();
     },
@@ -109,7 +111,6 @@ function trainingTracker(tracker: Tracker, config: Config, reporter: Reporter): 
 
 /** What an earlier sitting of this run noted, if it went to the same place. */
 function recall(config: Config, location: string): Memory | null {
-  if (!config.resume) return null;
   try {
     const memory: Memory = JSON.parse(Deno.readTextFileSync(join(config.output_dir, MEMORY_FILE)));
     const isSame = memory.location === location && memory.experiment_name === config.mlflow.experiment_name;
@@ -125,7 +126,7 @@ const foldRunId = (runId: string, fold: number): string =>
 
 /** The configuration but for what does not bear on the training. */
 export function trainingParams(config: Config): Record<string, string> {
-  const { resume: _resume, mlflow: _mlflow, hpo: _hpo, ...rest } = config;
+  const { resume: _resume, overwrite: _overwrite, mlflow: _mlflow, hpo: _hpo, ...rest } = config;
   return flattenParams(rest);
 }
 

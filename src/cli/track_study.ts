@@ -6,14 +6,16 @@ import { finishedTrials, type StudyObserver } from "../search/run_study.ts";
 import { bestOf, type FrozenTrial } from "../studies/frozen_trial.ts";
 import { STALE_REASON } from "../studies/heartbeat.ts";
 import type { Study } from "../studies/study.ts";
-import { flattenParams, withoutPasswords } from "../tracking/limits.ts";
+import { flattenParams } from "../tracking/limits.ts";
 import { newRunId, openTracker, type TrackedRun } from "../tracking/tracker.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { trialConfig } from "../search/best_trials.ts";
+import { bestName, trialConfig } from "../search/best_trials.ts";
 import { trainingParams } from "./track.ts";
 
 /** How study attributes begin that name the MLflow run of this study; the value is the place where it is. */
 const RUN_ATTRIBUTE = "entail:mlflow_run:";
+/** Longer places are too long for tables of attributes: their digests stand for them. */
+const MOST_LETTERS = 400;
 
 export interface StudyTracker {
   observer: StudyObserver;
@@ -48,8 +50,7 @@ export async function openStudyTracker(config: Config, reporter: Reporter): Prom
 
   const noteBest = ({ run }: Whole, best: FrozenTrial) => {
     run.setTags({ best_trial: `${best.number}` }, { best_trial_run: trialRunId(run.id, best.number) });
-    const text = printConfig(trialConfig(config, best, `${studyName}_best_1`));
-    run.logText(withoutPasswords(text), "best/config.yaml");
+    run.logText(printConfig(trialConfig(config, best, bestName(studyName, 1))), "best/config.yaml");
   };
 
   /** Ends the runs of trials whose processes have died. */
@@ -71,7 +72,7 @@ export async function openStudyTracker(config: Config, reporter: Reporter): Prom
         shared: true,
         params: flattenParams({ hpo: config.hpo }),
       });
-      run.logText(withoutPasswords(printConfig(config)), "config.yaml");
+      run.logText(printConfig(config), "config.yaml");
       whole = { study, run };
       sweep(whole, study.trials);
     },
@@ -134,16 +135,17 @@ async function latestTrials(study: Study): Promise<readonly FrozenTrial[]> {
  * processes that name one in the same moment, the first that is stored wins.
  */
 async function runIdOf(study: Study, location: string): Promise<string> {
+  const place = location.length <= MOST_LETTERS ? location : createHash("sha256").update(location).digest("hex");
   const stored = async () => {
     const named = Object.entries(await study.userAttrs()).find(([key, value]) => {
-      return key.startsWith(RUN_ATTRIBUTE) && value === location;
+      return key.startsWith(RUN_ATTRIBUTE) && value === place;
     });
     return named?.[0].slice(RUN_ATTRIBUTE.length);
   };
   const found = await stored();
   if (found) return found;
   const runId = newRunId();
-  await study.setUserAttr(RUN_ATTRIBUTE + runId, location);
+  await study.setUserAttr(RUN_ATTRIBUTE + runId, place);
   return await stored() ?? runId;
 }
 

@@ -1,8 +1,10 @@
 /** `train`: K-fold training, all folds or one. */
 import { duration } from "../formats/human.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { crossValidate, type Summary, SUMMARY_METRICS } from "../training/cross_validation.ts";
+import { crossValidate } from "../training/cross_validation.ts";
 import type { Metrics } from "../training/metrics.ts";
+import { settingsInVain } from "../training/run.ts";
+import { type Summary, SUMMARY_METRICS } from "../training/summary.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { createReporter, printTable } from "./terminal.ts";
@@ -23,10 +25,7 @@ export async function train(
   try {
     gpu = await openConfiguredGpu(config);
     reporter.info(`${config.experiment_name} on ${gpu.name}, fp32`);
-    const { precision } = config.training.optimization;
-    if (precision === "fp16" || precision === "bf16") {
-      reporter.info(`training.optimization.precision=${precision} is not available yet: computing in fp32`);
-    }
+    for (const line of settingsInVain(config)) reporter.info(line);
     summary = await crossValidate(gpu, config, { fold: options.fold, reporter, recorder: tracker, signal });
   } catch (error) {
     tracker?.failed(error);

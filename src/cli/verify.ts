@@ -1,18 +1,28 @@
-/** `verify`: everything that a long study needs, looked at before it begins. */
+/** `verify`: everything that the study at hand needs, looked at before it begins. */
 import { dirname } from "node:path";
 import { type Config, setByPath } from "../config/config.ts";
 import { EntailError, type ErrorKind } from "../errors.ts";
+import { withoutPasswords } from "../formats/secrets.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
+import { leftOutParameters } from "../search/effects.ts";
 import { originalDifferences } from "../search/original_study.ts";
 import { finishedTrials } from "../search/run_study.ts";
-import { checkFitsTrials, checkSearchSpace, possibleAugmentations } from "../search/search_space.ts";
+import {
+  checkFitsTrials,
+  checkSearchSpace,
+  cornerConfig,
+  possibleAugmentations,
+  replacedParameters,
+} from "../search/search_space.ts";
+import { splitConfig } from "../search/workbench.ts";
 import { openStorage } from "../studies/open_storage.ts";
 import { sqlitePath } from "../studies/sqlite_storage.ts";
 import { checkAugmentation, evidenceOf } from "../training/augmentation.ts";
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession } from "../training/physical_batch.ts";
-import { checkAvailable, loadRunData, type RunData } from "../training/run.ts";
+import { checkAvailable, settingsInVain } from "../training/run.ts";
+import { loadRunData, type RunData } from "../training/run_data.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { isSqlite } from "./study_storage.ts";
@@ -20,11 +30,12 @@ import { createReporter, printTable, type TerminalReporter } from "./terminal.ts
 
 interface Finding {
   what: string;
-  kind: ErrorKind | null;
+  /** What a failure is; "ok" and "note", which is worth knowing, are none. */
+  kind: ErrorKind | "ok" | "note";
   text: string;
 }
 
-/** Prints a line per check; throws, when all have been made, the first that failed. */
+/** Prints a line per check of the study at hand; throws, when all have been made, the first that failed. */
 export async function verify(overrides: string[], options: CommonOptions): Promise<void> {
   const config = resolveConfig(overrides, options);
   if (!config) return;
@@ -34,7 +45,7 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
   async function check<T>(what: string, run: () => Promise<[T, string]>): Promise<T | undefined> {
     try {
       const [result, text] = await run();
-      findings.push({ what, kind: null, text });
+      findings.push({ what, kind: "ok", text });
       return result;
     } catch (error) {
       if (!(error instanceof EntailError)) throw error;
@@ -43,24 +54,29 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
     }
   }
 
-  for (const { key, promised, found } of originalDifferences(config)) {
+  const note = (what: string, text: string) => findings.push({ what, kind: "note", text });
+
+  const differences = originalDifferences(config);
+  for (const { key, promised, found } of differences ?? []) {
     findings.push({ what: "settings", kind: "usage", text: `${key}: is ${found}, in the original study ${promised}` });
   }
-  if (findings.length === 0) findings.push({ what: "settings", kind: null, text: "those of the original study" });
+  if (differences?.length === 0) findings.push({ what: "settings", kind: "ok", text: "those of the original study" });
   await check("search space", () => checkSpace(config));
-  const model = await check("model", () => checkModel(config));
-  const data = model && await check("data", () => checkData(config, model, reporter));
+  for (const text of settingsInVain(config)) note("settings", text);
+  for (const text of [...leftOutParameters(config).values(), ...replacedParameters(config)]) note("search space", text);
+  // What every trial samples need not be right in the configuration itself.
+  const corner = cornerConfig(config);
+  const model = await check("model", () => checkModel(corner));
+  const data = model && await check("data", () => checkData(corner, model, reporter));
   let evidence: RunData["evidence"];
   for (const augmented of data ? possibleAugmentations(config) : []) {
     evidence = await check("augmentation", () => checkEvidence(augmented, data!)) ?? evidence;
   }
   const gpu = await check("adapter", () => checkAdapter(config));
-  if (gpu?.kind === "software") {
-    findings.push({ what: "adapter", kind: "adapter", text: "runs on the CPU: a study of this size needs a GPU" });
-  }
+  if (gpu?.kind === "software") note("adapter", "runs on the CPU: many times slower than a GPU");
   if (gpu && model && data) {
     const most = { ...data, evidence };
-    for (const target of targetsOf(config)) await check("memory", () => checkMemory(gpu, config, model, most, target));
+    for (const target of targetsOf(config)) await check("memory", () => checkMemory(gpu, corner, model, most, target));
   }
   gpu?.close();
   await check("storage", () => checkStorage(config));
@@ -68,13 +84,17 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
 
   printTable(
     ["check", "", "finding"],
-    findings.map(({ what, kind, text }) => [what, kind === null ? "ok" : "FAILED", text]),
+    findings.map(({ what, kind, text }) => [
+      what,
+      kind === "ok" || kind === "note" ? kind : "FAILED",
+      withoutPasswords(text),
+    ]),
   );
-  const failed = findings.filter(({ kind }) => kind !== null);
-  if (failed.length > 0) {
+  const failures = findings.flatMap(({ kind }) => kind === "ok" || kind === "note" ? [] : [kind]);
+  if (failures.length > 0) {
     throw new EntailError(
-      failed[0].kind!,
-      `not ready: ${failed.length} of ${findings.length} checks failed (see above)`,
+      failures[0],
+      `not ready: ${failures.length} of ${findings.length} checks failed (see above)`,
     );
   }
   console.log("ready");
@@ -83,7 +103,8 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
 function checkSpace(config: Config): Promise<[true, string]> {
   checkAvailable(config);
   checkSearchSpace(config);
-  return Promise.resolve([true, `${Object.keys(config.hpo.search_space).length} parameters, all can be trained with`]);
+  const sampled = Object.keys(config.hpo.search_space).length - leftOutParameters(config).size;
+  return Promise.resolve([true, `${sampled} parameters, all can be trained with`]);
 }
 
 async function checkModel(config: Config): Promise<[ModelSource, string]> {
@@ -94,7 +115,7 @@ async function checkModel(config: Config): Promise<[ModelSource, string]> {
 }
 
 async function checkData(config: Config, model: ModelSource, reporter: TerminalReporter): Promise<[RunData, string]> {
-  const data = await loadRunData(config, model, reporter);
+  const data = await loadRunData(splitConfig(config), model, reporter);
   const positives = data.pairs.filter(({ label }) => label === 1).length;
   const longest = data.tokens.reduce((most, { ids }) => Math.max(most, ids.length), 0);
   return [
@@ -118,8 +139,8 @@ async function checkAdapter(config: Config): Promise<[Gpu, string]> {
 /** The sizes of an optimizer step that trials may ask for, the largest first; null: the configuration's own batch. */
 function targetsOf({ hpo, training }: Config): (number | null)[] {
   const space = Object.values(hpo.search_space).find(({ key }) => key === "training.target_effective_batch_size");
-  const choices = (space?.choices ?? []).filter((choice) => typeof choice === "number");
-  return choices.length > 0 ? choices.sort((a, b) => b - a) : [training.target_effective_batch_size];
+  const sizes = (space?.choices ?? [space?.high]).filter((size) => typeof size === "number");
+  return sizes.length > 0 ? sizes.sort((a, b) => b - a) : [training.target_effective_batch_size];
 }
 
 async function checkMemory(
@@ -140,7 +161,7 @@ async function checkMemory(
 async function checkStorage(config: Config): Promise<[true, string]> {
   const { hpo } = config;
   const { storage: url, study_name: name, n_trials: goal } = hpo;
-  if (url === null) throw new EntailError("usage", "hpo.storage: a study in memory is lost with its process");
+  if (url === null) return [true, "none: a study in memory is lost with its process"];
   if (isSqlite(url) && !(await Deno.stat(sqlitePath(url)).catch(() => null))) {
     await checkWritable(dirname(sqlitePath(url)));
     return [true, `${url}: will be made`];

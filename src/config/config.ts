@@ -5,16 +5,27 @@
 import { existsSync, readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import { EntailError } from "../errors.ts";
+import { withoutCredentials, withoutPasswords } from "../formats/secrets.ts";
 import { composeDefaults, isGroup, unknownGroup } from "./defaults_list.ts";
 import { isOpenMap, schemaAt } from "./introspection.ts";
 import { type Override, parseOverride } from "./override_grammar.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { openSources, parseYamlTree, type Sources } from "./sources.ts";
-import { leavesOf, putAt, removeAt, splitKey, type Tree, type Value, valueAt, withoutInterpolation } from "./tree.ts";
+import {
+  leavesOf,
+  mapTexts,
+  putAt,
+  removeAt,
+  splitKey,
+  type Tree,
+  type Value,
+  valueAt,
+  withoutInterpolation,
+} from "./tree.ts";
 import { checkedConfig, unknownKey } from "./validation.ts";
 
 export type { Config } from "./schema.ts";
-export type { SearchParameter } from "./hpo_schema.ts";
+export { conditionNames, type SearchParameter } from "./hpo_schema.ts";
 
 /** Where to look for configuration files. */
 export interface ComposeOptions {
@@ -98,6 +109,17 @@ export function parseConfigText(text: string, name: string): Config {
   return checkedConfig(parseYamlTree(text, name, "data"), "data", name);
 }
 
+/** The same for a text that another version may have written: keys that this one does not have are left out. */
+export function parseOldConfigText(text: string, name: string): Config {
+  const tree = parseYamlTree(text, name, "data");
+  for (const [key] of leavesOf(tree)) {
+    const path = splitKey(tree, key);
+    const unknown = path.findIndex((_, end) => schemaAt(ConfigSchema, path.slice(0, end + 1)) === undefined);
+    if (unknown >= 0) removeAt(tree, path.slice(0, unknown + 1));
+  }
+  return checkedConfig(tree, "data", name);
+}
+
 /** YAML numbers that YAML 1.1 readers (PyYAML) also take for numbers: `1.0e-7`, where JavaScript prints `1e-7`. */
 const PORTABLE_NUMBER = {
   tag: "tag:yaml.org,2002:float",
@@ -108,9 +130,13 @@ const PORTABLE_NUMBER = {
   stringify: ({ value }: { value?: unknown }) => `${value}`.replace("e", ".0e"),
 };
 
-/** The resolved configuration as YAML, in the schema's order; `loadConfigFile` reads it back unchanged. */
-export function printConfig(config: Config): string {
-  const tree = withoutInterpolation(config as unknown as Tree) as Tree;
+/**
+ * The resolved configuration as YAML, in the schema's order; `loadConfigFile` reads it back unchanged, but for the user
+ * and the password of addresses, which nothing that is kept may hold. To be shown, it has `***` for passwords.
+ */
+export function printConfig(config: Config, { shown = false } = {}): string {
+  const kept = mapTexts(config as unknown as Tree, shown ? withoutPasswords : withoutCredentials);
+  const tree = withoutInterpolation(kept) as Tree;
   // What a parameter does not use (a categorical one has no bounds) is left out.
   for (const parameter of Object.values(valueAt(tree, ["hpo", "search_space"]) as Record<string, Tree>)) {
     for (const [field, value] of Object.entries(parameter)) {
@@ -137,9 +163,18 @@ export function setByPath(config: Config, key: string, value: Value): Config {
   return checkedConfig(tree);
 }
 
+/** Every setting of a configuration by its dotted key, in order. */
+export const settingsOf = (config: Config): [string, Value][] => leavesOf(config as unknown as Tree);
+
+/** The value of a key; undefined below a group that is null. */
+export function getByPath(config: Config, key: string): Value | undefined {
+  const tree = config as unknown as Tree;
+  return valueAt(tree, splitKey(tree, key));
+}
+
 /** The dotted keys whose values differ between two configurations, in the order of the first. */
 export function differences(a: Config, b: Config): string[] {
-  const left = new Map(leavesOf(a as unknown as Tree));
-  const right = new Map(leavesOf(b as unknown as Tree));
+  const left = new Map(settingsOf(a));
+  const right = new Map(settingsOf(b));
   return [...new Set([...left.keys(), ...right.keys()])].filter((key) => !sameValue(left.get(key), right.get(key)));
 }

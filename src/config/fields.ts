@@ -4,6 +4,7 @@
  * environment variable is a number, `yes` and `off` are booleans.
  */
 import { z } from "zod";
+import { unmasked } from "../formats/secrets.ts";
 
 /** Also with YAML 1.1's digit groups, `1_000`, which YAML 1.2 reads as a text. */
 const NUMBER_TEXT = /^\s*[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
@@ -67,6 +68,11 @@ export function flag() {
 export function text(what = "a text") {
   const toText = (value: unknown) => typeof value === "number" || typeof value === "boolean" ? `${value}` : value;
   return z.preprocess(toText, z.string().min(1)).describe(what);
+}
+
+/** A text that may be an address with a password. */
+export function address(what: string) {
+  return z.preprocess((value) => typeof value === "string" ? unmasked(value) : value, text(what)).describe(what);
 }
 
 /** One of several words. */

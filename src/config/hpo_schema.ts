@@ -1,6 +1,6 @@
 /** The schema of the `hpo` group: a study, how its trials are run, sampled and pruned, and its search space. */
 import { z } from "zod";
-import { flag, integer, oneOf, orNull, real, text } from "./fields.ts";
+import { address, flag, integer, oneOf, orNull, real, text } from "./fields.ts";
 
 const SCALAR = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
@@ -13,7 +13,8 @@ const ParameterSchema = z.strictObject({
   log: flag().default(false),
   step: orNull(real({ above: 0 }), "continuous, or 1 for int").default(null),
   choices: z.array(SCALAR).min(1).nullable().describe("a list of texts, numbers, booleans or nulls").default(null),
-  when: z.record(z.string(), SCALAR).nullable().describe("a mapping of another parameter to its value").default(null),
+  when: z.record(z.string(), SCALAR).nullable()
+    .describe("a mapping of another parameter, or of a configuration key, to its value").default(null),
 });
 
 type Parameter = z.output<typeof ParameterSchema>;
@@ -48,10 +49,16 @@ function canBe({ type, low, high, choices }: Parameter, value: unknown): boolean
   return type === "float" || (Number.isInteger(value) && low! <= Number(value) && Number(value) <= high!);
 }
 
+/** The parameters that a condition speaks of: the one of that name, or those that set that configuration key. */
+export function conditionNames(space: Record<string, Parameter>, other: string): string[] {
+  if (Object.hasOwn(space, other)) return [other];
+  return Object.keys(space).filter((name) => (space[name].key ?? name) === other);
+}
+
 /** The conditions from a parameter upwards; returns the names of a circle, if there is one. */
 function conditionCycle(space: Record<string, Parameter>, name: string, seen: string[] = []): string[] | null {
   if (seen.includes(name)) return [...seen.slice(seen.indexOf(name)), name];
-  for (const other of Object.keys(space[name]?.when ?? {})) {
+  for (const other of Object.keys(space[name].when ?? {}).flatMap((key) => conditionNames(space, key))) {
     const cycle = conditionCycle(space, other, [...seen, name]);
     if (cycle !== null) return cycle;
   }
@@ -65,12 +72,8 @@ const SearchSpaceSchema = z.record(z.string().regex(/^[A-Za-z_][\w.-]*$/), Param
       const fault = parameterFault(parameter);
       if (fault !== undefined) context.addIssue({ code: "custom", path: [name, fault[0]], message: fault[1] });
       for (const [other, value] of Object.entries(parameter.when ?? {})) {
-        const known = Object.hasOwn(space, other);
-        if (known && canBe(space[other], value)) continue;
-        const names = Object.keys(space).join(", ");
-        const message = known
-          ? `is ${JSON.stringify(value)}, a value that ${other} never has`
-          : `is not a parameter of the search space; known are ${names}`;
+        if (!Object.hasOwn(space, other) || canBe(space[other], value)) continue;
+        const message = `is ${JSON.stringify(value)}, a value that ${other} never has`;
         context.addIssue({ code: "custom", path: [name, "when", other], message });
       }
       const cycle = conditionCycle(space, name);
@@ -88,7 +91,7 @@ const SearchSpaceSchema = z.record(z.string().regex(/^[A-Za-z_][\w.-]*$/), Param
 /** A study. */
 export const HpoSchema = z.strictObject({
   n_trials: integer({ min: 1 }).default(2000),
-  storage: orNull(text("a storage URL"), "in memory").default("${oc.env:OPTUNA_STORAGE,sqlite:///optuna.db}"),
+  storage: orNull(address("a storage URL"), "in memory").default("${oc.env:OPTUNA_STORAGE,sqlite:///optuna.db}"),
   study_name: text().default("${experiment_name}"),
   direction: oneOf(["maximize", "minimize"]).default("maximize"),
   hpo_mode: z.strictObject({

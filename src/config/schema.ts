@@ -3,7 +3,7 @@
  * from `configs/`; the defaults here stand in for keys that a configuration file leaves out, and are the same values.
  */
 import { z } from "zod";
-import { flag, integer, oneOf, orNull, real, text } from "./fields.ts";
+import { address, flag, integer, oneOf, orNull, real, text } from "./fields.ts";
 import { HpoSchema } from "./hpo_schema.ts";
 
 /** Where the pairs are, and how long they may be. */
@@ -160,7 +160,8 @@ export const ConfigSchema = z.strictObject({
   seed: integer({ min: 0, max: 2 ** 32 - 1 }).default(42),
   output_dir: text("a folder name").default("outputs/${experiment_name}"),
   checkpoint_dir: text("a folder name").default("${output_dir}/checkpoints"),
-  resume: flag().default(false),
+  resume: z.union([z.literal("auto"), flag()]).describe("auto, true or false").default("auto"),
+  overwrite: flag().default(false),
   data: DataSchema.prefault({}),
   model: ModelSchema.prefault({}),
   training: TrainingSchema.prefault({}),
@@ -171,7 +172,7 @@ export const ConfigSchema = z.strictObject({
   }).prefault({}),
   reproducibility: z.strictObject({ deterministic: flag().default(true) }).prefault({}),
   mlflow: z.strictObject({
-    tracking_uri: text("a folder or URI").default("${oc.env:MLFLOW_TRACKING_URI,file:mlflow-store}"),
+    tracking_uri: address("a folder or URI").default("${oc.env:MLFLOW_TRACKING_URI,file:mlflow-store}"),
     experiment_name: text().default("${experiment_name}"),
     enable: flag().default(true),
   }).prefault({}),

@@ -85,10 +85,13 @@ export function leavesOf(tree: Tree, prefix = ""): [string, Value][] {
   );
 }
 
-/** A copy whose texts survive interpolation unchanged: `${` becomes `\${`. */
-export function withoutInterpolation(value: Value): Value {
-  if (typeof value === "string") return value.replaceAll("${", "\\${");
-  if (Array.isArray(value)) return value.map(withoutInterpolation);
+/** A copy with every text changed. */
+export function mapTexts(value: Value, change: (text: string) => string): Value {
+  if (typeof value === "string") return change(value);
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, change));
   if (!isTree(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, withoutInterpolation(child)]));
+  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, mapTexts(child, change)]));
 }
+
+/** A copy whose texts survive interpolation unchanged: `${` becomes `\${`. */
+export const withoutInterpolation = (value: Value): Value => mapTexts(value, (text) => text.replaceAll("${", "\\${"));

@@ -32,12 +32,33 @@ function issueMessage(issue: z.core.$ZodIssue, tree: Tree): string {
 }
 
 /** What a study or a process has once, for all its trials. */
-const NOT_OF_A_TRIAL = /^(hpo|mlflow)\.|^(experiment_name|output_dir|checkpoint_dir|resume)$/;
+const NOT_OF_A_TRIAL = /^(hpo|mlflow)\.|^(experiment_name|output_dir|checkpoint_dir|resume|overwrite)$/;
+
+/** A condition that is no parameter's must be a configuration key's, with a value that the key allows. */
+function conditionFault(space: Config["hpo"]["search_space"], name: string): string | undefined {
+  for (const [other, value] of Object.entries(space[name].when ?? {})) {
+    if (Object.hasOwn(space, other)) continue;
+    const where = `hpo.search_space.${name}.when.${other}`;
+    const path = other.split(".");
+    const schema = schemaAt(ConfigSchema, path);
+    if (schema === undefined || hasFixedKeys(schema)) {
+      const names = Object.keys(space).join(", ");
+      return `"${where}" is not a parameter of the search space; known are ${names}, and every configuration key`;
+    }
+    if (!(schema as z.ZodType).safeParse(value).success) {
+      return `"${where}" must be ${allowedAt(ConfigSchema, path).allowed}, not ${shown(value)}`;
+    }
+  }
+  return undefined;
+}
 
 /** Each parameter must set a configuration key of a trial, and only to values that the key allows. */
 function searchSpaceFault(config: Config): string | undefined {
-  for (const [name, { key, type, low, high, step, choices }] of Object.entries(config.hpo.search_space)) {
+  const space = config.hpo.search_space;
+  for (const [name, { key, type, low, high, step, choices }] of Object.entries(space)) {
     const where = `hpo.search_space.${name}`;
+    const fault = conditionFault(space, name);
+    if (fault !== undefined) return fault;
     if (NOT_OF_A_TRIAL.test(key)) return `"${where}.key": "${key}" is the same for all trials and cannot be searched`;
     const schema = schemaAt(ConfigSchema, key.split("."));
     if (schema === undefined) return `"${where}.key": ${unknownKey(key)}`;

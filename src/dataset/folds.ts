@@ -87,23 +87,24 @@ export function singleSplit(folds: readonly number[], nSplits: number, fraction 
   return distance.indexOf(Math.min(...distance));
 }
 
-/** Data error if a fold has no positive pair to validate on, or leaves none to train on. */
+/** Data error if a fold has no positive pair to validate on, or leaves none of a class to train on. */
 export function checkFolds(folds: readonly number[], labels: readonly number[], nSplits: number): void {
-  const positives = new Array<number>(nSplits).fill(0);
-  labels.forEach((label, i) => positives[folds[i]] += label);
-  const total = positives.reduce((sum, count) => sum + count, 0);
-  positives.forEach((count, fold) => {
-    if (count === 0) {
-      throw new EntailError(
-        "data",
-        `fold ${fold} of ${nSplits} has no positive pair (${total} in all), lower kfold.n_splits or add data`,
-      );
+  const counts = Array.from({ length: nSplits }, () => [0, 0]);
+  labels.forEach((label, i) => counts[folds[i]][label]++);
+  const totals = [0, 1].map((label) => counts.reduce((sum, count) => sum + count[label], 0));
+  const fail = (message: string): never => {
+    throw new EntailError("data", message);
+  };
+  if (totals[0] === 0) fail(`all ${totals[1]} pairs are positive: there is nothing to tell apart, add negative pairs`);
+  counts.forEach(([negatives, positives], fold) => {
+    if (positives === 0) {
+      fail(`fold ${fold} of ${nSplits} has no positive pair (${totals[1]} in all), lower kfold.n_splits or add data`);
     }
-    if (count === total) {
-      throw new EntailError(
-        "data",
-        `fold ${fold} of ${nSplits} has all ${total} positive pairs, none is left to train on`,
-      );
+    if (positives === totals[1]) {
+      fail(`fold ${fold} of ${nSplits} has all ${positives} positive pairs, none is left to train on`);
+    }
+    if (negatives === totals[0]) {
+      fail(`fold ${fold} of ${nSplits} has all ${negatives} negative pairs, none is left to train on`);
     }
   });
 }

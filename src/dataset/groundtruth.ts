@@ -1,5 +1,5 @@
 import { EntailError } from "../errors.ts";
-import { type CsvTable, readCsv } from "../formats/csv.ts";
+import { type CsvRow, readCsv } from "../formats/csv.ts";
 import { readJson } from "../formats/json.ts";
 import { Mt19937 } from "../random/mt19937.ts";
 
@@ -53,18 +53,25 @@ export async function loadCriteria(path: string): Promise<Map<string, string>> {
 export async function loadGroundtruth(options: GroundtruthOptions): Promise<Pair[]> {
   const { groundtruthCsv, criteriaJson, sampleSize, sampleSeed } = options;
   const criteria = await loadCriteria(criteriaJson);
-  const table = await readCsv(groundtruthCsv, GROUNDTRUTH_COLUMNS);
-  if (table.rows.length === 0) throw new EntailError("data", `${groundtruthCsv}: has a header but no rows`);
-  const pairs = toPairs(table, criteria, criteriaJson);
+  const { rows } = await readCsv(groundtruthCsv, GROUNDTRUTH_COLUMNS);
+  const pairs = await toPairs(rows, criteria, criteriaJson);
+  if (pairs.length === 0) throw new EntailError("data", `${groundtruthCsv}: has a header but no rows`);
   return sampleSize == null ? pairs : samplePairs(pairs, sampleSize, sampleSeed ?? 0);
 }
 
-function toPairs(table: CsvTable, criteria: Map<string, string>, criteriaJson: string): Pair[] {
+async function toPairs(
+  rows: AsyncIterable<CsvRow>,
+  criteria: Map<string, string>,
+  criteriaJson: string,
+): Promise<Pair[]> {
   const lines = new Map<string, number>();
-  return table.rows.map((row) => {
-    const { post_id: postId, post, DSM5_symptom: criterionId, groundtruth } = row.values;
+  const pairs: Pair[] = [];
+  for await (const { line, values, at } of rows) {
+    const { post_id: postId, DSM5_symptom: criterionId, groundtruth } = values;
+    // The pairs of a post follow each other: one copy of its text is enough.
+    const post = pairs.at(-1)?.post === values.post ? pairs.at(-1)!.post : values.post;
     const fail = (column: string, reason: string): never => {
-      throw new EntailError("data", `${table.at(row, column)}: ${reason}`);
+      throw new EntailError("data", `${at(column)}: ${reason}`);
     };
     if (postId === "") fail("post_id", "post_id is empty");
     if (post.trim() === "") fail("post", "the post is empty");
@@ -78,9 +85,10 @@ function toPairs(table: CsvTable, criteria: Map<string, string>, criteriaJson: s
     if (first !== undefined) {
       fail("post_id", `post ${postId} with criterion ${criterionId} is already on line ${first}, remove one`);
     }
-    lines.set(key, row.line);
-    return { postId, post, criterionId, criterion, label: groundtruth === "1" ? 1 : 0 };
-  });
+    lines.set(key, line);
+    pairs.push({ postId, post, criterionId, criterion, label: groundtruth === "1" ? 1 : 0 });
+  }
+  return pairs;
 }
 
 /** The first `size` of a seeded permutation of the pairs, put back into file order. */

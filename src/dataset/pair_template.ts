@@ -24,19 +24,36 @@ interface TemplateProcessing {
   special_tokens: Record<string, { ids: number[] }>;
 }
 
-/** Reads the `post_processor` of a tokenizer.json; data error for a kind that is not known. */
-export function parsePairTemplate(processor: unknown, name: string): PairTemplate {
-  return templateOf(
-    parseItems(processor as Processor, "pair", name) ?? [
-      { sequence: "A", typeId: 0 },
-      { sequence: "B", typeId: 1 },
-    ],
-  );
+/**
+ * Reads the `post_processor` of a tokenizer.json with `vocabSize` tokens; data error for a kind that is not known, and
+ * for ids that are none.
+ */
+export function parsePairTemplate(processor: unknown, vocabSize: number, name: string): PairTemplate {
+  const items = parseItems(processor as Processor, "pair", name) ?? [
+    { sequence: "A", typeId: 0 },
+    { sequence: "B", typeId: 1 },
+  ];
+  return templateOf(checkItems(items, vocabSize, name));
 }
 
 /** The same for a text alone: a template whose second sequence is ignored. */
-export function parseSingleTemplate(processor: unknown, name: string): PairTemplate {
-  return templateOf(parseItems(processor as Processor, "single", name) ?? [{ sequence: "A", typeId: 0 }]);
+export function parseSingleTemplate(processor: unknown, vocabSize: number, name: string): PairTemplate {
+  const items = parseItems(processor as Processor, "single", name) ?? [{ sequence: "A", typeId: 0 }];
+  return templateOf(checkItems(items, vocabSize, name));
+}
+
+function checkItems(items: Item[], vocabSize: number, name: string): Item[] {
+  const isId = (id: unknown): boolean => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize;
+  for (const item of items) {
+    if ("ids" in item && !(Array.isArray(item.ids) && item.ids.every(isId))) {
+      const ids = JSON.stringify(item.ids);
+      throw new EntailError("data", `${name}: post_processor: ${ids} must be ids of tokens, 0 to ${vocabSize - 1}`);
+    }
+    if (item.typeId !== 0 && item.typeId !== 1) {
+      throw new EntailError("data", `${name}: post_processor: type_id must be 0 or 1, not ${item.typeId}`);
+    }
+  }
+  return items;
 }
 
 function templateOf(items: readonly Item[]): PairTemplate {

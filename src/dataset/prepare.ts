@@ -1,5 +1,5 @@
 import { EntailError } from "../errors.ts";
-import { writeFileAtomic } from "../formats/atomic_write.ts";
+import { writePiecesAtomic } from "../formats/atomic_write.ts";
 import { formatCsv, readCsv } from "../formats/csv.ts";
 import { GROUNDTRUTH_COLUMNS, loadCriteria } from "./groundtruth.ts";
 
@@ -59,13 +59,13 @@ export interface PrepareSummary {
 
 /** The posts, id → text, in file order. */
 export async function loadPosts(path: string): Promise<Map<string, string>> {
-  const table = await readCsv(path, POST_COLUMNS);
+  const { rows } = await readCsv(path, POST_COLUMNS);
   const posts = new Map<string, string>();
-  for (const row of table.rows) {
-    const { post_id: id, text } = row.values;
-    if (id === "") throw new EntailError("data", `${table.at(row, "post_id")}: post_id is empty`);
-    if (text.trim() === "") throw new EntailError("data", `${table.at(row, "text")}: the post is empty`);
-    if (posts.has(id)) throw new EntailError("data", `${table.at(row, "post_id")}: post ${id} is there twice`);
+  for await (const { values, at } of rows) {
+    const { post_id: id, text } = values;
+    if (id === "") throw new EntailError("data", `${at("post_id")}: post_id is empty`);
+    if (text.trim() === "") throw new EntailError("data", `${at("text")}: the post is empty`);
+    if (posts.has(id)) throw new EntailError("data", `${at("post_id")}: post ${id} is there twice`);
     posts.set(id, text);
   }
   if (posts.size === 0) throw new EntailError("data", `${path}: has a header but no rows`);
@@ -80,12 +80,11 @@ export async function loadAnnotations(
   path: string,
   knownPosts?: { has(id: string): boolean },
 ): Promise<Annotation[]> {
-  const table = await readCsv(path, ANNOTATION_COLUMNS);
-  return table.rows.map((row) => {
-    const { post_id: postId, sentence_id: sentenceId, sentence_text: sentence, DSM5_symptom: symptom, status } =
-      row.values;
+  const { rows } = await readCsv(path, ANNOTATION_COLUMNS);
+  return await Array.fromAsync(rows, ({ values, at }) => {
+    const { post_id: postId, sentence_id: sentenceId, sentence_text: sentence, DSM5_symptom: symptom, status } = values;
     const fail = (column: string, reason: string): never => {
-      throw new EntailError("data", `${table.at(row, column)}: ${reason}`);
+      throw new EntailError("data", `${at(column)}: ${reason}`);
     };
     if (knownPosts && !knownPosts.has(postId)) fail("post_id", `post "${postId}" is not in the posts file`);
     const index = (SYMPTOMS as readonly string[]).indexOf(symptom);
@@ -117,18 +116,20 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
     positive.add(JSON.stringify([postId, criterionId]));
   }
   const positivesPerCriterion = new Map([...criteria.keys()].map((id) => [id, 0]));
-  const rows: (string | number)[][] = [[...GROUNDTRUTH_COLUMNS]];
-  for (const [postId, post] of posts) {
-    for (const id of criteria.keys()) {
-      const label = positive.has(JSON.stringify([postId, id])) ? 1 : 0;
-      positivesPerCriterion.set(id, positivesPerCriterion.get(id)! + label);
-      rows.push([postId, post, id, label]);
+  const pieces = function* () {
+    yield formatCsv([GROUNDTRUTH_COLUMNS]);
+    for (const [postId, post] of posts) {
+      for (const id of criteria.keys()) {
+        const label = positive.has(JSON.stringify([postId, id])) ? 1 : 0;
+        positivesPerCriterion.set(id, positivesPerCriterion.get(id)! + label);
+        yield formatCsv([[postId, post, id, label]]);
+      }
     }
-  }
-  await writeFileAtomic(options.outputCsv, formatCsv(rows));
+  };
+  await writePiecesAtomic(options.outputCsv, pieces());
   return {
     posts: posts.size,
-    pairs: rows.length - 1,
+    pairs: posts.size * criteria.size,
     positives: positive.size,
     annotations: annotations.length,
     specialCases: annotations.filter(({ criterionId }) => criterionId === null).length,

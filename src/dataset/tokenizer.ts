@@ -5,6 +5,7 @@ import { parseJson } from "../formats/json.ts";
 import { readText } from "../formats/text.ts";
 import type { TokenizedPair } from "./batches.ts";
 import { type PairTemplate, parsePairTemplate, parseSingleTemplate } from "./pair_template.ts";
+import { checkTokenizer } from "./tokenizer_checks.ts";
 import { buildTokenizer, type TokenizerDocument } from "./tokenizer_repairs.ts";
 
 /** A Hugging Face tokenizer, for pairs. */
@@ -55,12 +56,14 @@ export function createTokenizer(document: unknown, name: string): PairTokenizer 
   let template: PairTemplate;
   let single: PairTemplate;
   try {
+    checkTokenizer(document, name);
     const parts = document as TokenizerDocument;
     // The library demands keys that a file may leave out.
     const optional = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
     tokenizer = buildTokenizer({ ...optional, ...parts }, name);
-    template = parsePairTemplate(parts.post_processor, name);
-    single = parseSingleTemplate(parts.post_processor, name);
+    const vocabSize = tokenizer.model!.vocab.length;
+    template = parsePairTemplate(parts.post_processor, vocabSize, name);
+    single = parseSingleTemplate(parts.post_processor, vocabSize, name);
   } catch (error) {
     if (error instanceof EntailError) throw error;
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);

@@ -132,9 +132,6 @@ export function parseConfig(json: unknown, file: string): DebertaConfig {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new EntailError("data", `${file}: not a model configuration: expected an object`);
   }
-  if (isDeeperThan(json, MOST_LEVELS)) {
-    throw new EntailError("data", `${file}: not a model configuration: it is nested more than ${MOST_LEVELS} deep`);
-  }
   const object = json as Record<string, unknown>;
   if (object.model_type !== STOCK_TYPE && object.model_type !== OWN_TYPE) {
     throw new EntailError(
@@ -149,13 +146,6 @@ export function parseConfig(json: unknown, file: string): DebertaConfig {
   }
   return configFrom(object, { kind: "data", prefix: `${file}: ` });
 }
-
-/** Levels of a configuration at most; what is handed on must be written again. */
-const MOST_LEVELS = 64;
-
-const isDeeperThan = (value: unknown, levels: number): boolean =>
-  typeof value === "object" && value !== null &&
-  (levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1)));
 
 /**
  * The configuration of a model from scratch: `architecture` has the names of config.json and comes from

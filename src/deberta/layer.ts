@@ -19,7 +19,7 @@ export interface LayerKept {
   positionKey?: Tensor;
   positionQuery?: Tensor;
   context: Tensor;
-  logSumExp: Tensor;
+  maxAndSum: Tensor;
   attentionNorm: LayerNormKept;
   attended: Tensor;
   preActivation: Tensor;
@@ -44,10 +44,10 @@ export function layerForward(
   const value = linear(scope, `${name}.attention.self.value_proj`, x, square);
   const { table, positionKey, positionQuery } = positionForward(scope, layer, position);
   const context = plan.transient("context", [tokens.capacity, hidden]);
-  const logSumExp = plan.transient("log-sum-exp", [tokens.capacity, config.numAttentionHeads]);
+  const maxAndSum = plan.transient("softmax maximum and sum", [tokens.capacity, config.numAttentionHeads, 2]);
   attentionForward(
     plan,
-    { query, key, value, positionKey, positionQuery, ...attentionInputs(scope, position), context, logSumExp },
+    { query, key, value, positionKey, positionQuery, ...attentionInputs(scope, position), context, maxAndSum },
     attentionSizes(scope, layer),
   );
 
@@ -85,7 +85,7 @@ export function layerForward(
       positionKey,
       positionQuery,
       context,
-      logSumExp,
+      maxAndSum,
       attentionNorm: attended.kept,
       attended: attended.y,
       preActivation,
@@ -145,7 +145,7 @@ export function layerBackward(
   const dContext = wide("d context");
   linearBackward(scope, `${name}.attention.output.dense`, { x: kept.context, dy: dProjected, dx: dContext }, square);
 
-  const { query, key, value, positionKey, positionQuery, context, logSumExp } = kept;
+  const { query, key, value, positionKey, positionQuery, context, maxAndSum } = kept;
   const dQuery = wide("d query");
   const dKey = wide("d key");
   const dValue = wide("d value");
@@ -160,7 +160,7 @@ export function layerBackward(
     positionQuery,
     ...attentionInputs(scope, position),
     context,
-    logSumExp,
+    maxAndSum,
     dContext,
     dQuery,
     dKey,

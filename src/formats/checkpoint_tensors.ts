@@ -18,6 +18,15 @@ export async function openCheckpointTensors(folder: string): Promise<TensorSourc
   throw new EntailError("data", `${folder}: no model.safetensors (or model.safetensors.index.json), ${advice}`);
 }
 
+/** The files that `openCheckpointTensors` reads. */
+export async function weightFiles(folder: string): Promise<string[]> {
+  const single = join(folder, "model.safetensors");
+  if (await exists(single)) return [single];
+  const indexPath = join(folder, "model.safetensors.index.json");
+  const index = await readJson(indexPath) as { weight_map: Record<string, string> };
+  return [indexPath, ...[...new Set(Object.values(index.weight_map))].sort().map((file) => join(folder, file))];
+}
+
 async function openShards(folder: string, indexPath: string): Promise<TensorSource> {
   const index = await readJson(indexPath) as { weight_map?: unknown } | null;
   const weightMap = index?.weight_map;

@@ -1,5 +1,5 @@
 import { EntailError } from "../errors.ts";
-import { atomicFile } from "./atomic_write.ts";
+import { atomicFile, type OutputFile } from "./atomic_write.ts";
 import { parseJson } from "./json.ts";
 import {
   type Dtype,
@@ -174,6 +174,6 @@ function readAt(file: Deno.FsFile, path: string, position: number, length: numbe
   return bytes;
 }
 
-function writeFully(file: Deno.FsFile, bytes: Uint8Array): void {
+function writeFully(file: OutputFile, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
 }

@@ -40,12 +40,19 @@ function readKernel(path: string): string {
   return text;
 }
 
+/** Gives a file below `kernels/` another text: how a test breaks a kernel. */
+export type SourceEdit = (path: string, text: string) => string;
+
 /** The shader text of a kernel and the overrides that remain for the pipeline. */
-export function specialise({ kernel, entry, constants = {} }: KernelSpec): { code: string; overrides: Constants } {
+export function specialise(
+  { kernel, entry, constants = {} }: KernelSpec,
+  edit: SourceEdit = (_path, text) => text,
+): { code: string; overrides: Constants } {
   const path = `${kernel}.wgsl`;
+  const read = (file: string) => edit(file, readKernel(file));
   let code: string;
   try {
-    code = expandTemplate(readKernel(path), constants, readKernel);
+    code = expandTemplate(read(path), constants, read);
   } catch (cause) {
     throw new Error(`kernels/${path}: ${(cause as Error).message}`, { cause });
   }
@@ -66,14 +73,14 @@ export function parseBindings(code: string): Map<string, KernelBinding> {
 }
 
 /** A cache of compiled pipelines. The key is all a shader depends on: expanded source, entry point, overrides. */
-export function kernelCache(device: GPUDevice): KernelCache {
+export function kernelCache(device: GPUDevice, edit?: SourceEdit): KernelCache {
   const kernels = new Map<string, Kernel>();
   const modules = new Map<string, GPUShaderModule>();
   // Layers ask for the same kernels over and over, and expanding a template takes milliseconds.
   const bySpec = new Map<string, Kernel>();
 
   function compiled(spec: KernelSpec): Kernel {
-    const { code, overrides } = specialise(spec);
+    const { code, overrides } = specialise(spec, edit);
     const sorted = Object.entries(overrides).sort(([a], [b]) => (a < b ? -1 : 1));
     const key = JSON.stringify([code, spec.entry, sorted]);
     const known = kernels.get(key);

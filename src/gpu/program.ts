@@ -14,6 +14,7 @@ import type { Gpu } from "./device.ts";
 import { gpuError } from "./device.ts";
 import type { KernelSpec } from "./kernel.ts";
 import { alignBytes, allocateBuffers, elements, mebibytes, type Tensor, TENSOR_ALIGNMENT } from "./tensor.ts";
+import { createTimestamps, MAX_TIMESTAMPS } from "./timestamps.ts";
 
 export type Grid = readonly [x: number, y?: number, z?: number];
 
@@ -126,13 +127,22 @@ export function planMemory(programs: readonly Program<any>[]): MemoryPlan {
   return { bytes: slots.reduce((sum, slot) => sum + slot.bytes, 0), slots };
 }
 
+export interface DispatchTime {
+  label: string;
+  kernel: string;
+  nanoseconds: number;
+}
+
 /** A program with memory and compiled kernels. */
 export interface Executable<Sizes> {
   readonly label: string;
   /** Encodes and submits one replay; returns at once. */
   run(sizes: Sizes): void;
-  /** Runs once with a timestamp around every dispatch; GPU nanoseconds by label, in order. Needs timestamp queries. */
-  profile(sizes: Sizes): Promise<{ label: string; kernel: string; nanoseconds: number }[]>;
+  /**
+   * Runs once with timestamps around every dispatch; GPU nanoseconds by label, in order. Needs timestamp queries. It is
+   * submitted in pieces of at most `pieceDispatches`, because a query set has a limit.
+   */
+  profile(sizes: Sizes, pieceDispatches?: number): Promise<DispatchTime[]>;
 }
 
 /** Memory shared by executables; released all at once. */
@@ -201,14 +211,15 @@ export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): 
   });
   await Promise.all(problems);
 
-  function encode(encoder: GPUCommandEncoder, sizes: Sizes, queries?: GPUQuerySet) {
+  /** `queries`: two timestamps for each dispatch. */
+  function encode(encoder: GPUCommandEncoder, part: typeof steps, sizes: Sizes, queries?: GPUQuerySet) {
     let pass: GPUComputePassEncoder | null = null;
     let query = 0;
     const endPass = () => {
       pass?.end();
       pass = null;
     };
-    for (const step of steps) {
+    for (const step of part) {
       if (step.kind === "dispatch") {
         const [x, y = 1, z = 1] = step.grid(sizes);
         if (x * y * z === 0) continue;
@@ -226,70 +237,64 @@ export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): 
         pass.setPipeline(step.kernel.pipeline);
         pass.setBindGroup(0, step.group);
         pass.dispatchWorkgroups(x, y, z);
+      } else if (step.kind === "clear") {
+        endPass();
+        encoder.clearBuffer(step.tensor.buffer!, step.tensor.offset, step.tensor.bytes);
       } else {
         endPass();
-        if (step.kind === "clear") encoder.clearBuffer(step.tensor.buffer!, step.tensor.offset, step.tensor.bytes);
-        else {encoder.copyBufferToBuffer(
-            step.from.buffer!,
-            step.from.offset,
-            step.to.buffer!,
-            step.to.offset,
-            step.from.bytes,
-          );}
+        const { from, to } = step;
+        encoder.copyBufferToBuffer(from.buffer!, from.offset, to.buffer!, to.offset, from.bytes);
       }
     }
     endPass();
   }
+
+  const runs = (step: typeof steps[number], sizes: Sizes) => {
+    if (step.kind !== "dispatch") return false;
+    const [x, y = 1, z = 1] = step.grid(sizes);
+    return x * y * z > 0;
+  };
 
   return {
     label: program.label,
     run(sizes) {
       gpu.check();
       const encoder = device.createCommandEncoder({ label: program.label });
-      encode(encoder, sizes);
+      encode(encoder, steps, sizes);
       gpu.submit(encoder);
     },
-    async profile(sizes) {
-      const timed = steps.filter((step) => step.kind === "dispatch").filter((step) => {
-        const [x, y = 1, z = 1] = step.grid(sizes);
-        return x * y * z > 0;
-      });
-      const times = await timestamps(gpu, timed.length * 2, (queries) => {
+    async profile(sizes, pieceDispatches = MAX_TIMESTAMPS / 2) {
+      const profiled: DispatchTime[] = [];
+      for (const piece of inPieces(steps, pieceDispatches, (step) => runs(step, sizes))) {
+        const timed = piece.filter((step) => step.kind === "dispatch").filter((step) => runs(step, sizes));
+        const queries = createTimestamps(gpu, timed.length * 2);
         const encoder = device.createCommandEncoder({ label: program.label });
-        encode(encoder, sizes, queries);
-        return encoder;
-      });
-      return timed.map((step, index) => ({
-        label: step.label,
-        kernel: step.kernel.label,
-        nanoseconds: times[index * 2 + 1] - times[index * 2],
-      }));
+        encode(encoder, piece, sizes, queries.querySet);
+        const submitted = gpu.submit(encoder);
+        const times = await queries.read(timed.length * 2);
+        gpu.activity.finished(submitted);
+        timed.forEach(({ label, kernel }, index) => {
+          const nanoseconds = times[index * 2 + 1] - times[index * 2];
+          profiled.push({ label, kernel: kernel.label, nanoseconds });
+        });
+      }
+      return profiled;
     },
   };
 }
 
-/** Submits what `encode` records with a query set of `count` timestamps and returns their values in nanoseconds. */
-async function timestamps(
-  gpu: Gpu,
-  count: number,
-  encode: (queries: GPUQuerySet) => GPUCommandEncoder,
-): Promise<number[]> {
-  const { device } = gpu;
-  const queries = device.createQuerySet({ type: "timestamp", count });
-  const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-  const resolved = device.createBuffer({ size: count * 8, usage: QUERY_RESOLVE | COPY_SRC });
-  const staging = device.createBuffer({ size: count * 8, usage: COPY_DST | MAP_READ });
-  const encoder = encode(queries);
-  encoder.resolveQuerySet(queries, 0, count, resolved, 0);
-  encoder.copyBufferToBuffer(resolved, 0, staging, 0, count * 8);
-  const copied = gpu.submit(encoder);
-  await staging.mapAsync(GPUMapMode.READ);
-  gpu.activity.finished(copied);
-  const times = Array.from(new BigInt64Array(staging.getMappedRange()), Number);
-  staging.unmap();
-  for (const object of [queries, resolved, staging]) object.destroy();
-  gpu.check();
-  return times;
+/** Consecutive parts of `items` with at most `most` counted ones each; what follows a part's last goes with it. */
+export function inPieces<T>(items: readonly T[], most: number, counts: (item: T) => boolean): T[][] {
+  const pieces: T[][] = [[]];
+  let counted = 0;
+  for (const item of items) {
+    if (counts(item) && ++counted > most) {
+      pieces.push([]);
+      counted = 1;
+    }
+    pieces.at(-1)!.push(item);
+  }
+  return pieces;
 }
 
 /** Plans, allocates and compiles programs that run one after another in shared memory. */

@@ -5,9 +5,10 @@
  *     score[i,j] = (q_i·k_j + q_i·positionKey[b] + k_j·positionQuery[b]) / √(headSize · terms),  b = relativeIndex(i − j)
  *     context_i = Σ_j dropout(softmax_j(score[i,j])) v_j
  *
- * No matrix of scores is stored: the backward computes probabilities again from logSumExp. What is stored per head is
- * linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a bucket, which give
- * the position terms of dQuery, dKey and the tables as plain products, and the dropout mask as bits.
+ * The forward stores no matrix of scores. The backward computes probabilities again from maxAndSum and stores two numbers
+ * for every pair of tokens, kept probability and dScore: queries leave them for keys, which read them the other way
+ * round. The rest is linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a
+ * bucket, which give the position terms of dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
 import { EntailError } from "../errors.ts";
 import type { Constants } from "../gpu/template.ts";
@@ -159,7 +160,7 @@ function groupBindings(t: AttentionInputs, { firstHead, mask, c2p, p2c }: GroupP
   };
 }
 
-/** context and logSumExp of all tokens. */
+/** context and maxAndSum of all tokens. */
 export function attentionForward(plan: Plan, t: AttentionInputs, sizes: AttentionSizes): void {
   const windows = uniformWindows(plan, sizes);
   if (windows) return attentionForwardUniform(plan, t, sizes, windows);
@@ -170,7 +171,7 @@ export function attentionForward(plan: Plan, t: AttentionInputs, sizes: Attentio
       entry: "forward",
       label: `${sizes.label ?? "attention"} forward`,
       constants: prepared.constants,
-      bindings: { ...groupBindings(t, prepared), context: t.context, log_sum_exp: t.logSumExp },
+      bindings: { ...groupBindings(t, prepared), context: t.context, max_and_sum: t.maxAndSum },
       grid: prepared.grid,
     });
   }
@@ -222,7 +223,7 @@ export function attentionBackward(
         ...groupBindings(t, prepared),
         ...(summed && ofQueries),
         context_in: t.context,
-        log_sum_exp_in: t.logSumExp,
+        max_and_sum_in: t.maxAndSum,
         d_context: t.dContext,
         d_query: t.dQuery,
         weights,

@@ -36,8 +36,8 @@ export interface AttentionInputs {
   dropout?: Tensor;
   /** [tokens, heads · headSize]: written by the forward. */
   context: Tensor;
-  /** [tokens, heads]: written by the forward. */
-  logSumExp: Tensor;
+  /** [tokens, heads, 2]: the highest score of a row and Σ exp(score − highest); written by the forward. */
+  maxAndSum: Tensor;
 }
 
 export interface AttentionGradients {

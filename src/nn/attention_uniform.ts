@@ -178,7 +178,7 @@ export function attentionForwardUniform(plan: Plan, t: AttentionInputs, sizes: A
   for (let head = 0; head < sizes.heads; head++) {
     const c2p = positionScores(plan, context, head, context.query, context.positionKey);
     const p2c = positionScores(plan, context, head, context.key, context.positionQuery);
-    const bindings = { ...scoreBindings(t, context, c2p, p2c), context: t.context, log_sum_exp: t.logSumExp };
+    const bindings = { ...scoreBindings(t, context, c2p, p2c), context: t.context, max_and_sum: t.maxAndSum };
     forWindows(plan, "forward", context, head, bindings, { keys: context.key, values });
   }
 }
@@ -212,7 +212,7 @@ export function attentionBackwardUniform(
       ...scoreBindings(t, context, c2p, p2c),
       ...ofQueries,
       context_in: t.context,
-      log_sum_exp_in: t.logSumExp,
+      max_and_sum_in: t.maxAndSum,
       d_context: t.dContext,
       d_query: context.head(dQuery, head),
       weights,

@@ -21,7 +21,10 @@ export interface Rows {
   count(sizes: BatchSizes): number;
 }
 
-/** Which implementation of a kernel suits which adapter; the one place that decides. */
+/**
+ * Which implementations of the kernels suit an adapter. Among those of one name the layers choose by size:
+ * matmul_uniform.ts, attention_uniform.ts and rows.ts say when.
+ */
 export interface Variants {
   /** `register`: blocks of outputs in registers, no workgroup memory. `tiled`: tiles staged in workgroup memory. */
   readonly matmul: "register" | "tiled";

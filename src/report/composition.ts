@@ -1,19 +1,22 @@
 /** What a study report says, as Markdown: the one source of both documents. */
 import { duration, paramText, percent } from "../formats/human.ts";
 import type { StudyOverview } from "../search/overview.ts";
+import type { StudyTerms } from "../search/study_terms.ts";
 import type { FrozenTrial } from "../studies/frozen_trial.ts";
 import { literal, table } from "./markdown.ts";
 import type { Plot } from "./plots.ts";
 
 export interface ReportParts {
   readonly overview: StudyOverview;
+  /** Null where `hpo` has not made the study. */
+  readonly terms: StudyTerms | null;
   readonly trials: readonly FrozenTrial[];
   /** The best COMPLETE trials, the best first. */
   readonly ranked: readonly FrozenTrial[];
   /** By parameter, the largest first. */
   readonly importances: readonly (readonly [name: string, share: number])[];
   readonly plots: readonly Plot[];
-  /** What a value is called: "F1" or "value". */
+  /** What a value is called. */
   readonly valueName: string;
   readonly now: Date;
 }
@@ -33,8 +36,7 @@ export function composeReport(parts: ReportParts): string {
     `# Study ${literal(overview.study_name)}`,
     `Made on ${now.toISOString().slice(0, 16).replace("T", " ")} UTC.`,
     summary(parts),
-    "## Success criteria",
-    criteria(parts),
+    ...(overview.by_hpo ? ["## Success criteria", criteria(parts)] : []),
     "## Best configurations",
     best(parts),
     ...plot("history"),
@@ -50,13 +52,14 @@ function plotText({ name, title, caption }: Plot): string {
   return `## ${title}\n\n${caption}\n\n![${title}](${name}.svg)`;
 }
 
-function summary({ overview, trials, valueName }: ReportParts): string {
+function summary({ overview, terms, trials, valueName }: ReportParts): string {
   const { states, best, n_trials: goal } = overview;
   const finished = states.COMPLETE + states.PRUNED + states.FAIL;
   const unfinished = goal !== null && finished < goal;
   const starts = trials.flatMap(({ datetimeStart }) => datetimeStart?.getTime() ?? []);
   const begun = starts.length === 0 ? null : new Date(starts.reduce((a, b) => Math.min(a, b)));
   return table(["", ""], [
+    ["objective", terms?.objective ?? valueName],
     ["direction", overview.direction],
     ["trials", `${finished} finished${goal === null ? "" : ` of ${goal}`}`],
     ["complete, pruned, failed", `${states.COMPLETE}, ${states.PRUNED}, ${states.FAIL}`],
@@ -69,18 +72,29 @@ function summary({ overview, trials, valueName }: ReportParts): string {
   ]);
 }
 
-function criteria({ overview, valueName }: ReportParts): string {
-  const { best, busy_share: busy, out_of_memory_rate: outOfMemory, pruned_share: pruned } = overview;
+/** The original's criteria, for what the study is: its objective, its number of trials, its pruner. */
+function criteria({ overview, terms, valueName }: ReportParts): string {
+  const { best, states, n_trials: goal, busy_share: busy, out_of_memory_rate: outOfMemory, pruned_share: pruned } =
+    overview;
+  const finished = states.COMPLETE + states.PRUNED + states.FAIL;
   const verdict = (met: boolean | null) => met === null ? "–" : met ? "✓ met" : "✗ not met";
   const judged = (share: number | null, met: (share: number) => boolean) => [
     percent(share),
     verdict(share === null ? null : met(share)),
   ];
   return table(["criterion", "asked for", "measured", ""], [
-    [`best ${valueName}`, "one is found", best === null ? "–" : valueText(best.value), verdict(best !== null)],
+    [
+      terms?.objective ?? `best ${valueName}`,
+      "one is found",
+      best === null ? "–" : valueText(best.value),
+      verdict(best !== null),
+    ],
+    ["trials finished", `${goal}`, `${finished}`, finished >= goal! ? verdict(true) : "not yet"],
     ["device busy", "> 90 %", ...judged(busy, (share) => share > 0.9)],
     ["trials out of memory", "< 5 %", ...judged(outOfMemory, (share) => share < 0.05)],
-    ["trials pruned", "> 60 %", ...judged(pruned, (share) => share > 0.6)],
+    terms?.hasPruner === false
+      ? ["trials pruned", "none, there is no pruner", percent(pruned), "–"]
+      : ["trials pruned", "> 60 %", ...judged(pruned, (share) => share > 0.6)],
   ]);
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { overviewOf } from "../search/overview.ts";
+import { studyTerms } from "../search/study_terms.ts";
 import { type FrozenTrial, rankTrials } from "../studies/frozen_trial.ts";
 import { paramImportances } from "../studies/importance.ts";
 import type { Storage, StudyRecord } from "../studies/storage.ts";
@@ -25,11 +26,11 @@ export async function studyReport(
     throw new EntailError("data", `study ${studyName} has ${directions.length} objectives; a report takes one`);
   }
   const [direction] = directions;
-  const overview = overviewOf(study, trials, now);
+  const overview = overviewOf(study, trials);
   // Sorted again: in an object, names that are whole numbers come first.
   const importances = Object.entries(paramImportances(trials, direction)).sort((a, b) => b[1] - a[1]);
-  // A study with a goal is one of `hpo`, whose objective is F1.
-  const valueName = overview.n_trials === null ? "value" : "F1";
+  const terms = overview.by_hpo ? studyTerms(study) : null;
+  const valueName = overview.objective;
   const [{ studyPlots }, { composeReport }, { reportPage }] = await Promise.all([
     import("./plots.ts"),
     import("./composition.ts"),
@@ -37,7 +38,7 @@ export async function studyReport(
   ]);
   const plots = studyPlots({ trials, direction, importances, valueName });
   const ranked = rankTrials(trials, direction);
-  const markdown = composeReport({ overview, trials, ranked, importances, plots, valueName, now });
+  const markdown = composeReport({ overview, terms, trials, ranked, importances, plots, valueName, now });
   return {
     importances,
     files: new Map([

@@ -1,6 +1,7 @@
 /** The best trials of a study, each with the configuration that trains what it trained. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { folderName } from "../formats/folder_name.ts";
 import { type FrozenTrial, rankTrials } from "../studies/frozen_trial.ts";
 import type { StudyRecord } from "../studies/storage.ts";
 import { withParams } from "./search_space.ts";
@@ -22,10 +23,13 @@ export function bestTrials(
   fallback: Config,
 ): BestTrial[] {
   return rankTrials(trials, study.directions[0]).slice(0, top).map((trial, index) => {
-    const config = configOfTrial(study.userAttrs, trial) ?? fallback;
-    return { trial, config: trialConfig(config, trial, `${study.studyName}_best_${index + 1}`) };
+    const config = configOfTrial(study, trial) ?? fallback;
+    return { trial, config: trialConfig(config, trial, bestName(study.studyName, index + 1)) };
   });
 }
+
+/** The name of the run that a best trial's configuration makes. */
+export const bestName = (studyName: string, rank: number): string => `${folderName(studyName)}_best_${rank}`;
 
 /** The configuration with a trial's values, as a run of its own that overwrites nobody's files. */
 export function trialConfig(config: Config, trial: FrozenTrial, name: string): Config {
@@ -35,6 +39,7 @@ export function trialConfig(config: Config, trial: FrozenTrial, name: string): C
     experiment_name: name,
     output_dir: outputDir,
     checkpoint_dir: join(outputDir, "checkpoints"),
-    resume: false,
+    resume: "auto",
+    overwrite: false,
   };
 }

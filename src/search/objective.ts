@@ -9,6 +9,7 @@ import type { EpochEntry } from "../training/metrics_log.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { foldSettings } from "../training/run.ts";
 import { sampleConfig } from "./search_space.ts";
+import { createTrialMetrics, type TrialMetrics } from "./trial_metrics.ts";
 import type { Bench, Workbench } from "./workbench.ts";
 
 /** A trial has failed in a way that says nothing about the next one; its study goes on. */
@@ -40,6 +41,8 @@ export const OUT_OF_MEMORY = "out_of_memory";
 export const FIXED_SECONDS = "fixed_seconds";
 /** Of a trial's seconds, those in which the device had work. */
 export const DEVICE_SECONDS = "device_seconds";
+/** The process, or rather the sitting of the study, that has run the trial. */
+export const WORKER = "worker";
 
 /**
  * The objective of a study: the best F1 of a single split, or the mean over the folds of each fold's best F1.
@@ -57,8 +60,9 @@ export function createObjective(parts: ObjectiveParts): (trial: Trial) => Promis
     const sampled = sampleConfig(trial, config);
     observer?.started?.(trial, sampled);
     const deviceSeconds = measureDevice(workbench.gpu);
+    const metrics = createTrialMetrics();
     try {
-      return await runTrial(parts, trial, sampled);
+      return await runTrial(parts, trial, sampled, metrics);
     } catch (error) {
       if (!(error instanceof EntailError) || error.kind === "interrupted") throw error;
       if (error instanceof Diverged) throw new TrialFailed(error);
@@ -68,7 +72,7 @@ export function createObjective(parts: ObjectiveParts): (trial: Trial) => Promis
       await trial.setUserAttr(OUT_OF_MEMORY, true);
       throw new TrialPruned(error.message);
     } finally {
-      await trial.setUserAttr(DEVICE_SECONDS, deviceSeconds());
+      await trial.setUserAttrs({ ...metrics.attributes(), [DEVICE_SECONDS]: deviceSeconds() });
     }
   };
 }
@@ -80,14 +84,22 @@ function measureDevice({ activity }: Gpu): () => number {
   return () => (performance.now() - began - (activity.idleMilliseconds() - idle)) / 1000;
 }
 
-async function runTrial(parts: ObjectiveParts, trial: Trial, sampled: Config): Promise<number> {
+async function runTrial(
+  parts: ObjectiveParts,
+  trial: Trial,
+  sampled: Config,
+  metrics: TrialMetrics,
+): Promise<number> {
   const started = performance.now();
   const bench = await parts.workbench.prepare(sampled);
   let fixed = performance.now() - started;
   const { mode } = sampled.hpo.hpo_mode;
   const scores: number[] = [];
   for (const fold of bench.folds) {
-    const f1 = await trainTrialFold(parts, bench, trial, fold, (milliseconds) => fixed += milliseconds);
+    const f1 = await trainTrialFold(parts, bench, trial, fold, {
+      initialised: (milliseconds) => fixed += milliseconds,
+      evaluated: (entry) => metrics.evaluated(fold, entry),
+    });
     scores.push(f1);
     if (mode === "kfold") await report(trial, meanStd(scores).mean, scores.length);
   }
@@ -100,7 +112,7 @@ async function trainTrialFold(
   { session, config, model, data, augmentation, initialise }: Bench,
   trial: Trial,
   fold: number,
-  onInitialised: (milliseconds: number) => void,
+  told: { initialised(milliseconds: number): void; evaluated(entry: EpochEntry): void },
 ): Promise<number> {
   const { pairs, tokens, folds } = data;
   const indices = pairs.map((_, index) => index);
@@ -120,18 +132,21 @@ async function trainTrialFold(
     async initialise() {
       const started = performance.now();
       await initialise();
-      onInitialised(performance.now() - started);
+      told.initialised(performance.now() - started);
     },
     tokenizerFolder: model.tokenizerFolder,
     outputFolder: null,
     checkpointFolder: null,
-    resume: false,
     reporter,
     recorder: {
       foldStarted() {},
       // Optimizer steps are left out: over all trials of a study they are too many to keep.
       logged(fold, entries) {
-        for (const entry of entries) if (!("step" in entry)) observer?.evaluated?.(trial, fold, entry);
+        for (const entry of entries) {
+          if ("step" in entry) continue;
+          told.evaluated(entry);
+          observer?.evaluated?.(trial, fold, entry);
+        }
       },
     },
     signal,

@@ -1,5 +1,5 @@
 /** The settings of the original's two studies, as its status page promises them. */
-import type { Config } from "../config/config.ts";
+import { type Config, getByPath } from "../config/config.ts";
 
 export interface Difference {
   key: string;
@@ -46,18 +46,25 @@ const AUGMENTATION: Readonly<Record<string, object>> = {
   "augmentation.method": categorical("synonym", "contextual"),
 };
 
-/** Every setting and range that is not the original's. */
-export function originalDifferences(config: Config): Difference[] {
+/** By the names under which `scripts/launch_studies` runs them. */
+const STUDIES: Readonly<Record<string, Readonly<Record<string, object>>>> = {
+  deberta_base_no_aug: SPACE,
+  deberta_base_aug: { ...SPACE, ...AUGMENTATION },
+};
+
+/** Every setting and range that is not the original's; null for a study that is not meant to be one of the original's. */
+export function originalDifferences(config: Config): Difference[] | null {
+  const { study_name: studyName } = config.hpo;
+  if (!Object.hasOwn(STUDIES, studyName)) return null;
   const differences: Difference[] = [];
   const compare = (key: string, promised: unknown, found: unknown) => {
     if (JSON.stringify(promised) === JSON.stringify(found)) return;
     differences.push({ key, promised: shown(promised), found: shown(found) });
   };
-  for (const [key, promised] of SETTINGS) compare(key, promised, valueAt(config, key));
+  for (const [key, promised] of SETTINGS) compare(key, promised, getByPath(config, key));
 
   const parameters = Object.values(config.hpo.search_space);
-  const augmented = parameters.some(({ key }) => key in AUGMENTATION);
-  const promisedSpace = augmented ? { ...SPACE, ...AUGMENTATION } : SPACE;
+  const promisedSpace = STUDIES[studyName];
   for (const [key, promised] of Object.entries(promisedSpace)) {
     const parameter = parameters.find((candidate) => candidate.key === key) as Record<string, unknown> | undefined;
     const found = parameter && Object.fromEntries(Object.keys(promised).map((field) => [field, parameter[field]]));
@@ -70,6 +77,3 @@ export function originalDifferences(config: Config): Difference[] {
 }
 
 const shown = (value: unknown): string => value === undefined ? "absent" : JSON.stringify(value).replaceAll('"', "");
-
-const valueAt = (config: Config, key: string): unknown =>
-  key.split(".").reduce<unknown>((node, name) => (node as Record<string, unknown>)[name], config);

@@ -8,8 +8,9 @@ import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
 import { checkAugmentation } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { checkAvailable } from "../training/run.ts";
-import { createObjective, TrialFailed, type TrialObserver } from "./objective.ts";
+import { checkAvailable, settingsInVain } from "../training/run.ts";
+import { leftOutParameters } from "./effects.ts";
+import { createObjective, TrialFailed, type TrialObserver, WORKER } from "./objective.ts";
 import {
   checkFitsTrials,
   checkSearchSpace,
@@ -56,7 +57,8 @@ export interface RunStudyOptions {
 }
 
 /** What may change between the sittings of a study without changing what its trials mean. */
-const MAY_DIFFER = /^(hpo\.(?!hpo_mode)|mlflow\.|gpu\.|output_dir$|checkpoint_dir$|resume$|training\.num_workers$)/;
+const MAY_DIFFER =
+  /^(hpo\.(?!hpo_mode)|mlflow\.|gpu\.|output_dir$|checkpoint_dir$|resume$|overwrite$|training\.num_workers$)/;
 
 export const finishedTrials = (trials: readonly FrozenTrial[]): number =>
   trials.filter(({ state }) => isFinished(state)).length;
@@ -74,7 +76,8 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
   const { nTrials, observer, reporter, signal } = options;
   checkAvailable(config);
   checkSearchSpace(config);
-  for (const notice of replacedParameters(config)) reporter.info(notice);
+  const notices = [...settingsInVain(config), ...leftOutParameters(config).values(), ...replacedParameters(config)];
+  for (const notice of notices) reporter.info(notice);
   for (const augmented of possibleAugmentations(config)) await checkAugmentation(augmented);
   const study = await openConfiguredStudy(config, options.storage ?? config.hpo.storage);
   try {
@@ -97,9 +100,10 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
       // What is wrong with the data is no trial's fault.
       await workbench.load(cornerConfig(config));
       const version = await begin();
+      const worker = crypto.randomUUID().slice(0, 8);
       const objective = createObjective({ workbench, config, reporter, observer, signal });
       await study.optimize(async (trial) => {
-        await trial.setUserAttr(CONFIG_ATTRIBUTE, version);
+        await trial.setUserAttrs({ [CONFIG_ATTRIBUTE]: version, [WORKER]: worker });
         return await objective(trial);
       }, {
         nTrials,
@@ -151,7 +155,7 @@ function checkDirection({ direction, studyName }: Study, { hpo }: Config): void 
  * another one.
  */
 async function noteConfiguration(study: Study, config: Config, reporter: Reporter): Promise<string> {
-  const before = storedConfig(await study.userAttrs());
+  const before = storedConfig(await study.record());
   const changed = before === null ? [] : differences(before, config).filter((key) => !MAY_DIFFER.test(key));
   if (changed.length > 0) {
     reporter.info(`study ${study.studyName} was begun with other values of ${changed.join(", ")}`);

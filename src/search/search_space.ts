@@ -10,30 +10,13 @@ import {
   type ParamValue,
 } from "../studies/distributions.ts";
 import type { FrozenTrial } from "../studies/frozen_trial.ts";
-import type { Trial } from "../studies/trial.ts";
 import { checkAvailable } from "../training/run.ts";
+import { checkEffects, leftOutParameters } from "./effects.ts";
+import { sampleValues, suggest, type Suggestions } from "./sampling.ts";
 
-/** What proposes values: a trial. */
-export type Suggestions = Pick<Trial, "suggestFloat" | "suggestInt" | "suggestCategorical">;
-
-/**
- * Samples every parameter of the search space, in the order of the file, and returns the configuration with their
- * values. A conditional parameter is sampled only where its condition holds, and after the parameters that decide so;
- * otherwise it does not exist in this trial.
- */
-export function sampleConfig(trial: Suggestions, config: Config): Config {
-  const space = config.hpo.search_space;
-  const sampled = new Map<string, ParamValue | undefined>();
-  const sample = (name: string): ParamValue | undefined => {
-    if (!sampled.has(name)) {
-      const holds = Object.entries(space[name].when ?? {}).every(([other, value]) => sample(other) === value);
-      sampled.set(name, holds ? suggest(trial, name, space[name]) : undefined);
-    }
-    return sampled.get(name);
-  };
-  Object.keys(space).forEach(sample);
-  return withParams(config, Object.fromEntries([...sampled].filter(([, value]) => value !== undefined)));
-}
+/** The configuration of a trial: the values that it proposes, see `sampleValues`. */
+export const sampleConfig = (trial: Suggestions, config: Config): Config =>
+  withParams(config, sampleValues(trial, config));
 
 /** The configuration at one corner of the search space: the lowest values, the first choices. */
 export function cornerConfig(config: Config): Config {
@@ -42,13 +25,6 @@ export function cornerConfig(config: Config): Config {
     suggestInt: (_name, low) => low,
     suggestCategorical: (_name, choices) => choices[0],
   }, config);
-}
-
-function suggest(trial: Suggestions, name: string, parameter: SearchParameter): ParamValue {
-  const { type, low, high, log, step, choices } = parameter;
-  if (type === "categorical") return trial.suggestCategorical(name, choices!);
-  const options = { log, ...(step !== null && !log && { step }) };
-  return type === "int" ? trial.suggestInt(name, low!, high!, options) : trial.suggestFloat(name, low!, high!, options);
 }
 
 /**
@@ -110,13 +86,19 @@ export function checkFitsTrials({ hpo }: Config, trials: readonly FrozenTrial[])
   for (const [name, parameter] of Object.entries(hpo.search_space)) suggest(checker, name, parameter);
 }
 
-/** Says no to choices that this version cannot train with, before a study meets them. Names the parameter. */
+/**
+ * Says no to parameters without effect, and to choices that this version cannot train with, before a study meets them.
+ * Names the parameter.
+ */
 export function checkSearchSpace(config: Config): void {
-  if (Object.keys(config.hpo.search_space).length === 0) {
+  const leftOut = leftOutParameters(config);
+  if (Object.keys(config.hpo.search_space).length === leftOut.size) {
     throw new EntailError("usage", "hpo.search_space: is empty, all trials would be the same; use hpo=optuna");
   }
+  checkEffects(config);
   const [augmented] = possibleAugmentations(config);
   for (const [name, { key, choices }] of Object.entries(config.hpo.search_space)) {
+    if (leftOut.has(name)) continue;
     // A method matters only to trials that augment, whatever the configuration itself does.
     const base = key === "augmentation.method" && augmented ? augmented : config;
     const refused = (choices ?? []).flatMap((choice) => {

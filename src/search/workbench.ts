@@ -12,7 +12,8 @@ import { type Augmentation, createAugmenter } from "../training/augmentation.ts"
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession, withPhysicalBatch } from "../training/physical_batch.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { loadRunData, type RunData, trainingOptions } from "../training/run.ts";
+import { trainingOptions } from "../training/run.ts";
+import { loadRunData, type RunData } from "../training/run_data.ts";
 import { openSession, type Session } from "../training/session.ts";
 
 /** Everything that one trial trains with. */
@@ -172,7 +173,7 @@ function works(gpu: Gpu): boolean {
  * In `single_split`, as many folds as `validation_fraction` asks for; one of them is held out. For 0.2 these are the
  * folds of the five-fold cross-validation, so that results stay comparable.
  */
-function splitConfig(config: Config): Config {
+export function splitConfig(config: Config): Config {
   const { mode, validation_fraction } = config.hpo.hpo_mode;
   if (mode === "kfold") return config;
   if (validation_fraction > 0.5) {

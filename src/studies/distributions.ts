@@ -204,11 +204,20 @@ export function distributionToJson(distribution: Distribution): string {
 
 const parsed = new Map<string, Distribution>();
 
-/** Reads a stored distribution, also the names that Optuna used before 3.0. Equal texts give the same object. */
+/**
+ * Reads a stored distribution, also the names that Optuna used before 3.0. Equal texts give the same object. Data error
+ * for anything else.
+ */
 export function distributionFromJson(text: string): Distribution {
   let distribution = parsed.get(text);
   if (distribution === undefined) {
-    distribution = parseDistribution(text);
+    try {
+      distribution = parseDistribution(text);
+    } catch (cause) {
+      const reason = cause instanceof EntailError ? cause.message : "it is not Optuna's JSON";
+      const shown = text.length > 200 ? `${text.slice(0, 200)}…` : text;
+      throw new EntailError("data", `the distribution ${JSON.stringify(shown)} cannot be read: ${reason}`, { cause });
+    }
     parsed.set(text, distribution);
   }
   return distribution;
@@ -217,11 +226,15 @@ export function distributionFromJson(text: string): Distribution {
 function parseDistribution(text: string): Distribution {
   const json = parsePythonJson(text) as { name?: string; attributes?: Record<string, JsonValue> };
   const attributes = json.attributes ?? {};
-  const number = (key: string) => Number(attributes[key]);
+  const number = (key: string): number => {
+    const value = attributes[key];
+    return typeof value === "number" ? value : fail(`${key} must be a number, got ${JSON.stringify(value ?? null)}`);
+  };
+  const step = attributes.step === undefined || attributes.step === null ? null : number("step");
   const log = attributes.log === true;
   switch (json.name) {
     case "FloatDistribution":
-      return floatDistribution(number("low"), number("high"), { log, step: attributes.step as number | null ?? null });
+      return floatDistribution(number("low"), number("high"), { log, step });
     case "UniformDistribution":
       return floatDistribution(number("low"), number("high"));
     case "LogUniformDistribution":
@@ -230,12 +243,12 @@ function parseDistribution(text: string): Distribution {
       return floatDistribution(number("low"), number("high"), { step: number("q") });
     case "IntDistribution":
     case "IntUniformDistribution":
-      return intDistribution(number("low"), number("high"), { log, step: (attributes.step as number | null) ?? 1 });
+      return intDistribution(number("low"), number("high"), { log, step: step ?? 1 });
     case "IntLogUniformDistribution":
       return intDistribution(number("low"), number("high"), { log: true });
     case "CategoricalDistribution":
       return categoricalDistribution(attributes.choices as readonly ParamValue[]);
     default:
-      throw new EntailError("data", `unknown distribution in the study's database: ${text}`);
+      return fail("there is no distribution of that name");
   }
 }

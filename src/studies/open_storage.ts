@@ -1,6 +1,7 @@
 /** From a storage URL, as Optuna writes them, to a storage. */
 
 import { EntailError } from "../errors.ts";
+import { withoutPasswords } from "../formats/secrets.ts";
 import { MemoryStorage } from "./memory_storage.ts";
 import { openSqliteStorage } from "./sqlite_storage.ts";
 import type { Storage } from "./storage.ts";
@@ -13,13 +14,10 @@ export async function openStorage(url: string | null): Promise<Storage> {
   if (url === null) return new MemoryStorage();
   if (/^sqlite(\+\w+)?:\/\/\//.test(url)) return await openSqliteStorage(url);
   if (/^postgres(ql)?(\+\w+)?:/.test(url)) {
-    throw new EntailError("usage", `${withoutPassword(url)}: PostgreSQL is not available yet; use sqlite:///FILE`);
+    throw new EntailError("usage", `${withoutPasswords(url)}: PostgreSQL is not available yet; use sqlite:///FILE`);
   }
   throw new EntailError(
     "usage",
-    `${withoutPassword(url)}: not a storage URL; use sqlite:///relative.db or sqlite:////absolute.db`,
+    `${withoutPasswords(url)}: not a storage URL; use sqlite:///relative.db or sqlite:////absolute.db`,
   );
 }
-
-/** For messages, which end up in logs. */
-const withoutPassword = (url: string): string => url.replace(/(:\/\/[^:@/]*):.*@/, "$1:…@");

@@ -2,17 +2,30 @@
 
 import { EntailError } from "../errors.ts";
 import { type FrozenTrial, isFinished } from "./frozen_trial.ts";
-import { failStaleTrials, startHeartbeat } from "./heartbeat.ts";
-import type { Study, TellOptions } from "./study.ts";
+import { failStaleTrials, type HeartbeatOptions, startHeartbeat } from "./heartbeat.ts";
+import type { Storage } from "./storage.ts";
+import type { TellOptions } from "./tell.ts";
 import { type Trial, TrialPruned } from "./trial.ts";
 
 /** Computes the value of one trial. */
 export type Objective = (trial: Trial) => number | Promise<number>;
 
-/** Called after each trial; may call `study.stop()`. */
-export type StudyCallback = (study: Study, trial: FrozenTrial) => void | Promise<void>;
+/** The parts of a study that the loop uses. */
+export interface OptimizedStudy {
+  readonly studyId: number;
+  readonly studyName: string;
+  readonly storage: Storage;
+  readonly heartbeat: HeartbeatOptions | null;
+  refresh(): Promise<readonly FrozenTrial[]>;
+  ask(signal: AbortSignal | null): Promise<Trial>;
+  askUpTo(totalTrials: number, signal: AbortSignal | null): Promise<Trial | null>;
+  tell(trial: Trial, value: number | null, options: TellOptions): Promise<FrozenTrial>;
+}
 
-export interface OptimizeOptions {
+/** Called after each trial; may call `study.stop()`. */
+export type StudyCallback<Study = OptimizedStudy> = (study: Study, trial: FrozenTrial) => void | Promise<void>;
+
+export interface OptimizeOptions<Study = OptimizedStudy> {
   /** Trials to run in this call; without it, until `study.stop()` or the signal. */
   nTrials?: number;
   /**
@@ -20,7 +33,7 @@ export interface OptimizeOptions {
    * However many processes share the study, they start none too many.
    */
   totalTrials?: number;
-  callbacks?: readonly StudyCallback[];
+  callbacks?: readonly StudyCallback<Study>[];
   /** Aborting it ends the study cleanly, see `Study.optimize`. */
   signal?: AbortSignal;
   /** Errors of the objective for which the study goes on (their trials are FAIL in any case). Default: none. */
@@ -30,10 +43,10 @@ export interface OptimizeOptions {
 /** What became of the objective. */
 type Outcome = { value: number } | { error: unknown } | { aborted: true };
 
-export async function optimize(
+export async function optimize<Study extends OptimizedStudy>(
   study: Study,
   objective: Objective,
-  options: OptimizeOptions,
+  options: OptimizeOptions<Study>,
   stopRequested: () => boolean,
 ): Promise<void> {
   const { nTrials = Infinity, totalTrials, callbacks = [], signal = null } = options;
@@ -49,12 +62,12 @@ export async function optimize(
   }
 }
 
-function interrupted(study: Study): EntailError {
+function interrupted(study: OptimizedStudy): EntailError {
   return new EntailError("interrupted", `study ${study.studyName} was interrupted; run it again to continue`);
 }
 
 async function runTrial(
-  study: Study,
+  study: OptimizedStudy,
   trial: Trial,
   objective: Objective,
   aborted: Promise<Outcome> | null,

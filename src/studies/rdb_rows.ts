@@ -2,8 +2,9 @@
 
 import { EntailError } from "../errors.ts";
 import { type Distribution, distributionFromJson, type ParamValue, toExternal } from "./distributions.ts";
-import type { FrozenTrial, TrialState } from "./frozen_trial.ts";
+import type { Direction, FrozenTrial, TrialState } from "./frozen_trial.ts";
 import { type JsonValue, parsePythonJson } from "./python_text.ts";
+import { STREAM_ATTRIBUTE } from "./sampler.ts";
 import type { SqlRow } from "./sql_driver.ts";
 
 const STATES: readonly string[] = ["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"];
@@ -18,7 +19,8 @@ export function parseTime(text: unknown): Date | null {
   if (text === null || text === undefined) return null;
   const match = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)/.exec(String(text));
   if (match === null) throw new EntailError("data", `${JSON.stringify(text)} is not a time that Optuna stores`);
-  return new Date(`${match[1]}T${match[2]}Z`);
+  const time = new Date(`${match[1]}T${match[2]}Z`);
+  return Number.isNaN(time.getTime()) ? broken(`${text} is not a time`) : time;
 }
 
 /** Value and type columns: infinities (and NaN, for reports) are stored as NULL with a name. */
@@ -49,6 +51,34 @@ export interface TrialRows {
   readonly systemAttrs: SqlRow[];
 }
 
+/** Names what a broken row belongs to in front of its error. */
+function within<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof EntailError)) throw error;
+    throw new EntailError("data", `${what}: ${error.message}`, { cause: error });
+  }
+}
+
+function broken(message: string): never {
+  throw new EntailError("data", message);
+}
+
+/** A whole number of at least 0. */
+function wholeNumber(value: unknown, what: string): number {
+  return Number.isSafeInteger(value) && value as number >= 0
+    ? value as number
+    : broken(`its ${what} is ${JSON.stringify(value)}, not a whole number`);
+}
+
+/** NOT_SET (from very old studies) behaves as minimise. */
+export function directionFromColumn(text: unknown): Direction {
+  if (text === "MAXIMIZE") return "maximize";
+  if (text === "MINIMIZE" || text === "NOT_SET") return "minimize";
+  return broken(`its direction ${JSON.stringify(text)} is unknown`);
+}
+
 export function attributesFromRows(rows: readonly SqlRow[]): Record<string, JsonValue> {
   const attributes: Record<string, JsonValue> = {};
   for (const row of rows) {
@@ -56,35 +86,46 @@ export function attributesFromRows(rows: readonly SqlRow[]): Record<string, Json
     try {
       attributes[String(row.key)] = parsePythonJson(text);
     } catch {
-      throw new EntailError("data", `the attribute ${row.key} in the study's database is not JSON: ${text}`);
+      broken(`attribute ${row.key}: ${JSON.stringify(text.slice(0, 200))} is not JSON`);
     }
   }
   return attributes;
 }
 
+/** A trial from its rows. Data error that names the trial, and the parameter, for what Optuna would not have stored. */
 export function trialFromRows(rows: TrialRows): FrozenTrial {
-  const { trial } = rows;
-  if (!STATES.includes(String(trial.state))) {
-    throw new EntailError("data", `trial ${trial.number} in the study's database has the unknown state ${trial.state}`);
-  }
+  return within(`trial ${rows.trial.number}`, () => readTrial(rows));
+}
+
+function readTrial({ trial, ...rows }: TrialRows): FrozenTrial {
+  if (!STATES.includes(String(trial.state))) broken(`its state ${JSON.stringify(trial.state)} is unknown`);
   const params: Record<string, ParamValue> = {};
   const distributions: Record<string, Distribution> = {};
   const internalParams: Record<string, number> = {};
   for (const row of rows.params) {
     const name = String(row.param_name);
-    const distribution = distributionFromJson(String(row.distribution_json));
-    distributions[name] = distribution;
-    internalParams[name] = Number(row.param_value);
-    params[name] = toExternal(distribution, Number(row.param_value));
+    within(`parameter ${name}`, () => {
+      const distribution = distributionFromJson(String(row.distribution_json));
+      const internal = internalValue(distribution, row.param_value);
+      distributions[name] = distribution;
+      internalParams[name] = internal;
+      params[name] = toExternal(distribution, internal);
+    });
   }
   const values: number[] = [];
-  for (const row of rows.values) values[Number(row.objective)] = valueFromColumns(row.value, row.value_type);
-  const reports = rows.intermediateValues.map((row): [number, number] => {
-    return [Number(row.step), valueFromColumns(row.intermediate_value, row.intermediate_value_type)];
-  });
+  for (const row of rows.values) {
+    values[wholeNumber(row.objective, "objective")] = valueFromColumns(row.value, row.value_type);
+  }
+  if (values.includes(undefined as never) || (trial.state === "COMPLETE" && values.length === 0)) {
+    broken("it has no value of an objective");
+  }
+  const reports = rows.intermediateValues.map((row): [number, number] => [
+    wholeNumber(row.step, "step"),
+    valueFromColumns(row.intermediate_value, row.intermediate_value_type),
+  ]);
   return {
     trialId: Number(trial.trial_id),
-    number: Number(trial.number),
+    number: wholeNumber(trial.number, "number"),
     state: trial.state as TrialState,
     value: values.length > 0 ? values[0] : null,
     values: values.length > 0 ? values : null,
@@ -93,8 +134,36 @@ export function trialFromRows(rows: TrialRows): FrozenTrial {
     internalParams,
     intermediateValues: new Map(reports),
     userAttrs: attributesFromRows(rows.userAttrs),
-    systemAttrs: attributesFromRows(rows.systemAttrs),
+    systemAttrs: checkedSystemAttrs(attributesFromRows(rows.systemAttrs)),
     datetimeStart: parseTime(trial.datetime_start),
     datetimeComplete: parseTime(trial.datetime_complete),
   };
+}
+
+function internalValue(distribution: Distribution, value: unknown): number {
+  if (typeof value !== "number" || !Number.isFinite(value)) return broken(`${JSON.stringify(value)} is not a value`);
+  if (distribution.kind !== "categorical" && distribution.log && value <= 0) {
+    return broken(`${value} is not in its logarithmic domain`);
+  }
+  return value;
+}
+
+const isMap = (value: JsonValue): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+const isNumbers = (value: JsonValue): boolean =>
+  Array.isArray(value) && value.every((item) => typeof item === "number");
+
+/** The system attributes that are worked with, and what they must be. */
+const SHAPES: Readonly<Record<string, (value: JsonValue) => boolean>> = {
+  fixed_params: isMap,
+  retry_history: isNumbers,
+  [STREAM_ATTRIBUTE]: (value) => isMap(value) && isNumbers((value as { positions: JsonValue }).positions),
+};
+
+function checkedSystemAttrs(attributes: Record<string, JsonValue>): Record<string, JsonValue> {
+  for (const [key, isRight] of Object.entries(SHAPES)) {
+    if (Object.hasOwn(attributes, key) && !isRight(attributes[key])) {
+      broken(`attribute ${key}: ${JSON.stringify(attributes[key])} is not what it should be`);
+    }
+  }
+  return attributes;
 }

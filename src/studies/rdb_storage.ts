@@ -4,7 +4,14 @@ import { EntailError } from "../errors.ts";
 import { checkCompatible, type Distribution, distributionFromJson, distributionToJson } from "./distributions.ts";
 import { type Direction, type FrozenTrial, isFinished, type TrialState } from "./frozen_trial.ts";
 import { type JsonValue, pythonJson } from "./python_text.ts";
-import { attributesFromRows, timeText, trialFromRows, valueColumns } from "./rdb_rows.ts";
+import {
+  attributesFromRows,
+  directionFromColumn,
+  timeText,
+  trialFromRows,
+  type TrialRows,
+  valueColumns,
+} from "./rdb_rows.ts";
 import type { Sql, SqlDriver, SqlRow } from "./sql_driver.ts";
 import type { Storage, StoredParam, StudyRecord, TrialChanges, TrialGoal, TrialTemplate } from "./storage.ts";
 import { TrialCache } from "./trial_cache.ts";
@@ -77,19 +84,23 @@ export class RdbStorage implements Storage {
       "SELECT direction FROM study_directions WHERE study_id = ? ORDER BY objective",
       [studyId],
     );
-    const attributes = async (kind: string) => {
+    const attributes = (kind: string) => {
       const table = `study_${kind}_attributes`;
       const inOrder = `SELECT "key", value_json FROM ${table} WHERE study_id = ? ORDER BY study_${kind}_attribute_id`;
-      return attributesFromRows(await this.#driver.all(inOrder, [studyId]));
+      return this.#driver.all(inOrder, [studyId]);
     };
-    return {
-      studyId,
-      studyName: String(row.study_name),
-      // NOT_SET (from very old studies) behaves as minimise.
-      directions: directions.map((line) => line.direction === "MAXIMIZE" ? "maximize" : "minimize"),
-      userAttrs: await attributes("user"),
-      systemAttrs: await attributes("system"),
-    };
+    const [user, system] = [await attributes("user"), await attributes("system")];
+    try {
+      return {
+        studyId,
+        studyName: String(row.study_name),
+        directions: directions.map((line) => directionFromColumn(line.direction)),
+        userAttrs: attributesFromRows(user),
+        systemAttrs: attributesFromRows(system),
+      };
+    } catch (error) {
+      throw this.#placed(error, row.study_name);
+    }
   }
 
   async deleteStudy(studyId: number): Promise<void> {
@@ -338,6 +349,12 @@ export class RdbStorage implements Storage {
     return trial;
   }
 
+  /** An error of rows that cannot be read, with the database and the study in front. */
+  #placed(error: unknown, studyName: unknown): unknown {
+    if (!(error instanceof EntailError)) return error;
+    return new EntailError("data", `${this.#place}: study ${studyName}, ${error.message}`, { cause: error });
+  }
+
   async #trialRows(trialIds: readonly number[]): Promise<SqlRow[]> {
     const condition = this.#driver.dialect.inJsonList("trial_id");
     return await this.#driver.all(`SELECT * FROM trials WHERE ${condition}`, [JSON.stringify(trialIds)]);
@@ -356,16 +373,22 @@ export class RdbStorage implements Storage {
       }
       details[detail] = byTrial;
     }
-    return rows.map((trial) => {
+    const complete = rows.map((trial): TrialRows => {
       this.#studyOfTrial.set(Number(trial.trial_id), Number(trial.study_id));
-      return trialFromRows({
+      return {
         trial,
         params: details.params.get(trial.trial_id)!,
         values: details.values.get(trial.trial_id)!,
         intermediateValues: details.intermediateValues.get(trial.trial_id)!,
         userAttrs: details.userAttrs.get(trial.trial_id)!,
         systemAttrs: details.systemAttrs.get(trial.trial_id)!,
-      });
+      };
     });
+    try {
+      return complete.map(trialFromRows);
+    } catch (error) {
+      const [study] = await this.#driver.all("SELECT study_name FROM studies WHERE study_id = ?", [rows[0].study_id]);
+      throw this.#placed(error, study?.study_name);
+    }
   }
 }

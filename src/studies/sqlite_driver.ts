@@ -121,6 +121,8 @@ export async function openSqliteDriver(path: string): Promise<SqlDriver> {
 }
 
 async function setUp(path: string, db: DatabaseSync): Promise<void> {
+  // What has been replaced, a password that an earlier version stored, does not stay in the file's unused parts.
+  db.exec("PRAGMA secure_delete = ON");
   const mode = () => db.prepare("PRAGMA journal_mode").get()?.journal_mode;
   if (await whenFree(path, mode) !== "wal") {
     try {

@@ -2,7 +2,7 @@
 
 import { EntailError } from "../errors.ts";
 import type { ParamValue } from "./distributions.ts";
-import { bestOf, type Direction, type FrozenTrial, isFinished, lastStep } from "./frozen_trial.ts";
+import { bestOf, type Direction, type FrozenTrial, isFinished } from "./frozen_trial.ts";
 import { graceSeconds, type HeartbeatOptions } from "./heartbeat.ts";
 import { MedianPruner } from "./median_pruner.ts";
 import { openStorage } from "./open_storage.ts";
@@ -11,6 +11,7 @@ import type { Pruner } from "./pruner.ts";
 import type { JsonValue } from "./python_text.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Storage, StudyRecord, TrialChanges, TrialGoal } from "./storage.ts";
+import { outcomeOf, reasonText, type TellOptions } from "./tell.ts";
 import { TPESampler } from "./tpe.ts";
 import { Trial } from "./trial.ts";
 
@@ -88,17 +89,13 @@ async function openStudy(record: StudyRecord, storage: Storage, options: StudyOp
     pruner: options.pruner ?? new MedianPruner(),
     heartbeat: options.heartbeat === undefined ? {} : options.heartbeat,
   });
-  await study.refresh();
+  try {
+    await study.refresh();
+  } catch (error) {
+    if (storage !== options.storage) await storage.close();
+    throw error;
+  }
   return study;
-}
-
-export interface TellOptions {
-  /** Default: COMPLETE for a value, FAIL for none or NaN. */
-  state?: "COMPLETE" | "PRUNED" | "FAIL";
-  /** Leave a trial alone that has ended already (another process may have declared it dead) instead of throwing. */
-  skipIfFinished?: boolean;
-  /** Stored as the user attribute `fail_reason` when the trial ends as FAIL. */
-  failReason?: string;
 }
 
 /** A study over one objective value. Made by `createStudy` and `loadStudy`. */
@@ -185,9 +182,9 @@ export class Study {
       if (skipIfFinished && isFinished(stored.state)) return stored;
       throw new EntailError("usage", `trial ${number} is ${stored.state} and cannot be told a result`);
     }
-    const { state, values } = result(stored, value, options.state);
+    const { state, values } = outcomeOf(stored, value, options.state);
     const changes: TrialChanges = state === "FAIL" && failReason !== undefined
-      ? { userAttrs: { fail_reason: failReason } }
+      ? { userAttrs: { fail_reason: reasonText(failReason) } }
       : {};
     const ended = await this.storage.finishTrial(stored.trialId, state, values, changes);
     if (!ended && !skipIfFinished) throw new EntailError("usage", `trial ${number} has been ended by another process`);
@@ -200,7 +197,7 @@ export class Study {
    * When the signal aborts, the running trial becomes FAIL at once and EntailError("interrupted") is thrown as soon
    * as the objective has returned, so nothing is left RUNNING.
    */
-  async optimize(objective: Objective, options: OptimizeOptions = {}): Promise<void> {
+  async optimize(objective: Objective, options: OptimizeOptions<Study> = {}): Promise<void> {
     this.#stopRequested = false;
     await optimize(this, objective, options, () => this.#stopRequested);
   }
@@ -227,7 +224,14 @@ export class Study {
 
   /** The study's user attributes as stored now. */
   async userAttrs(): Promise<Readonly<Record<string, JsonValue>>> {
-    return (await this.storage.findStudy(this.studyName))?.userAttrs ?? {};
+    return (await this.record()).userAttrs;
+  }
+
+  /** What is stored now of the study itself. */
+  async record(): Promise<StudyRecord> {
+    const record = await this.storage.findStudy(this.studyName);
+    if (record === null) throw new EntailError("data", `there is no study named ${this.studyName} any more`);
+    return record;
   }
 
   /** Closes the storage. */
@@ -248,23 +252,4 @@ async function settleUnlessEnded(trial: Trial, skipIfFinished: boolean): Promise
   } catch (error) {
     if (!skipIfFinished) throw error;
   }
-}
-
-/** The state and values to store: Optuna's rules for what an objective returns. */
-function result(
-  trial: FrozenTrial,
-  value: number | null,
-  state: TellOptions["state"],
-): { state: "COMPLETE" | "PRUNED" | "FAIL"; values: number[] | null } {
-  const usable = typeof value === "number" && !Number.isNaN(value);
-  if (state === undefined) return usable ? { state: "COMPLETE", values: [value] } : { state: "FAIL", values: null };
-  if (state === "COMPLETE") {
-    if (!usable) throw new EntailError("usage", `trial ${trial.number}: COMPLETE needs a value that is a number`);
-    return { state, values: [value] };
-  }
-  if (value !== null) throw new EntailError("usage", `trial ${trial.number}: ${state} takes no value`);
-  if (state === "FAIL") return { state, values: null };
-  const step = lastStep(trial);
-  const last = step === null ? NaN : trial.intermediateValues.get(step)!;
-  return { state, values: Number.isNaN(last) ? null : [last] };
 }

@@ -99,7 +99,8 @@ function readShared(trial: FrozenTrial): Readonly<Record<string, ParamValue>> | 
   }
   if (text === "") return null;
   try {
-    return parsePythonJson(text) as Record<string, ParamValue>;
+    const values = parsePythonJson(text);
+    return typeof values === "object" ? values as Record<string, ParamValue> | null : null;
   } catch {
     return null; // Another process has not written all pieces yet.
   }

@@ -127,9 +127,15 @@ export class Trial {
 
   /** Stores something of the user's with the trial: any JSON value. */
   async setUserAttr(key: string, value: JsonValue): Promise<void> {
-    pythonJson(value); // Throws now, and not when the trial's other changes are stored.
-    this.#self = { ...this.#self, userAttrs: { ...this.#self.userAttrs, [key]: value } };
-    await this.#write({ userAttrs: { [key]: value } });
+    await this.setUserAttrs({ [key]: value });
+  }
+
+  /** Several at once. */
+  async setUserAttrs(userAttrs: Readonly<Record<string, JsonValue>>): Promise<void> {
+    // Throws now, and not when the trial's other changes are stored.
+    for (const value of Object.values(userAttrs)) pythonJson(value);
+    this.#self = { ...this.#self, userAttrs: { ...this.#self.userAttrs, ...userAttrs } };
+    await this.#write({ userAttrs });
   }
 
   /** Stores a constraint: positive values are violations, and a trial with one is never the best. */

@@ -1,4 +1,5 @@
 /** MLflow's limits on what a run may hold (3.17: longer values are cut without a word, other keys refused). */
+import { withoutPasswords } from "../formats/secrets.ts";
 
 /** A key of a metric, parameter or tag. The file store makes folders of its slashes, so it must stay below the run. */
 export function isKey(key: string): boolean {
@@ -30,10 +31,6 @@ export function flattenParams(tree: object, prefix = ""): Record<string, string>
   }
   return params;
 }
-
-/** A text without the passwords of the addresses in it: what is recorded is read by more people than wrote it. */
-export const withoutPasswords = (text: string): string =>
-  text.replace(/(\b[a-z][\w+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi, "$1:***@");
 
 /** A value as MLflow shows it: texts as they are, the rest as Python prints it where the two differ in a word. */
 function paramText(value: unknown): string {

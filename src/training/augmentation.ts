@@ -15,8 +15,8 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { contextualCandidates, openContextualSource } from "./contextual.ts";
 import type { ModelSource } from "./model_source.ts";
-import type { Reporter } from "./reporter.ts";
-import type { RunData } from "./run.ts";
+import { patiently, type Reporter } from "./reporter.ts";
+import type { RunData } from "./run_data.ts";
 
 /** The tokens of an epoch's changed training pairs, by index of the pair. */
 export type AugmentedEpoch = (epoch: number) => Promise<ReadonlyMap<number, TokenizedPair>>;
@@ -38,8 +38,6 @@ export interface Augmenter {
   close(): void;
 }
 
-/** A stage's progress is shown once it has taken so long. */
-const PATIENCE_MS = 2000;
 /** Texts between two looks at the clock and at Ctrl-C. */
 const TEXTS_AT_ONCE = 32;
 
@@ -219,14 +217,4 @@ function describe(method: string, replaceable: ReplaceablePairs): string {
   const words = [...replaceable.values()].reduce((sum, { length }) => sum + length, 0);
   const number = (value: number) => value.toLocaleString("en-US");
   return `augmentation: ${method}, ${number(replaceable.size)} pairs, ${number(words)} words with candidates`;
-}
-
-/** Progress that is silent until the stage has taken two seconds. */
-function patiently(reporter: Reporter, stage: string): (done: number, total: number) => void {
-  const began = performance.now();
-  let shown = false;
-  return (done, total) => {
-    shown ||= performance.now() - began > PATIENCE_MS;
-    if (shown) reporter.progress(stage, done, total);
-  };
 }

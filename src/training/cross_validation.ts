@@ -1,189 +1,199 @@
 /** K-fold training: the folds one after another, their files, and a summary over all of them. */
-import { stringify } from "csv-stringify/sync";
 import { join } from "node:path";
-import { differences, loadConfigFile, printConfig } from "../config/config.ts";
 import type { Config } from "../config/schema.ts";
 import { EntailError } from "../errors.ts";
-import { makeFolder, writeFileAtomic } from "../formats/atomic_write.ts";
+import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { createAugmenter } from "./augmentation.ts";
-import { type FoldResult, trainFold } from "./fold.ts";
-import { evaluateBinary, meanStd, type Metrics, perCriterion } from "./metrics.ts";
-import { openModelSource } from "./model_source.ts";
+import { trainFold } from "./fold.ts";
+import { type ModelSource, openModelSource } from "./model_source.ts";
+import { openFittingSession } from "./physical_batch.ts";
 import { type Prediction, readPredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
-import { openFittingSession } from "./physical_batch.ts";
-import { checkAvailable, foldSettings, loadRunData } from "./run.ts";
-import type { Session } from "./session.ts";
+import { checkAvailable, foldSettings } from "./run.ts";
+import { loadSplit, type RunSplit, tokenizeSplit } from "./run_data.ts";
+import {
+  beginRun,
+  clearFolds,
+  describeInFolder,
+  enterRun,
+  foldFolder,
+  foldStates,
+  lockRun,
+  SUMMARY_FILE,
+} from "./run_folder.ts";
+import { describeRun, markerOf, type RunRecord } from "./run_record.ts";
+import type { TrainerState } from "./state.ts";
+import { summariseFolds, type Summary } from "./summary.ts";
 
-/** The metrics that are averaged over folds. */
-export const SUMMARY_METRICS = ["f1", "precision", "recall", "accuracy", "auc"] as const;
-
-export interface FoldSummary {
-  fold: number;
-  best_epoch: number;
-  loss: number;
-  metrics: Metrics;
+export interface CrossValidateOptions {
+  /** Train this fold only; those that were trained before stay as they are. */
+  fold?: number;
+  reporter: Reporter;
+  recorder?: RunRecorder;
+  signal?: AbortSignal;
 }
 
-export interface Summary {
-  folds: FoldSummary[];
-  /** Over folds. The standard deviation is the population's (NumPy's default). */
-  mean: Record<typeof SUMMARY_METRICS[number], number>;
-  std: Record<typeof SUMMARY_METRICS[number], number>;
-  /** Over the validation pairs of all folds together. */
-  overall: Metrics;
-  per_criterion: Record<string, Metrics>;
-}
-
-/** What may differ between the sittings of a run without changing its bits. */
-const MAY_DIFFER = /^(resume$|mlflow\.|gpu\.|hpo\.|training\.num_workers$|training\.eval_batch_size$)/;
-
-export const foldFolder = (root: string, fold: number): string => join(root, `fold_${fold}`);
-
-/** Trains all folds, or the one given, and writes the run's files. */
-export async function crossValidate(
-  gpu: Gpu,
-  config: Config,
-  { fold: only, reporter, recorder, signal }: {
-    fold?: number;
-    reporter: Reporter;
-    recorder?: RunRecorder;
-    signal?: AbortSignal;
-  },
-): Promise<Summary> {
+/**
+ * Trains all folds, or the one given, and writes the run's files. A run that is there already goes on where it stopped;
+ * a finished one is left as it is. Usage error where the folder holds another run. The summary is over all folds that
+ * are trained by then.
+ */
+export async function crossValidate(gpu: Gpu, config: Config, options: CrossValidateOptions): Promise<Summary> {
+  const { fold, reporter } = options;
   checkAvailable(config);
-  const nSplits = config.kfold.n_splits;
-  if (only !== undefined && only >= nSplits) {
-    throw new EntailError("usage", `--fold ${only}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);
+  const { n_splits: nSplits } = config.kfold;
+  if (fold !== undefined && fold >= nSplits) {
+    throw new EntailError("usage", `--fold ${fold}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);
   }
   const model = await openModelSource(config);
-  const augmenter = createAugmenter(reporter);
-  let session: Session | undefined;
+  const split = await loadSplit(config);
+  const described = await describeRun(config, model, split, { adapter: gpu.name, reporter });
+  const unlock = await lockRun(config);
   try {
-    const loaded = await loadRunData(config, model, reporter);
-    const augmentation = await augmenter.prepare(config, { model, data: loaded, gpu, signal });
-    const data = { ...loaded, evidence: augmentation?.evidence };
-    await prepareFolder(config, only);
-    await writeFolds(config, data.pairs, data.folds);
-    recorder?.runStarted();
+    const selected = fold === undefined ? Array.from({ length: nSplits }, (_, k) => k) : [fold];
+    const plan = await planRun(config, described, selected, fold);
+    if (plan.kind === "finished") {
+      reporter.info(`${config.output_dir}: finished already; overwrite=true trains it anew`);
+      return await summarise(config, plan.states);
+    }
+    if (plan.kind === "continue") reporter.info(continuation(config, plan.states));
+    if (plan.notice) reporter.info(plan.notice);
+    await trainFolds(gpu, config, { ...options, model, split, plan, selected });
+    const summary = await summarise(config, await foldStates(config));
+    await writeFileAtomic(join(config.output_dir, SUMMARY_FILE), JSON.stringify(summary, null, 2) + "\n");
+    options.recorder?.runEnded(summary);
+    return summary;
+  } finally {
+    unlock();
+  }
+}
 
-    const opened = await openFittingSession(gpu, config, model.config, data);
-    const { config: fitted } = opened;
-    const { parameters } = session = opened.session;
-    const indices = data.pairs.map((_, index) => index);
-    const selected = only === undefined ? Array.from({ length: nSplits }, (_, fold) => fold) : [only];
-    const results: { fold: number; result: FoldResult }[] = [];
+/** What is to be done in the run's folder. `clear` are folds of this run to be trained anew. */
+type RunPlan =
+  | { kind: "begin"; record: RunRecord; notice: null }
+  | {
+    kind: "continue";
+    record: RunRecord;
+    states: (TrainerState | null)[];
+    clear: readonly number[];
+    notice: string | null;
+  }
+  | { kind: "finished"; states: (TrainerState | null)[] };
+
+async function planRun(
+  config: Config,
+  described: RunRecord,
+  selected: readonly number[],
+  fold: number | undefined,
+): Promise<RunPlan> {
+  const { output_dir, overwrite } = config;
+  const entry = await enterRun(config, described, fold);
+  if (entry.kind === "new" || (overwrite && fold === undefined)) {
+    return { kind: "begin", record: described, notice: null };
+  }
+  const { record, notice } = entry;
+  const states = await foldStates(config, overwrite ? selected : []);
+  if (overwrite) return { kind: "continue", record, states, clear: selected, notice };
+  const isWritten = await exists(join(output_dir, SUMMARY_FILE));
+  if (isWritten && selected.every((k) => states[k]?.finished)) return { kind: "finished", states };
+  if (config.resume === false) {
+    for (const k of selected) {
+      if (states[k] === null && !await exists(foldFolder(output_dir, k))) continue;
+      throw new EntailError(
+        "usage",
+        `resume=false: ${output_dir} holds this run, unfinished; leave resume out to continue it, or add overwrite=true ` +
+          "to start anew",
+      );
+    }
+  }
+  return { kind: "continue", record, states, clear: [], notice };
+}
+
+const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
+
+/** How far a run that goes on has come. */
+function continuation({ output_dir }: Config, states: readonly (TrainerState | null)[]): string {
+  const folds = states.flatMap((state, fold) => {
+    if (state === null) return [];
+    return [`fold ${fold} ${state.finished ? "finished" : `at step ${state.counters.updates}`}`];
+  });
+  return `continuing the run in ${output_dir}${folds.length === 0 ? "" : `: ${folds.join(", ")}`}`;
+}
+
+async function trainFolds(
+  gpu: Gpu,
+  config: Config,
+  { model, split, plan, selected, reporter, recorder, signal }: CrossValidateOptions & {
+    model: ModelSource;
+    split: RunSplit;
+    plan: Exclude<RunPlan, { kind: "finished" }>;
+    selected: readonly number[];
+  },
+): Promise<void> {
+  const augmenter = createAugmenter(reporter);
+  const held: { release(): void }[] = [];
+  try {
+    const tokenized = await tokenizeSplit(config, split, model, reporter);
+    const augmentation = await augmenter.prepare(config, { model, data: tokenized, gpu, signal });
+    const data = { ...tokenized, evidence: augmentation?.evidence };
+    const { pairs, tokens, folds } = data;
+    const { session, config: fitted } = await openFittingSession(
+      gpu,
+      config,
+      model.config,
+      data,
+      plan.record.batch_size,
+    );
+    held.push(session);
+
+    const found = config.training.target_effective_batch_size === null ? null : fitted.training.batch_size;
+    const record = { ...plan.record, batch_size: found, directory: Deno.cwd() };
+    if (plan.kind === "begin") await beginRun(config, record, split);
+    else {
+      await clearFolds(config, plan.clear);
+      await describeInFolder(config, record, split);
+    }
+    recorder?.runStarted({ continued: plan.kind === "continue" });
+    const indices = pairs.map((_, index) => index);
     for (const fold of selected) {
-      const train = indices.filter((index) => data.folds[index] !== fold);
-      const settings = foldSettings(fitted, model.config, train.map((index) => data.pairs[index].label));
+      const train = indices.filter((index) => folds[index] !== fold);
       const result = await trainFold({
         session,
-        settings,
+        settings: foldSettings(fitted, model.config, train.map((index) => pairs[index].label)),
         fold,
-        pairs: data.pairs,
-        tokens: data.tokens,
+        pairs,
+        tokens,
         train,
-        validation: indices.filter((index) => data.folds[index] === fold),
+        validation: indices.filter((index) => folds[index] === fold),
         augment: augmentation?.ofFold(train),
-        initialise: () => model.initialise(parameters),
+        initialise: () => model.initialise(session.parameters),
         tokenizerFolder: model.tokenizerFolder,
         outputFolder: foldFolder(config.output_dir, fold),
         checkpointFolder: foldFolder(config.checkpoint_dir, fold),
-        resume: config.resume,
+        marker: markerOf(record, fold),
         reporter,
         recorder,
         signal,
       });
       recorder?.foldEnded(fold, result);
-      results.push({ fold, result });
     }
-    const summary = await summarise(config, results);
-    await writeFileAtomic(join(config.output_dir, "summary.json"), JSON.stringify(summary, null, 2) + "\n");
-    recorder?.runEnded(summary);
-    return summary;
   } finally {
-    session?.release();
+    held.forEach((resource) => resource.release());
     augmenter.close();
   }
 }
 
-/** Checks that a resumed run is the one that was begun; otherwise clears away what an earlier run has left. */
-async function prepareFolder(config: Config, only: number | undefined): Promise<void> {
-  const file = join(config.output_dir, "config.yaml");
-  await makeFolder(config.output_dir);
-  await makeFolder(config.checkpoint_dir);
-  if (config.resume) {
-    const before = await Deno.stat(file).then(() => loadConfigFile(file), () => null);
-    const changed = before ? differences(before, config).filter((key) => !MAY_DIFFER.test(key)) : [];
-    if (changed.length > 0) {
-      throw new EntailError(
-        "usage",
-        `${
-          changed.join(", ")
-        }: differs from the run in ${config.output_dir}; resume with the same values, or choose another output_dir`,
-      );
-    }
-  } else {
-    const folds = only === undefined ? Array.from({ length: config.kfold.n_splits }, (_, fold) => fold) : [only];
-    for (const root of [config.output_dir, config.checkpoint_dir]) {
-      for (const fold of folds) await removeFolder(foldFolder(root, fold));
-    }
-  }
-  await writeFileAtomic(file, printConfig(config));
-}
-
-async function removeFolder(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-async function writeFolds(
-  config: Config,
-  pairs: readonly { postId: string; criterionId: string }[],
-  folds: readonly number[],
-): Promise<void> {
-  const rows = pairs.map(({ postId, criterionId }, index) => [postId, criterionId, folds[index]]);
-  await writeFileAtomic(
-    join(config.output_dir, "folds.csv"),
-    stringify([["post_id", "criterion_id", "fold"], ...rows]),
-  );
-}
-
-async function summarise(config: Config, results: { fold: number; result: FoldResult }[]): Promise<Summary> {
+/** The summary over the folds that are trained to their end. */
+async function summarise(config: Config, states: readonly (TrainerState | null)[]): Promise<Summary> {
   const predictions: Prediction[] = [];
-  for (const { fold } of results) {
+  const folds: Summary["folds"] = [];
+  for (const [fold, state] of states.entries()) {
+    if (!state?.finished) continue;
+    const { epoch, loss, metrics } = state.best!;
+    folds.push({ fold, best_epoch: epoch, loss, metrics });
     predictions.push(...await readPredictions(join(foldFolder(config.output_dir, fold), "predictions.csv")));
   }
-  const folds = results.map(({ fold, result }) => ({
-    fold,
-    best_epoch: result.best!.epoch,
-    loss: result.best!.loss,
-    metrics: result.best!.metrics,
-  }));
   return { folds, ...summariseFolds(folds, predictions, config.model.positive_threshold) };
-}
-
-/** Mean, deviation, overall and per-criterion metrics of folds and their validation predictions. */
-export function summariseFolds(
-  folds: readonly { metrics: Metrics }[],
-  predictions: readonly Prediction[],
-  threshold: number,
-): Omit<Summary, "folds"> {
-  const spread = SUMMARY_METRICS.map((name) => {
-    return [name, meanStd(folds.map(({ metrics }) => metrics[name]))] as const;
-  });
-  const labels = predictions.map(({ label }) => label);
-  const probabilities = predictions.map(({ probability }) => probability);
-  const criteria = perCriterion(predictions.map(({ criterionId }) => criterionId), labels, probabilities, threshold);
-  return {
-    mean: Object.fromEntries(spread.map(([name, { mean }]) => [name, mean])) as Summary["mean"],
-    std: Object.fromEntries(spread.map(([name, { std }]) => [name, std])) as Summary["std"],
-    overall: evaluateBinary(labels, probabilities, threshold),
-    per_criterion: Object.fromEntries([...criteria].sort(([a], [b]) => (a < b ? -1 : 1))),
-  };
 }

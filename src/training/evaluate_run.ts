@@ -1,36 +1,40 @@
 /** Evaluating the best checkpoints of a training run again, each on the fold that it was not trained on. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { loadGroundtruth } from "../dataset/groundtruth.ts";
 import { checkWeights, loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
 import { EntailError } from "../errors.ts";
-import { readCsv } from "../formats/csv.ts";
+import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { foldFolder, type FoldSummary, summariseFolds, type Summary } from "./cross_validation.ts";
 import { evaluatePairs } from "./evaluate.ts";
+import { readFolds } from "./folds_file.ts";
 import type { Prediction } from "./predictions.ts";
 import type { Reporter } from "./reporter.ts";
-import { lossWeights, scoringCapacity, tokenizeFor } from "./run.ts";
+import { lossWeights, scoringCapacity } from "./run.ts";
+import { loadPairs, tokenizeFor } from "./run_data.ts";
+import { checkMarker, CONFIG_FILE, foldFolder, FOLDS_FILE, type OpenRun } from "./run_folder.ts";
+import { markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDigest } from "./run_record.ts";
 import { openSession } from "./session.ts";
 import { readState } from "./state.ts";
+import { type FoldSummary, summariseFolds, type Summary } from "./summary.ts";
 
-/** Metrics of every fold's best checkpoint, or of the one given; the folds are those that the run recorded. */
+/**
+ * Metrics of the best checkpoint of every fold, or of the one given. `model.positive_threshold` may be another one than
+ * in training. Data errors where the data, the criteria, the folds or a checkpoint are not those of the run: no pair is
+ * ever scored with a checkpoint that was trained on it.
+ */
 export async function evaluateRun(
   gpu: Gpu,
-  config: Config,
+  { config, record }: OpenRun,
   { fold: only, reporter }: { fold?: number; reporter: Reporter },
 ): Promise<Summary> {
-  const { data, kfold, model, training } = config;
+  const { kfold, model, training } = config;
   if (only !== undefined && only >= kfold.n_splits) {
     throw new EntailError("usage", `--fold ${only}: there are ${kfold.n_splits} folds, 0 to ${kfold.n_splits - 1}`);
   }
-  const pairs = await loadGroundtruth({
-    groundtruthCsv: data.groundtruth_csv,
-    criteriaJson: data.criteria_json,
-    sampleSize: data.sample_size,
-    sampleSeed: data.sample_seed,
-  });
-  const folds = await recordedFolds(join(config.output_dir, "folds.csv"), pairs, data.groundtruth_csv);
+  checkSettings(config, record);
+  const data = await runFiles(config, record);
+  const pairs = await loadPairs({ data });
+  const folds = await recordedFolds(config, record, pairs);
   const selected = only === undefined ? Array.from({ length: kfold.n_splits }, (_, fold) => fold) : [only];
 
   const summaries: FoldSummary[] = [];
@@ -38,7 +42,7 @@ export async function evaluateRun(
   for (const fold of selected) {
     const checkpointFolder = foldFolder(config.checkpoint_dir, fold);
     const state = await readState(checkpointFolder);
-    const folder = await bestFolder(checkpointFolder);
+    const folder = await bestFolder(checkpointFolder, record, fold);
     const modelConfig = await readModelConfig(folder);
     await checkWeights(modelConfig, folder, { trained: true });
     const validation = pairs.flatMap((_, index) => folds[index] === fold ? [index] : []);
@@ -72,36 +76,64 @@ export async function evaluateRun(
   return { folds: summaries, ...summariseFolds(summaries, predictions, model.positive_threshold) };
 }
 
-/** The best checkpoint of a fold. Data error where the fold has not been trained. */
-async function bestFolder(checkpointFolder: string): Promise<string> {
+/** What an evaluation may choose for itself. */
+const OF_AN_EVALUATION = "model.positive_threshold";
+
+function checkSettings(config: Config, record: RunRecord): void {
+  const changed = settingDifferences(record, config).filter(({ key }) => key !== OF_AN_EVALUATION);
+  if (changed.length === 0) return;
+  const { key, was, is } = changed[0];
+  throw new EntailError(
+    "data",
+    `${join(config.output_dir, CONFIG_FILE)}: ${key} is ${JSON.stringify(is)}, but the run was trained with ` +
+      `${JSON.stringify(was)}`,
+  );
+}
+
+/** The data section of a run's configuration, its files being where they are now and what they were in training. */
+async function runFiles({ data }: Config, record: RunRecord): Promise<Config["data"]> {
+  const found = { ...data };
+  for (const key of ["groundtruth_csv", "criteria_json"] as const) {
+    const path = found[key] = await pathOfRun(record, data[key]);
+    if (await filesDigest([path]) === record.content[`data.${key}`]) continue;
+    throw new EntailError(
+      "data",
+      `data.${key}: ${path}: has other content than the run was trained with; bring that back, or train anew`,
+    );
+  }
+  return found;
+}
+
+/** The fold of each pair, as the run divided them. */
+async function recordedFolds(
+  { output_dir }: Config,
+  { content }: RunRecord,
+  pairs: readonly { postId: string; criterionId: string }[],
+): Promise<number[]> {
+  const path = join(output_dir, FOLDS_FILE);
+  if (await filesDigest([path]) !== content[FOLDS_FILE]) {
+    throw new EntailError("data", `${path}: has other content than the run wrote`);
+  }
+  return await readFolds(path, pairs);
+}
+
+/** The best checkpoint of a fold. Data error where the fold has not been trained, or the checkpoint is not its own. */
+async function bestFolder(checkpointFolder: string, record: RunRecord, fold: number): Promise<string> {
   const folder = join(checkpointFolder, "best");
   try {
-    return await requireModelFolder(folder);
+    await requireModelFolder(folder);
   } catch {
     throw new EntailError(
       "data",
       `${folder}: no checkpoint; train this fold first, or set output_dir to that of the run`,
     );
   }
-}
-
-/** The fold of each pair as the run wrote it. Data error for a pair that the run did not have. */
-async function recordedFolds(
-  path: string,
-  pairs: readonly { postId: string; criterionId: string }[],
-  groundtruth: string,
-): Promise<number[]> {
-  const { rows } = await readCsv(path, ["post_id", "criterion_id", "fold"]);
-  const key = (postId: string, criterionId: string) => JSON.stringify([postId, criterionId]);
-  const folds = new Map(rows.map(({ values }) => [key(values.post_id, values.criterion_id), Number(values.fold)]));
-  return pairs.map(({ postId, criterionId }) => {
-    const fold = folds.get(key(postId, criterionId));
-    if (fold === undefined) {
-      throw new EntailError(
-        "data",
-        `${path}: post ${postId}, criterion ${criterionId} of ${groundtruth} is not in it: the run had other data`,
-      );
-    }
-    return fold;
-  });
+  await checkMarker(folder, markerOf(record, fold));
+  if (await tokenizerDigest(folder) !== record.content.tokenizer) {
+    throw new EntailError(
+      "data",
+      `${join(folder, "tokenizer.json")}: is not the tokenizer that the run was trained with`,
+    );
+  }
+  return folder;
 }

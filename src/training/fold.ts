@@ -15,7 +15,16 @@ import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
 import { learningRateAt, type SchedulerType } from "./schedule.ts";
 import type { Session } from "./session.ts";
-import { initialState, readState, saveBest, saveLast, type TrainerState } from "./state.ts";
+import {
+  checkCounters,
+  type FoldLength,
+  type FoldResult,
+  initialState,
+  readState,
+  saveBest,
+  saveLast,
+  type TrainerState,
+} from "./state.ts";
 import { LOG_STEPS, type StepSettings } from "./step.ts";
 
 export interface FoldSettings {
@@ -52,15 +61,14 @@ export interface FoldInput {
   /** Where metrics.jsonl and predictions.csv go; null: nothing is written, as in a trial. */
   outputFolder: string | null;
   checkpointFolder: string | null;
-  resume: boolean;
+  /** What the header of each model.safetensors says, beside its format. */
+  marker?: Record<string, string>;
   reporter: Reporter;
   recorder?: Pick<RunRecorder, "foldStarted" | "logged">;
   signal?: AbortSignal;
   /** Called after each evaluation with the best F1 so far; may throw to end the training, as a pruned trial does. */
   onEvaluation?(epoch: number, bestF1: number): Promise<void>;
 }
-
-export type FoldResult = Pick<TrainerState, "best" | "evaluations" | "seconds"> & { updates: number };
 
 /** The loss or the gradient is no longer a number. */
 export class Diverged extends EntailError {
@@ -86,10 +94,12 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     if (metricsFile) await appendEntries(metricsFile, entries);
   };
 
-  const state = await startFold(input, metricsFile);
-  input.recorder?.foldStarted(fold);
-  const stepsPerEpoch = Math.ceil(Math.ceil(train.length / settings.batchSize) / settings.accumulation);
+  const batchesPerEpoch = Math.ceil(train.length / settings.batchSize);
+  const stepsPerEpoch = Math.ceil(batchesPerEpoch / settings.accumulation);
   const totalSteps = settings.maxSteps ?? stepsPerEpoch * settings.epochs;
+  const length = { batchesPerEpoch, accumulation: settings.accumulation, totalSteps };
+  const state = await startFold(input, length, metricsFile);
+  input.recorder?.foldStarted(fold);
   const epochs = Math.ceil(totalSteps / stepsPerEpoch);
   const schedule = {
     type: settings.scheduler,
@@ -135,13 +145,13 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
   const save = async () => {
     state.counters = step.counters;
     state.seconds = secondsBefore + (performance.now() - sittingStart) / 1000;
-    if (checkpointFolder) await saveLast(session, input.tokenizerFolder, checkpointFolder, state);
+    if (checkpointFolder) await saveLast(session, input.tokenizerFolder, checkpointFolder, state, input.marker);
   };
   const stopIfAsked = async () => {
     if (!input.signal?.aborted) return;
     await flush();
     await save();
-    throw new EntailError("interrupted", "interrupted; go on with resume=true");
+    throw new EntailError("interrupted", "interrupted; the same command (without overwrite) goes on from here");
   };
 
   let prepared: Promise<readonly TokenizedPair[]> | undefined;
@@ -222,9 +232,10 @@ function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<re
 }
 
 /** Puts parameters, moments, counters and the log where the fold begins or where it was left. */
-async function startFold(input: FoldInput, metricsFile: string | null): Promise<TrainerState> {
-  const { session, settings, checkpointFolder, resume } = input;
-  const state = resume && checkpointFolder ? await readState(checkpointFolder) : null;
+async function startFold(input: FoldInput, length: FoldLength, metricsFile: string | null): Promise<TrainerState> {
+  const { session, settings, checkpointFolder } = input;
+  const state = checkpointFolder ? await readState(checkpointFolder) : null;
+  if (state) checkCounters(state, length, checkpointFolder!);
   if (state && !state.finished) {
     const last = join(checkpointFolder!, "last");
     await loadWeights(session.parameters, session.config, last);
@@ -253,7 +264,9 @@ async function noteEvaluation(
   }
   state.evaluationsSinceBest = 0;
   state.best = { epoch, loss: evaluation.loss, metrics: evaluation.metrics };
-  if (checkpointFolder) await saveBest(session, input.tokenizerFolder, checkpointFolder);
+  if (checkpointFolder) {
+    await saveBest(session, input.tokenizerFolder, checkpointFolder, input.marker, evaluation.metrics);
+  }
   if (outputFolder) {
     const rows = validation.map((index, i) => ({ pair: pairs[index], probability: evaluation.probabilities[i] }));
     await writePredictions(join(outputFolder, "predictions.csv"), rows, settings.threshold);

@@ -1,6 +1,6 @@
 /** metrics.jsonl of a fold: a line per optimizer step and a line per epoch, appended whole. */
 import { writeFileAtomic } from "../formats/atomic_write.ts";
-import { readText } from "../formats/text.ts";
+import { readError } from "../formats/text.ts";
 import type { StepRecord } from "./step.ts";
 import type { Evaluation } from "./evaluate.ts";
 
@@ -54,25 +54,30 @@ export async function appendEntries(path: string, entries: readonly LogEntry[]):
 
 /**
  * Cuts the log back to what a checkpoint knows: steps up to `updates` and the epochs evaluated by then. Lines written
- * after the checkpoint, and one that a kill cut off, go: the resumed run writes them again.
+ * after the checkpoint, and whatever a kill or a broken disk left that is no line of a log, go: the resumed run writes
+ * them again.
  */
 export async function truncateLog(path: string, updates: number, evaluations: number): Promise<void> {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = await readText(path);
-  } catch {
-    return; // nothing was logged yet
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return; // nothing was logged yet
+    throw readError(error, path);
   }
   const kept: string[] = [];
   let epochs = 0;
-  for (const entry of text.split("\n")) {
-    let parsed: { step?: number };
+  for (const line of new TextDecoder().decode(bytes).split("\n")) {
+    let entry: { step?: unknown; eval_f1?: unknown } | null;
     try {
-      parsed = JSON.parse(entry);
+      entry = JSON.parse(line);
     } catch {
       continue; // the empty end, or a line that was cut off
     }
-    if (parsed.step === undefined ? epochs++ < evaluations : parsed.step <= updates) kept.push(entry + "\n");
+    const isKept = typeof entry?.step === "number"
+      ? entry.step <= updates
+      : entry?.eval_f1 !== undefined && epochs++ < evaluations;
+    if (isKept) kept.push(line + "\n");
   }
   await writeFileAtomic(path, kept.join(""));
 }

@@ -7,7 +7,8 @@ import type { DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { allocateBuffers, availableHostBytes } from "../gpu/tensor.ts";
-import { type RunData, trainingOptions } from "./run.ts";
+import { trainingOptions } from "./run.ts";
+import type { RunData } from "./run_data.ts";
 import { openSession, type Session, sessionBytes, type SessionOptions } from "./session.ts";
 
 /** Share of the device's memory that a session may fill. */
@@ -35,17 +36,20 @@ export function divisors(target: number): number[] {
 /**
  * Opens the session of a run and says in `config.training` with which batch size and accumulation. Without a target
  * that is the configuration's own; with one, batches that do not fit by plan are passed over, and the largest that
- * does is allocated, or the next smaller one where the device disagrees. Throws an `EntailError` of kind "memory".
+ * does is allocated, or the next smaller one where the device disagrees; `known` is the micro-batch that was found before,
+ * which a run keeps for its bits. Throws an `EntailError` of kind "memory".
  */
 export async function openFittingSession(
   gpu: Gpu,
   config: Config,
   model: DebertaConfig,
   data: RunData,
+  known: number | null = null,
 ): Promise<{ session: Session; config: Config }> {
   const { target_effective_batch_size: target } = config.training;
-  if (target === null) {
-    return { session: await openSession(gpu, model, trainingOptions(gpu, config, model, data)), config };
+  if (target === null || known !== null) {
+    const fitted = known === null ? config : withPhysicalBatch(config, known);
+    return { session: await openSession(gpu, model, trainingOptions(gpu, fitted, model, data)), config: fitted };
   }
   let refusal: unknown;
   for (const batchSize of divisors(target)) {

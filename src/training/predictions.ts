@@ -30,7 +30,7 @@ export interface Prediction {
 /** Reads what `writePredictions` wrote, in its order. */
 export async function readPredictions(path: string): Promise<Prediction[]> {
   const { rows } = await readCsv(path, COLUMNS);
-  return rows.map(({ values }) => ({
+  return await Array.fromAsync(rows, ({ values }) => ({
     criterionId: values.criterion_id,
     label: Number(values.label),
     probability: Number(values.probability),

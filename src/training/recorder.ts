@@ -1,11 +1,11 @@
 /** Who takes down what a training run does, as a tracking store does. Every call returns at once. */
-import type { Summary } from "./cross_validation.ts";
-import type { FoldResult } from "./fold.ts";
+import type { Summary } from "./summary.ts";
+import type { FoldResult } from "./state.ts";
 import type { LogEntry } from "./metrics_log.ts";
 
 export interface RunRecorder {
-  /** config.yaml and folds.csv are written, training begins. */
-  runStarted(): void;
+  /** config.yaml and folds.csv are written; training begins, or goes on with a run that was begun before. */
+  runStarted(how: { continued: boolean }): void;
   /** A fold begins, or goes on where its metrics.jsonl ends. */
   foldStarted(fold: number): void;
   /** What goes to the fold's metrics.jsonl. */

@@ -37,3 +37,16 @@ export interface EpochState {
 
 /** Says nothing. */
 export const silentReporter: Reporter = { info() {}, progress() {}, training() {}, epoch() {} };
+
+/** A stage's progress is shown once it has taken so long. */
+const PATIENCE_MS = 2000;
+
+/** Progress that is silent until the stage has taken two seconds. */
+export function patiently(reporter: Reporter, stage: string): (done: number, total: number) => void {
+  const began = performance.now();
+  let shown = false;
+  return (done, total) => {
+    shown ||= performance.now() - began > PATIENCE_MS;
+    if (shown) reporter.progress(stage, done, total);
+  };
+}

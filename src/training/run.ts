@@ -1,31 +1,15 @@
-/** Everything that the folds of a run share: pairs, tokens, folds, the model's session, the settings. */
-import type { EvidenceOfPairs } from "../augmentation/evidence.ts";
+/** What a configuration means in numbers: what it asks for that is not there, sizes of batches, settings of a fold. */
 import type { Config } from "../config/schema.ts";
 import type { TokenizedPair } from "../dataset/batches.ts";
-import { checkFolds, stratifiedGroupKFold, stratifiedKFold } from "../dataset/folds.ts";
-import { loadGroundtruth, type Pair } from "../dataset/groundtruth.ts";
-import { tokenizePairs } from "../dataset/tokenize.ts";
-import { loadTokenizer } from "../dataset/tokenizer.ts";
 import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
 import { checkAugmentationKeys } from "./augmentation.ts";
 import type { FoldSettings } from "./fold.ts";
-import type { ModelSource } from "./model_source.ts";
-import type { Reporter } from "./reporter.ts";
+import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
 import type { LossWeights } from "./step.ts";
-
-export interface RunData {
-  readonly pairs: readonly Pair[];
-  readonly tokens: readonly TokenizedPair[];
-  /** Validation fold of each pair. */
-  readonly folds: readonly number[];
-  readonly nSplits: number;
-  /** With augmentation: pairs that may become longer in training, up to `data.max_length`. */
-  readonly evidence?: EvidenceOfPairs;
-}
 
 /** Says no to what a configuration may name but this version does not do, or cannot without another key. */
 export function checkAvailable(config: Config): void {
@@ -36,49 +20,18 @@ export function checkAvailable(config: Config): void {
   }
 }
 
-/** Loads and tokenizes the pairs and assigns the folds. */
-export async function loadRunData(config: Config, model: ModelSource, reporter: Reporter): Promise<RunData> {
-  const { data, kfold, training } = config;
-  const pairs = await loadGroundtruth({
-    groundtruthCsv: data.groundtruth_csv,
-    criteriaJson: data.criteria_json,
-    sampleSize: data.sample_size,
-    sampleSeed: data.sample_seed,
-  });
-  const labels = pairs.map((pair) => pair.label);
-  const options = { nSplits: kfold.n_splits, seed: config.seed, shuffle: true } as const;
-  const folds = kfold.group_by_post
-    ? stratifiedGroupKFold(labels, pairs.map((pair) => pair.postId), options)
-    : stratifiedKFold(labels, options);
-  checkFolds(folds, labels, kfold.n_splits);
-  const tokens = await tokenizeFor(model, pairs, {
-    maxLength: data.max_length,
-    numWorkers: training.num_workers,
-    onProgress: (done, total) => reporter.progress("tokenizing", done, total),
-  });
-  return { pairs, tokens, folds, nSplits: kfold.n_splits };
-}
-
-/** Tokenizes pairs with the model's tokenizer, after checking that the model has an embedding for each of its ids. */
-export async function tokenizeFor(
-  { config, tokenizerFolder }: Pick<ModelSource, "config" | "tokenizerFolder">,
-  pairs: readonly { post: string; criterion: string }[],
-  options: { maxLength: number; numWorkers?: number | null; onProgress?: (done: number, total: number) => void },
-): Promise<TokenizedPair[]> {
-  const { vocabSize } = await loadTokenizer(tokenizerFolder);
-  if (vocabSize > config.vocabSize) {
-    throw new EntailError(
-      "data",
-      `${tokenizerFolder}: the tokenizer has ${vocabSize} tokens, the model's vocab_size is ${config.vocabSize}; they do not belong together`,
-    );
-  }
-  if (config.positionBiasedInput && options.maxLength > config.maxPositionEmbeddings) {
-    throw new EntailError(
-      "usage",
-      `data.max_length: is ${options.maxLength}, but the model has only ${config.maxPositionEmbeddings} positions`,
-    );
-  }
-  return await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });
+/** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
+export function settingsInVain({ training: { optimization }, reproducibility }: Config): string[] {
+  const { precision, use_torch_compile, fused_adamw } = optimization;
+  const isHalf = precision === "fp16" || precision === "bf16";
+  return [
+    isHalf && `training.optimization.precision=${precision} is not available yet: computing in fp32`,
+    !use_torch_compile &&
+    "training.optimization.use_torch_compile=false has no effect: a step is always recorded once and replayed",
+    !fused_adamw && "training.optimization.fused_adamw=false has no effect: the update is always one kernel",
+    !reproducibility.deterministic &&
+    "reproducibility.deterministic=false has no effect: the same seed always gives the same bits",
+  ].filter((line) => line !== false);
 }
 
 /** The most that a batch of `batchSize` of these sequences can hold; those of `growing` may get `maxLength` tokens. */

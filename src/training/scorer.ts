@@ -4,7 +4,8 @@ import { type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { positiveProbability, scorePairs } from "./evaluate.ts";
-import { scoringCapacity, tokenizeFor } from "./run.ts";
+import { scoringCapacity } from "./run.ts";
+import { tokenizeFor } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 
 export interface TextPair {

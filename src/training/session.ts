@@ -48,7 +48,8 @@ interface SessionPlan {
   scoring: Awaited<ReturnType<typeof planScoring>>;
 }
 
-async function planSession(
+/** Everything that `openSession` plans; `keep` is told of what must be released. */
+export async function planSession(
   gpu: Gpu,
   config: DebertaConfig,
   { inference, training }: SessionOptions,

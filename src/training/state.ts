@@ -1,5 +1,6 @@
 /** trainer_state.json: where a fold stands, so that it can go on from `last` with the same bits. */
 import { join } from "node:path";
+import { z } from "zod";
 import { saveModel, saveMoments } from "../deberta/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { recoverFolder, replaceFolder } from "../formats/atomic_folder.ts";
@@ -25,6 +26,9 @@ export interface TrainerState {
   seconds: number;
 }
 
+/** What a fold's training has come to. */
+export type FoldResult = Pick<TrainerState, "best" | "evaluations" | "seconds"> & { updates: number };
+
 export const STATE_FILE = "trainer_state.json";
 
 export const initialState = (): TrainerState => ({
@@ -39,6 +43,32 @@ export const initialState = (): TrainerState => ({
   seconds: 0,
 });
 
+const count = z.int().min(0);
+const share = z.number().min(0).max(1);
+
+const StateSchema = z.object({
+  version: z.literal(1),
+  counters: z.object({ updates: count, microBatches: count }),
+  epoch: count,
+  stepInEpoch: count,
+  evaluations: count,
+  evaluationsSinceBest: count,
+  best: z.object({
+    epoch: z.number().positive(),
+    loss: z.number(),
+    metrics: z.looseObject({
+      count,
+      f1: share,
+      precision: share,
+      recall: share,
+      accuracy: share,
+      auc: share.nullable(),
+    }),
+  }).nullable(),
+  finished: z.boolean(),
+  seconds: z.number().min(0),
+});
+
 /** The state in `<checkpointFolder>/last`, or null where there is none yet. */
 export async function readState(checkpointFolder: string): Promise<TrainerState | null> {
   recoverFolder(join(checkpointFolder, "best"));
@@ -49,11 +79,38 @@ export async function readState(checkpointFolder: string): Promise<TrainerState 
   } catch {
     return null;
   }
-  const state = await readJson(file) as TrainerState | null;
-  if (state?.version !== 1 || typeof state.counters?.updates !== "number") {
-    throw new EntailError("data", `${file}: not a trainer state of this program; start anew without resume`);
-  }
-  return state;
+  const { data, error } = StateSchema.safeParse(await readJson(file));
+  if (data) return data as TrainerState;
+  const { path, message } = error.issues[0];
+  throw new EntailError("data", `${file}: ${[...path, message].join(": ")}; train anew with overwrite=true`);
+}
+
+/** The length of a fold's training. */
+export interface FoldLength {
+  batchesPerEpoch: number;
+  accumulation: number;
+  totalSteps: number;
+}
+
+/** Data error where a state's counters do not fit each other, or not the training that goes on from it. */
+export function checkCounters(
+  { counters, epoch, stepInEpoch, evaluations, evaluationsSinceBest, best, finished }: TrainerState,
+  { batchesPerEpoch, accumulation, totalSteps }: FoldLength,
+  checkpointFolder: string,
+): void {
+  const stepsPerEpoch = Math.ceil(batchesPerEpoch / accumulation);
+  const cutShort = finished && stepInEpoch > 0;
+  const fits = stepInEpoch <= stepsPerEpoch &&
+    counters.updates === epoch * stepsPerEpoch + stepInEpoch && counters.updates <= totalSteps &&
+    counters.microBatches === epoch * batchesPerEpoch + Math.min(stepInEpoch * accumulation, batchesPerEpoch) &&
+    evaluations === epoch + (cutShort ? 1 : 0) && evaluationsSinceBest <= evaluations &&
+    (best !== null) === (evaluations > 0);
+  if (fits) return;
+  throw new EntailError(
+    "data",
+    `${join(checkpointFolder, "last", STATE_FILE)}: its counters cannot be those of this training; train anew with ` +
+      "overwrite=true",
+  );
 }
 
 /** Replaces `<checkpointFolder>/last`: the model, its optimizer and the state, all or nothing. */
@@ -62,18 +119,26 @@ export async function saveLast(
   tokenizerFolder: string,
   checkpointFolder: string,
   state: TrainerState,
+  marker?: Record<string, string>,
 ): Promise<void> {
   await replaceFolder(join(checkpointFolder, "last"), async (folder) => {
-    await saveModel(session.parameters, session.config, tokenizerFolder, folder);
+    await saveModel(session.parameters, session.config, tokenizerFolder, folder, marker);
     await saveMoments(session.parameters, folder);
     await writeFileAtomic(join(folder, STATE_FILE), JSON.stringify(state, null, 2) + "\n");
   });
 }
 
-/** Replaces `<checkpointFolder>/best` by the model as it is now. */
-export async function saveBest(session: Session, tokenizerFolder: string, checkpointFolder: string): Promise<void> {
+/** Replaces `<checkpointFolder>/best` by the model as it is now; its card tells the `metrics` of its validation. */
+export async function saveBest(
+  session: Session,
+  tokenizerFolder: string,
+  checkpointFolder: string,
+  marker: Record<string, string> | undefined,
+  { f1, precision, recall, accuracy, auc }: Metrics,
+): Promise<void> {
+  const metrics = { F1: f1, precision, recall, accuracy, ...(auc === null ? {} : { "ROC-AUC": auc }) };
   await replaceFolder(
     join(checkpointFolder, "best"),
-    (folder) => saveModel(session.parameters, session.config, tokenizerFolder, folder),
+    (folder) => saveModel(session.parameters, session.config, tokenizerFolder, folder, marker, metrics),
   );
 }

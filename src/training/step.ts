@@ -65,8 +65,8 @@ export interface TrainingStep {
   step(microBatches: { batch: PackedBatch; labels: Uint32Array }[], learningRate: number): void;
   /** Records of the steps since the last call, in order; waits for the device. At most `LOG_STEPS` may be pending. */
   readRecords(): Promise<StepRecord[]>;
-  /** Micro-batch program and sizes of the last micro-batch, for profiles. */
-  readonly micro: Executable<BatchSizes>;
+  /** The programs in the order in which a step of one micro-batch runs them, for profiles. */
+  readonly programs: readonly Executable<BatchSizes>[];
   release(): void;
 }
 
@@ -174,7 +174,7 @@ export function createTrainingStep(
   }
 
   return {
-    micro,
+    programs: [begin, micro, update],
     get counters() {
       return { ...counters };
     },

@@ -1,49 +1,11 @@
-/** The command line as a user runs it: in a process of its own, with its exit status and its one-line errors. */
+/** Commands as a user runs them: their exit status, their files and their one-line errors. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { assertClose } from "../support/close.ts";
+import { entail, failure, start } from "../support/command_line.ts";
 import { loadTextFixture } from "../support/deberta_fixture.ts";
 import { inTemporaryFolder, TEXT_MODEL, writeRunData } from "../support/run_data.ts";
-
-const MAIN = decodeURIComponent(new URL("../../src/cli/main.ts", import.meta.url).pathname);
-
-interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function start(
-  args: string[],
-  stdin: "piped" | "null" = "null",
-  env: Record<string, string> = {},
-): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-check", "--quiet", MAIN, ...args],
-    stdin,
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1", ...env },
-  }).spawn();
-}
-
-async function entail(args: string[], input?: string, env?: Record<string, string>): Promise<Result> {
-  const child = start(args, input === undefined ? "null" : "piped", env);
-  if (input !== undefined) await new Blob([input]).stream().pipeTo(child.stdin);
-  const { code, stdout, stderr } = await child.output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
-
-/** The exit status and the one line on stderr of a command that must fail. */
-async function failure(args: string[], env?: Record<string, string>): Promise<[number, string]> {
-  const { code, stderr } = await entail(args, undefined, env);
-  const lines = stderr.trim().split("\n").filter((line) => line.startsWith("error: "));
-  assert.equal(lines.length, 1, stderr);
-  assert.doesNotMatch(stderr, /^\s+at /m, "a stack trace");
-  return [code, lines[0]];
-}
 
 Deno.test("entail --help: names every command; each has a help of its own", async () => {
   const { code, stdout } = await entail(["--help"]);
@@ -172,7 +134,7 @@ Deno.test("entail predict: JSON lines and CSV get transformers' logits and keep 
   });
 });
 
-Deno.test("entail train: killed at any moment, resume=true goes on to the bits of an unbroken run", async () => {
+Deno.test("entail train: killed at any moment, the same command goes on to the bits of an unbroken run", async () => {
   await inTemporaryFolder(async (folder) => {
     const overrides = [...writeRunData(folder), "training.num_epochs=6"];
     const killed = start(["train", "--fold", "0", ...overrides]);
@@ -186,7 +148,7 @@ Deno.test("entail train: killed at any moment, resume=true goes on to the bits o
 
     const other = join(folder, "unbroken");
     const [resumed, unbroken] = await Promise.all([
-      entail(["train", "--fold", "0", ...overrides, "resume=true"]),
+      entail(["train", "--fold", "0", ...overrides]),
       entail(["train", "--fold", "0", ...overrides, `output_dir=${other}`]),
     ]);
     assert.equal(resumed.code, 0, resumed.stderr);
@@ -200,6 +162,33 @@ Deno.test("entail train: killed at any moment, resume=true goes on to the bits o
   });
 });
 
+Deno.test("entail eval: output_dir alone is enough, from anywhere; what the run decides cannot be set", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const run = join(folder, "run");
+    const checkpoints = join(folder, "elsewhere/checkpoints");
+    const overrides = [...writeRunData(folder), "training.num_epochs=1", `checkpoint_dir=${checkpoints}`];
+    const trained = await entail(["train", ...overrides]);
+    assert.equal(trained.code, 0, trained.stderr);
+    Deno.renameSync(run, join(folder, "moved"));
+    const moved = `output_dir=${join(folder, "moved")}`;
+    const [evaluated, otherThreshold, repeated] = await Promise.all([
+      entail(["eval", moved]),
+      entail(["eval", moved, "model.positive_threshold=0"]),
+      entail(["eval", ...overrides, moved]),
+    ]);
+    assert.equal(evaluated.code, 0, evaluated.stderr);
+    assert.equal(evaluated.stdout, trained.stdout);
+    assert.equal(repeated.stdout, evaluated.stdout, repeated.stderr);
+    assert.equal(otherThreshold.code, 0, otherThreshold.stderr);
+    assert.notEqual(otherThreshold.stdout, evaluated.stdout);
+    assert.deepEqual(
+      (await failure(["eval", moved, "data.max_length=16"]))[0],
+      2,
+    );
+    assert.match((await failure(["eval", `output_dir=${folder}`]))[1], /config\.yaml: no such file; train first/);
+  });
+});
+
 Deno.test("entail train: Ctrl-C saves and ends with status 130", async () => {
   await inTemporaryFolder(async (folder) => {
     const child = start(["train", ...writeRunData(folder), "training.num_epochs=200"]);
@@ -210,7 +199,7 @@ Deno.test("entail train: Ctrl-C saves and ends with status 130", async () => {
     child.kill("SIGINT");
     const { code, stderr } = await child.output();
     assert.equal(code, 130);
-    assert.match(new TextDecoder().decode(stderr), /^error: interrupted; go on with resume=true$/m);
+    assert.match(new TextDecoder().decode(stderr), /^error: interrupted; the same command .* goes on from here$/m);
     const state = JSON.parse(await Deno.readTextFile(join(folder, "run/checkpoints/fold_0/last/trainer_state.json")));
     assert.ok(state.counters.updates > 0 && !state.finished);
   });

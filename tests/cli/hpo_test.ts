@@ -122,19 +122,27 @@ Deno.test("entail hpo: Ctrl-C leaves no trial RUNNING and ends with status 130",
 Deno.test("entail status, best, verify: say what is missing", async () => {
   await inTemporaryFolder(async (folder) => {
     const overrides = studyOverrides(folder);
-    const [status, best, top, verify] = await Promise.all([
+    const original = "hpo.study_name=deberta_base_no_aug";
+    const [status, best, top, verify, ofOriginal] = await Promise.all([
       entail(folder, "status", ...overrides),
       entail(folder, "best", ...overrides),
       entail(folder, "best", "--top", "0"),
       entail(folder, "verify", ...overrides),
+      entail(folder, "verify", ...overrides, original),
     ]);
-    assert.deepEqual([status.code, best.code, top.code, verify.code], [3, 3, 2, 2]);
+    assert.equal(ofOriginal.code, 2);
+    assert.match(ofOriginal.stdout, /^settings\tFAILED\ttraining\.num_epochs: is 3, in the original study 100$/m);
+    assert.deepEqual([status.code, best.code, top.code, verify.code], [3, 3, 2, 0]);
     assert.match(status.stderr, /^error: .*study\.db: no such file; run hpo first/m);
     assert.match(top.stderr, /^error: .*--top/m);
     const refused = await entail(folder, "hpo", ...overrides, "data.groundtruth_csv=missing.csv", "hpo.storage=null");
     assert.equal(refused.code, 3);
     assert.match(refused.stderr, /^error: missing\.csv: no such file$/m);
-    assert.match(verify.stdout, /^settings\tFAILED\ttraining\.num_epochs: is 3, in the original study 100$/m);
+    // A study of one's own is not measured against the original's.
+    assert.doesNotMatch(verify.stdout, /^settings\t|FAILED/m);
+    assert.match(verify.stdout, /^search space\tok\t8 parameters, all can be trained with$/m);
+    assert.match(verify.stdout, /^search space\tnote\thpo\.search_space\.focal_gamma: left out, /m);
+    assert.match(verify.stdout, /^ready$/m);
     assert.match(verify.stdout, /^data\tok\t24 pairs/m);
     assert.match(verify.stdout, /^memory\tok\ta step of 8 pairs × 1 takes \d/m);
     assert.match(verify.stdout, /^storage\tok\t/m);
@@ -149,7 +157,8 @@ Deno.test("entail status, best, verify: say what is missing", async () => {
 Deno.test("entail verify, hpo: the augmentation of hpo=pc_ce is checked, and sampled only where it is on", async () => {
   await inTemporaryFolder(async (folder) => {
     const annotations = writeAnnotations(folder)[0];
-    const overrides = [...studyOverrides(folder), "hpo=pc_ce", "mlflow.enable=false"];
+    const uri = "mlflow.tracking_uri=http://me:s3cret@host";
+    const overrides = [...studyOverrides(folder), "hpo=pc_ce", "mlflow.enable=false", uri];
     const [verify, without] = await Promise.all([
       entail(folder, "verify", ...overrides, annotations),
       entail(folder, "verify", ...overrides, annotations, "augmentation.model_name=null"),
@@ -165,7 +174,18 @@ Deno.test("entail verify, hpo: the augmentation of hpo=pc_ce is checked, and sam
       assert.deepEqual(["aug_prob" in params, "aug_method" in params], [params.aug_enable, params.aug_enable]);
     }
     assert.deepEqual(new Set(study.trials.map(({ params }) => params.aug_enable)), new Set([true, false]));
+    const { userAttrs } = await study.record();
+    for (const attributes of [userAttrs, ...study.trials.map((trial) => trial.userAttrs)]) {
+      for (const value of Object.values(attributes)) assert.ok(JSON.stringify(value).length <= 500);
+    }
     await study.close();
+
+    // The password is in no file, the database included, and what is read again asks the environment for it.
+    const best = await entail(folder, "best", ...overrides);
+    assert.equal(best.code, 0, best.stderr);
+    for (const path of walk(folder)) assert.ok(!Deno.readTextFileSync(path).includes("s3cret"), path);
+    const { mlflow } = composeConfig([], { configDir: join(folder, "outputs/best/tiny/1") });
+    assert.equal(mlflow.tracking_uri, "http://host");
   });
 });
 

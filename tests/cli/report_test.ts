@@ -48,6 +48,13 @@ Deno.test("entail report: writes the report, prints the importances, refuses wha
     assert.equal(elsewhere.stdout, plain.stdout);
     assert.deepEqual(files("elsewhere"), expected);
 
+    const escaping = await createStudy({ studyName: "../../x", storage: url });
+    await escaping.close();
+    const inside = await report(join(folder, "elsewhere"), override, "hpo.study_name=../../x");
+    assert.equal(inside.code, 0, inside.stderr);
+    const [written] = Deno.readDirSync(join(folder, "elsewhere/outputs/report"));
+    assert.match(written.name, /^_\._\.\._x-[0-9a-f]{8}$/);
+
     assert.deepEqual([two.code, none.code, nowhere.code], [3, 3, 3]);
     assert.match(two.stderr, /^error: study two has 2 objectives/m);
     assert.match(none.stderr, /^error: hpo\.study_name: no study none in the storage, which holds small, two$/m);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openTrainingTracker } from "../../src/cli/track.ts";
 import { EntailError } from "../../src/errors.ts";
-import type { Summary } from "../../src/training/cross_validation.ts";
+import type { Summary } from "../../src/training/summary.ts";
 import type { LogEntry } from "../../src/training/metrics_log.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
@@ -46,7 +46,7 @@ Deno.test("openTrainingTracker: an interrupted training goes on in the same runs
       const overrides = ["mlflow.enable=true", `mlflow.tracking_uri=${server.uri}`, "experiment_name=demo"];
       const first = (await openTrainingTracker(runConfig(folder, ...overrides), silentReporter))!;
       await writeRun(run, 0, []);
-      first.runStarted();
+      first.runStarted({ continued: false });
       first.foldStarted(0);
       first.logged(0, [step(1), step(2)]);
       first.logged(0, [epoch(1)]);
@@ -63,8 +63,8 @@ Deno.test("openTrainingTracker: an interrupted training goes on in the same runs
       // The checkpoint knows two steps; the third is trained again.
       await writeRun(run, 1, [step(1), step(2), epoch(1)]);
       const callsBefore = server.calls.length;
-      const second = (await openTrainingTracker(runConfig(folder, ...overrides, "resume=true"), silentReporter))!;
-      second.runStarted();
+      const second = (await openTrainingTracker(runConfig(folder, ...overrides), silentReporter))!;
+      second.runStarted({ continued: true });
       second.foldStarted(0);
       second.foldEnded(0, RESULT);
       second.foldStarted(1);
@@ -117,7 +117,7 @@ Deno.test("openTrainingTracker: mlflow.enable=false records nothing; an error fa
     const config = runConfig(folder, "mlflow.enable=true", `mlflow.tracking_uri=${store}`);
     const tracker = (await openTrainingTracker(config, silentReporter))!;
     await writeRun(join(folder, "run"), 0, []);
-    tracker.runStarted();
+    tracker.runStarted({ continued: false });
     tracker.failed(new Error("defect"));
     await tracker.close();
     const { run_id } = JSON.parse(await Deno.readTextFile(join(folder, "run/mlflow.json")));

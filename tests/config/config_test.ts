@@ -373,3 +373,25 @@ Deno.test("schema: its defaults are the values of configs/ for data=redsm5", () 
   const keys = differences(composed, defaults).filter((key) => !key.startsWith("hpo.search_space"));
   assert.deepEqual(keys.filter((key) => !interpolated.includes(key)), ["data.annotations_csv"]);
 });
+
+Deno.test("printConfig: addresses are kept without credentials, and shown without passwords", () => {
+  const overrides = [
+    "mlflow.tracking_uri=http://me:s3cr%40t@host:80/x",
+    "hpo.storage='postgresql+psycopg2://u:s3cret@db/x?sslpassword=s3cret'",
+  ];
+  const config = composeConfig(overrides);
+  assert.match(config.hpo.storage!, /s3cret/);
+  const kept = printConfig(config);
+  assert.doesNotMatch(kept, /s3cr/);
+  assert.match(kept, /tracking_uri: http:\/\/host:80\/x$/m);
+  assert.match(kept, /storage: postgresql\+psycopg2:\/\/db\/x$/m);
+  const shown = printConfig(config, { shown: true });
+  assert.doesNotMatch(shown, /s3cr/);
+  assert.match(shown, /tracking_uri: http:\/\/me:\*\*\*@host:80\/x$/m);
+  // A mask that is read is no password: who it belongs to comes from the environment then.
+  withFolder({ "config.yaml": shown }, (folder) => {
+    const { mlflow, hpo } = loadConfigFile(join(folder, "config.yaml"));
+    assert.deepEqual([mlflow.tracking_uri, hpo.storage], ["http://host:80/x", "postgresql+psycopg2://db/x"]);
+  });
+  assert.equal(composeConfig(["mlflow.tracking_uri=http://me:***@host"]).mlflow.tracking_uri, "http://host");
+});

@@ -75,3 +75,15 @@ Deno.test("singleSplit: the fold nearest to a fifth, the first of equals", () =>
   assert.equal(singleSplit(folds, 5), 2);
   assert.equal(singleSplit([0, 0, 0, 1, 2], 3), 1);
 });
+
+Deno.test("checkFolds: a class that is missing, in all pairs or in what a fold leaves to train on, is an error", () => {
+  const check = (labels: number[]) => () => checkFolds([0, 0, 1, 1], labels, 2);
+  check([1, 0, 1, 0])();
+  assert.throws(check([1, 1, 1, 1]), { kind: "data", message: /all 4 pairs are positive/ });
+  assert.throws(check([0, 0, 0, 0]), { kind: "data", message: /no positive pair/ });
+  assert.throws(check([1, 1, 1, 0]), { kind: "data", message: /fold 1 of 2 has all 1 negative pairs/ });
+  assert.throws(check([1, 1, 0, 0]), {
+    kind: "data",
+    message: /fold 0 of 2 has all 2 positive pairs|no positive pair/,
+  });
+});

@@ -3,7 +3,7 @@ import { parseConfig } from "../../src/deberta/config.ts";
 import { initialPieces, initialValues } from "../../src/deberta/initialise.ts";
 import type { ParameterSpec } from "../../src/nn/parameters.ts";
 import { assertClose } from "../support/close.ts";
-import { philox } from "../support/philox.ts";
+import { philox } from "../../src/bench/reference/philox.ts";
 
 const config = parseConfig({
   model_type: "deberta-v2",

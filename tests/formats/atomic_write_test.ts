@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { EntailError } from "../../src/errors.ts";
-import { atomicFile, makeFolder, writeAll, writeError, writeFileAtomic } from "../../src/formats/atomic_write.ts";
+import {
+  atomicFile,
+  makeFolder,
+  writeAll,
+  writeError,
+  writeFileAtomic,
+  writePiecesAtomic,
+} from "../../src/formats/atomic_write.ts";
 
 async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -75,6 +82,148 @@ Deno.test("writeFileAtomic: paths that cannot be written are usage errors", () =
     assert.equal(await Deno.readTextFile(`${folder}/file`), "kept");
     assert.deepEqual(names(folder), ["file", "folder"]);
   }));
+
+Deno.test("writeFileAtomic: a symbolic link stays, what it leads to is replaced", () =>
+  inFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/far`);
+    await Deno.writeTextFile(`${folder}/far/file`, "old");
+    await Deno.symlink("far/file", `${folder}/link`);
+    await Deno.symlink("link", `${folder}/second`);
+    await writeFileAtomic(`${folder}/second`, "new");
+    assert.equal(await Deno.readTextFile(`${folder}/far/file`), "new");
+    for (const link of ["link", "second"]) assert.ok((await Deno.lstat(`${folder}/${link}`)).isSymlink, link);
+    await assert.rejects(
+      atomicFile(`${folder}/link`, () => Promise.reject(new Error("stop"))),
+      /stop/,
+    );
+    assert.equal(await Deno.readTextFile(`${folder}/far/file`), "new");
+    assert.deepEqual(names(`${folder}/far`), ["file"]);
+
+    await Deno.symlink("far/new/file", `${folder}/dangling`);
+    await writeFileAtomic(`${folder}/dangling`, "created");
+    assert.equal(await Deno.readTextFile(`${folder}/far/new/file`), "created");
+    assert.ok((await Deno.lstat(`${folder}/dangling`)).isSymlink);
+  }));
+
+Deno.test("writeFileAtomic: a link out of a folder that is a link itself", () =>
+  inFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/a/b`, { recursive: true });
+    await Deno.symlink("a/b", `${folder}/b`);
+    await Deno.symlink("../target", `${folder}/b/link`);
+    await writeFileAtomic(`${folder}/b/link`, "x");
+    assert.equal(await Deno.readTextFile(`${folder}/a/target`), "x");
+  }));
+
+Deno.test("writeFileAtomic: a circle of links is a usage error", () =>
+  inFolder(async (folder) => {
+    await Deno.symlink("b", `${folder}/a`);
+    await Deno.symlink("a", `${folder}/b`);
+    await assert.rejects(writeFileAtomic(`${folder}/a`, "x"), isError("usage", /a: .*symbolic links/));
+    assert.deepEqual(names(folder), ["a", "b"]);
+  }));
+
+async function makePipe(path: string): Promise<void> {
+  assert.ok((await new Deno.Command("mkfifo", { args: [path] }).output()).success);
+}
+
+Deno.test("writeFileAtomic: a named pipe is written to, also through a link", () =>
+  inFolder(async (folder) => {
+    await makePipe(`${folder}/pipe`);
+    await Deno.symlink("pipe", `${folder}/link`);
+    for (const name of ["pipe", "link"]) {
+      // A process of its own: were the pipe replaced, reading it here would never end.
+      const reader = new Deno.Command("timeout", { args: ["20", "cat", `${folder}/pipe`], stdout: "piped" }).output();
+      await writeFileAtomic(`${folder}/${name}`, "through");
+      assert.equal(new TextDecoder().decode((await reader).stdout), "through");
+    }
+    assert.ok((await Deno.lstat(`${folder}/pipe`)).isFifo);
+    assert.deepEqual(names(folder), ["link", "pipe"]);
+  }));
+
+Deno.test("writePiecesAtomic: a reader that has seen enough ends the writing", () =>
+  inFolder(async (folder) => {
+    await makePipe(`${folder}/pipe`);
+    const reader = new Deno.Command("timeout", { args: ["20", "head", "-c1", `${folder}/pipe`], stdout: "piped" });
+    const output = reader.output();
+    let ended = false;
+    await writePiecesAtomic(
+      `${folder}/pipe`,
+      function* () {
+        try {
+          for (;;) yield "x".repeat(1 << 16);
+        } finally {
+          ended = true;
+        }
+      }(),
+    );
+    assert.ok(ended);
+    assert.equal(new TextDecoder().decode((await output).stdout), "x");
+  }));
+
+Deno.test("writePiecesAtomic: pieces become one file; a failure in between leaves none", () =>
+  inFolder(async (folder) => {
+    const pieces = Array.from({ length: 50 }, (_, i) => "ü😀".repeat(20_000) + i);
+    await writePiecesAtomic(`${folder}/file`, pieces);
+    assert.equal(await Deno.readTextFile(`${folder}/file`), pieces.join(""));
+    await writePiecesAtomic(`${folder}/empty`, []);
+    assert.equal(await Deno.readTextFile(`${folder}/empty`), "");
+    const failing = function* () {
+      yield* pieces;
+      throw new EntailError("data", "line 51");
+    };
+    await assert.rejects(writePiecesAtomic(`${folder}/none`, failing()), isError("data", /line 51/));
+    assert.deepEqual(names(folder), ["empty", "file"]);
+  }));
+
+/** Runs a program that writes `lines` lines to `path`, with its output where `redirection` sends it. */
+async function runWriter(path: string, redirection: string, lines = 2) {
+  const module = new URL("../../src/formats/atomic_write.ts", import.meta.url).href;
+  const program = `const { writePiecesAtomic } = await import(${JSON.stringify(module)});
+    await writePiecesAtomic(${JSON.stringify(path)}, Array(${lines}).fill("line\\n"))
+      .catch((error) => { console.error(error.kind, error.message); Deno.exit(1); });`;
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", `"$0" eval --ext=ts "$1" ${redirection}`, Deno.execPath(), program],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+// As /dev/stdout is one, but nothing that a mistake could replace.
+Deno.test("writePiecesAtomic: a link to an open file is written to, piped, appended to, full or closed", () =>
+  inFolder(async (folder) => {
+    const file = `${folder}/file`;
+    await Deno.writeTextFile(file, "before\n");
+    const stdout = `${folder}/stdout`;
+    await Deno.symlink("/proc/self/fd/1", stdout);
+    for (const name of ["/proc/self/fd/1", stdout]) {
+      const piped = await runWriter(name, "| cat");
+      assert.deepEqual(piped, { code: 0, stdout: "line\nline\n", stderr: "" }, name);
+      assert.deepEqual(await runWriter(name, `>>'${file}'`), { code: 0, stdout: "", stderr: "" });
+    }
+    await runWriter("/proc/self/fd/3", `3>>'${file}'`);
+    assert.equal(await Deno.readTextFile(file), "before\n" + "line\nline\n".repeat(3));
+
+    const full = await runWriter(stdout, ">/dev/full");
+    assert.deepEqual(full, {
+      code: 1,
+      stdout: "",
+      stderr: "data stdout: no space left on device, free some and resume\n",
+    });
+    const closed = await runWriter(stdout, "| head -n1", 1_000_000);
+    assert.deepEqual(closed, { code: 0, stdout: "line\n", stderr: "" });
+  }));
+
+Deno.test("writeFileAtomic: a place that the system refuses is a usage error in the system's words", async () => {
+  await assert.rejects(writeFileAtomic("/proc/x/y", "x"), isError("usage", /^\/proc\/x\/y: cannot be written \(.+\)$/));
+  await assert.rejects(makeFolder("/proc/x"), isError("usage", /^\/proc\/x: cannot be written \(.+\)$/));
+  // Not even root may make a file here.
+  const denied = /^\/sys\/x: cannot be written \((permission denied|read-only file system)\)$/;
+  await assert.rejects(writeFileAtomic("/sys/x", "x"), isError("usage", denied));
+  const long = `/tmp/${"x".repeat(300)}`;
+  await assert.rejects(writeFileAtomic(long, "x"), isError("usage", /: the name is too long$/));
+  await assert.rejects(writeFileAtomic("/tmp/a\0b", "x"), isError("usage", /cannot be written \(.*nul byte/));
+});
 
 Deno.test("writeFileAtomic: a full disk is a data error that says what to do", async () => {
   // Writing to this device fails as on a full disk.

@@ -5,14 +5,14 @@ import { createUniform, writeTensor } from "../../src/gpu/tensor.ts";
 import { adamw, type AdamWParameters, adamwUniform } from "../../src/nn/adamw.ts";
 import { gradNorm, recordStep } from "../../src/nn/grad_norm.ts";
 import { createPlan } from "../../src/nn/plan.ts";
-import { adamwReference, type AdamWState } from "../reference/adamw.ts";
+import { adamwReference, type AdamWState } from "../../src/bench/reference/adamw.ts";
 import { assertClose, randomArray } from "../support/close.ts";
-import { download, floatBits, gpuTest, runPlan, uniform, upload } from "../support/gpu.ts";
+import { download, floatBits, gpuTest, negativeControl, runPlan, uniform, upload } from "../support/gpu.ts";
 import fixture from "../fixtures/nn/adamw.json" with { type: "json" };
 
 const DEFAULTS = { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 
-gpuTest("adamw, gradNorm, recordStep: follow PyTorch's clipped steps", async (gpu) => {
+const pytorch = gpuTest("adamw, gradNorm, recordStep: follow PyTorch's clipped steps", async (gpu) => {
   const count = fixture.values.length;
   const floats = (label: string, data: ArrayLike<number>) => upload(gpu, label, [count], Float32Array.from(data));
   const zeros = new Float32Array(count);
@@ -84,7 +84,7 @@ async function runStep(gpu: Gpu, count: number, decayedElements: number, paramet
   return { expected, actual };
 }
 
-gpuTest("adamw: any size and any border of decay agrees with float64", async (gpu) => {
+const sizes = gpuTest("adamw: any size and any border of decay agrees with float64", async (gpu) => {
   const parameters = { ...DEFAULTS, learningRate: 0.01, weightDecay: 0.1, step: 7 };
   for (const [count, decayed] of [[1, 1], [30, 0], [37, 37], [257, 130], [100_003, 64_002]]) {
     const { expected, actual } = await runStep(gpu, count, decayed, parameters);
@@ -102,3 +102,7 @@ gpuTest("adamw: without gradients only the decay moves anything, even where eps 
   assertClose(actual.values, start.map((value, i) => i < 4 ? value * 0.999 : value), { atol: 0, rtol: 2e-7 });
   assert.deepEqual([...actual.firstMoment, ...actual.secondMoment], Array(16).fill(0));
 });
+
+negativeControl("adamw.wgsl", "(g - m)", "(g + m)", sizes);
+negativeControl("adamw.wgsl", "index < vec4(DECAYED)", "index <= vec4(DECAYED)", sizes);
+negativeControl("step_log.wgsl", "lossSum[0], norm[0]", "norm[0], lossSum[0]", pytorch);

@@ -6,10 +6,10 @@ import {
   attentionBackwardReference,
   type AttentionCase,
   attentionForwardReference,
-} from "../reference/attention.ts";
+} from "../../src/bench/reference/attention.ts";
 import { randomInputs, runAttention } from "../support/attention.ts";
 import { assertClose } from "../support/close.ts";
-import { gpuTest } from "../support/gpu.ts";
+import { gpuTest, negativeControl } from "../support/gpu.ts";
 
 const DROPOUT = { rate: 0.1, key: [7, 9] as [number, number], step: 3, site: 5 };
 const NO_DROPOUT = { ...DROPOUT, rate: 0 };
@@ -28,6 +28,7 @@ interface Example {
   tables: { rows?: number; c2p?: boolean; p2c?: boolean; scale?: number };
   /** Compiling for a software adapter takes seconds: not every example tells something about every variant. */
   variants?: readonly (typeof VARIANTS[number])[];
+  seeds?: readonly number[];
 }
 
 const dropped = { ...base, dropout: DROPOUT };
@@ -50,6 +51,24 @@ const EXAMPLES: Record<string, Example> = {
     variants: ["invocation"],
   },
   "head size 36": { shape: { ...dropped, heads: 1, headSize: 36 }, tables: { rows: 16 }, variants: ["tiled"] },
+  // As in DeBERTa-v3-base: heads of 64, up to 512 tokens, logarithmic buckets.
+  "head size 64, 512 tokens": {
+    shape: {
+      ...dropped,
+      heads: 2,
+      headSize: 64,
+      lengths: [512, 5],
+      longest: 512,
+      relativeIndex: relativeIndexTable(512, { bucketSize: 32, maxRelativePositions: 512 }),
+    },
+    tables: { rows: 64 },
+    seeds: [11],
+  },
+  "head size 64, windows": {
+    shape: { ...dropped, heads: 1, headSize: 64, lengths: [39, 2, 33] },
+    tables: { rows: 16 },
+    variants: ["invocation"],
+  },
   "several windows of tokens": {
     shape: { ...dropped, heads: 1, headSize: 16, lengths: Array.from({ length: 56 }, (_, i) => 1 + i * 17 % 40) },
     tables: { rows: 16 },
@@ -57,8 +76,12 @@ const EXAMPLES: Record<string, Example> = {
   },
 };
 
-async function checkAgainstReference(gpu: Gpu, { shape, tables }: Example, variant: typeof VARIANTS[number]) {
-  for (const seed of [11, 42]) {
+async function checkAgainstReference(
+  gpu: Gpu,
+  { shape, tables, seeds = [11, 42] }: Example,
+  variant: typeof VARIANTS[number],
+) {
+  for (const seed of seeds) {
     const x = randomInputs(shape, seed, tables);
     const actual = await runAttention(gpu, shape, x, { variant });
     const expected: Record<string, Float64Array> = {
@@ -104,6 +127,33 @@ for (const variant of VARIANTS) {
       assert.deepEqual(slice(together[name]), single[name], name);
     }
   });
+}
+
+/** Scores of 1e5: equal keys share evenly, to the last digits, and rows past a sequence's end overflow into nothing. */
+async function checkLargeScores(gpu: Gpu, headSize: number, variant: typeof VARIANTS[number]) {
+  const shape = { ...base, headSize };
+  const x = randomInputs(shape, 13, { c2p: false, p2c: false });
+  const columns = shape.heads * headSize;
+  const equal = {
+    ...x,
+    query: Float64Array.from(x.query, (value) => 300 * value),
+    key: Float64Array.from(x.key, (_, i) => 300 * (i % columns + 1)),
+  };
+  const { context, dValue } = await runAttention(gpu, shape, equal, { variant });
+  const near = { atol: 2e-6, rtol: 2e-6 };
+  assertClose(context, attentionForwardReference(shape, equal).context, near, "context");
+  assertClose(dValue, attentionBackwardReference(shape, equal, equal.dContext).dValue, near, "dValue");
+
+  const wild = await runAttention(gpu, shape, randomInputs(shape, 14, { rows: 16, scale: 600 }), { variant });
+  for (const [output, values] of Object.entries(wild)) assert.ok(values.every(Number.isFinite), output);
+}
+
+for (const headSize of [4, 6]) {
+  for (const variant of VARIANTS) {
+    gpuTest(`attention: ${variant}, head size ${headSize}, is right at scores of 1e5`, async (gpu) => {
+      await checkLargeScores(gpu, headSize, variant);
+    });
+  }
 }
 
 gpuTest("attention: groups of heads give the same bits as all heads at once", async (gpu) => {
@@ -180,3 +230,36 @@ Deno.test("attention reference: its backward is the derivative of its forward", 
     assertClose(analytic, numeric, { atol: 1e-8, rtol: 1e-6 }, name);
   }
 });
+
+/** A head size that vec4 does not fit: no uniform windows. */
+const storage = { shape: { ...dropped, heads: 2, lengths: [9, 33] }, tables: { rows: 16 } };
+const windows = { ...storage, shape: { ...storage.shape, headSize: 4 } };
+const checks = {
+  invocation: (gpu: Gpu) => checkAgainstReference(gpu, storage, "invocation"),
+  tiled: (gpu: Gpu) => checkAgainstReference(gpu, storage, "tiled"),
+  uniform: (gpu: Gpu) => checkAgainstReference(gpu, windows, "invocation"),
+};
+negativeControl("attention_invocation.wgsl", "(highest${R} - peak${R})", "(0.0)", checks.invocation);
+negativeControl(
+  "attention_invocation.wgsl",
+  "fma(Block(ds${R}), k${B}",
+  "fma(Block(-ds${R}), k${B}",
+  checks.invocation,
+);
+negativeControl("attention_position.wgsl", "token < end", "token + 1u < end", checks.invocation);
+negativeControl("attention_mask.wgsl", "vec4(1u, 2u, 4u, 8u)", "vec4(1u, 2u, 4u, 4u)", checks.invocation);
+negativeControl("attention_tiled.wgsl", "score += p2c[", "score -= p2c[", checks.tiled);
+negativeControl("attention_buckets.wgsl", "bucket != before", "bucket > before", checks.tiled);
+negativeControl("attention_uniform.wgsl", "score${R} - highest${R}", "score${R} + highest${R}", checks.uniform);
+negativeControl("attention_heads.wgsl", "result[(id.x * HEADS", "result[(id.x + HEADS", checks.uniform);
+negativeControl("lib/attention_position_terms.wgsl", "score${R} += c2p${R}", "score${R} -= c2p${R}", checks.uniform);
+for (const [file, headSize] of [["attention_uniform.wgsl", 4], ["attention_invocation.wgsl", 6]] as const) {
+  const check = (gpu: Gpu) => checkLargeScores(gpu, headSize, "invocation");
+  negativeControl(file, "select(0.0, keep * p${R}, kept${R})", "factor${R} * p${R}", check);
+  negativeControl(
+    file,
+    "exp(score${R} - highest${R}) * share${R}",
+    "exp(score${R} - (highest${R} - log(share${R})))",
+    check,
+  );
+}

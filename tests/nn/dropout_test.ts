@@ -3,8 +3,8 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { accumulate, dropoutBackward, dropoutForward } from "../../src/nn/dropout.ts";
 import { createPlan } from "../../src/nn/plan.ts";
 import { randomArray } from "../support/close.ts";
-import { download, dropoutUniform, gpuTest, runPlan, testRows, upload } from "../support/gpu.ts";
-import { dropoutFactor } from "../support/philox.ts";
+import { download, dropoutUniform, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
+import { dropoutFactor } from "../../src/bench/reference/philox.ts";
 
 interface Case {
   rows: number;
@@ -36,7 +36,7 @@ async function factors(gpu: Gpu, { rows: count, columns, rate, key = [1, 2], ste
   return forward;
 }
 
-gpuTest("dropoutForward, dropoutBackward: drop what Philox says, whatever the shape", async (gpu) => {
+const masks = gpuTest("dropoutForward, dropoutBackward: drop what Philox says, whatever the shape", async (gpu) => {
   const cases: Case[] = [
     { rows: 1, columns: 30, rate: 0.5 },
     { rows: 3, columns: 37, rate: 0.1, step: 9, site: 4 },
@@ -72,7 +72,7 @@ gpuTest("dropoutForward: drops its share; seeds, steps and sites have masks of t
   }
 });
 
-gpuTest("accumulate: adds in place, the rest stays", async (gpu) => {
+const sums = gpuTest("accumulate: adds in place, the rest stays", async (gpu) => {
   for (const [rows, columns] of [[1, 30], [37, 37], [257, 64]]) {
     const [from, into] = [randomArray(rows * columns, 1), randomArray(rows * columns, 2)];
     const target = await upload(gpu, "into", [rows, columns], into);
@@ -86,3 +86,7 @@ gpuTest("accumulate: adds in place, the rest stays", async (gpu) => {
     assert.deepEqual(await download(gpu, target), into.map((value, i) => value + from[i]));
   }
 });
+
+negativeControl("dropout.wgsl", "x[at] * dropout_block(at)", "x[at] * dropout_block(at + 1u)", masks);
+negativeControl("dropout.wgsl", "y[at] += x[at]", "y[at] = x[at]", sums);
+negativeControl("lib/philox.wgsl", "round < 10u", "round < 9u", masks);

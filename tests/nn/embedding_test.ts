@@ -5,8 +5,8 @@ import { createPlan, type Variants, variantsFor } from "../../src/nn/plan.ts";
 import { centralDifferences, dot } from "../reference/central_differences.ts";
 import { embeddingBackwardReference, type EmbeddingInput, embeddingReference } from "../reference/embedding.ts";
 import { assertClose, randomArray } from "../support/close.ts";
-import { download, dropoutUniform, gpuTest, runPlan, testRows, upload } from "../support/gpu.ts";
-import { dropoutFactor } from "../support/philox.ts";
+import { download, dropoutUniform, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
+import { dropoutFactor } from "../../src/bench/reference/philox.ts";
 
 const EPS = 1e-7;
 const KEY: [number, number] = [5, 9];
@@ -169,3 +169,10 @@ for (const variant of ["invocation", "workgroup"] as const) {
     assert.deepEqual(first.result, second.result);
   });
 }
+
+const WHOLE: Case = { lengths: [5, 1, 70, 40], columns: 37, variant: "invocation", tables: true, rate: 0.2 };
+const checkWhole = (gpu: Gpu) => check(gpu, WHOLE);
+negativeControl("embedding.wgsl", "z += typeTable", "z -= typeTable", checkWhole);
+negativeControl("embedding.wgsl", "(d0 + d1) + (d2 + d3)", "(d0 + d1) + (d2 + d2)", checkWhole);
+negativeControl("embedding.wgsl", "place - first < end - begin", "place - first + 1u < end - begin", checkWhole);
+negativeControl("embedding.wgsl", "kind == ${K}u", "kind >= ${K}u", checkWhole);

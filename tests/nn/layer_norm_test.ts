@@ -3,10 +3,10 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { layerNormBackward, layerNormForward } from "../../src/nn/layer_norm.ts";
 import { createPlan, type Variants, variantsFor } from "../../src/nn/plan.ts";
 import { centralDifferences, dot } from "../reference/central_differences.ts";
-import { layerNormBackwardReference, layerNormReference } from "../reference/layer_norm.ts";
+import { layerNormBackwardReference, layerNormReference } from "../../src/bench/reference/layer_norm.ts";
 import { assertClose, randomArray } from "../support/close.ts";
-import { download, dropoutUniform, gpuTest, runPlan, testRows, upload } from "../support/gpu.ts";
-import { dropoutFactor } from "../support/philox.ts";
+import { download, dropoutUniform, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
+import { dropoutFactor } from "../../src/bench/reference/philox.ts";
 
 const EPS = 1e-7;
 const KEY: [number, number] = [1, 2];
@@ -122,4 +122,12 @@ for (const variant of ["invocation", "workgroup"] as const) {
     const [first, second] = [await run(gpu, options), await run(gpu, options)];
     assert.deepEqual(first.result, second.result);
   });
+}
+
+for (const variant of ["invocation", "workgroup"] as const) {
+  const checkRows = (gpu: Gpu) => check(gpu, { rows: 130, columns: 64, variant, residual: true, rate: 0.1 });
+  negativeControl("lib/normalise_row.wgsl", "+ EPS);", "+ 1e-4);", checkRows);
+  negativeControl("layer_norm.wgsl", "z += residual[at]", "z -= residual[at]", checkRows);
+  negativeControl("layer_norm.wgsl", "product += g", "product -= g", checkRows);
+  negativeControl("reduce.wgsl", "group = 0u", "group = 1u", checkRows);
 }

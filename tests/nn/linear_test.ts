@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { geluDerivativeReference, geluReference } from "../../src/bench/reference/gelu.ts";
 import type { Tensor } from "../../src/gpu/tensor.ts";
 import { geluBackward, linearBackwardInput, linearBackwardWeight, linearForward } from "../../src/nn/linear.ts";
 import { createPlan, type Plan, type Variants, variantsFor } from "../../src/nn/plan.ts";
 import { assertClose, randomArray } from "../support/close.ts";
-import { download, gpuTest, runPlan, testRows, upload } from "../support/gpu.ts";
+import { download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
 
 interface Case {
   matmul: Variants["matmul"];
@@ -59,27 +60,6 @@ function reference(m: number, n: number, k: number, a: (m: number, k: number) =>
   return c;
 }
 
-/** erf by its Taylor series (|x| < 3) or the continued fraction of erfc. */
-function erf64(x: number): number {
-  const t = Math.abs(x);
-  if (t < 3) {
-    let term = t;
-    let sum = t;
-    for (let n = 1; n < 120; n++) {
-      term *= -t * t / n;
-      sum += term / (2 * n + 1);
-    }
-    return Math.sign(x) * sum * 2 / Math.sqrt(Math.PI);
-  }
-  let fraction = t;
-  for (let n = 60; n > 0; n--) fraction = t + n / 2 / fraction;
-  return Math.sign(x) * (1 - Math.exp(-t * t) / fraction / Math.sqrt(Math.PI));
-}
-
-const gelu64 = (x: number) => x * (1 + erf64(x / Math.SQRT2)) / 2;
-const geluDerivative64 = (x: number) =>
-  (1 + erf64(x / Math.SQRT2)) / 2 + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
-
 const CLOSE = { atol: 2e-5, rtol: 3e-6 };
 
 /** Random rows, then NaN up to the capacity. */
@@ -117,11 +97,14 @@ async function forward(gpu: Gpu, test: Case, x: Float32Array<ArrayBuffer>, w: Fl
   return await downloadRows(gpu, y, test);
 }
 
+/** The tests of the cases, e.g. "forward tiled 70×30→36". */
+const tests: Record<string, (gpu: Gpu) => Promise<void>> = {};
+
 for (const test of CASES) {
   const { matmul, rows, capacity = rows, inFeatures, outFeatures, epilogues } = test;
   const name = `${matmul} ${rows}×${inFeatures}→${outFeatures}`;
 
-  gpuTest(`linearForward: ${name}`, async (gpu) => {
+  tests[`forward ${name}`] = gpuTest(`linearForward: ${name}`, async (gpu) => {
     for (const seed of [1, 2]) {
       const x = randomRows(test, inFeatures, seed);
       const w = randomArray(outFeatures * inFeatures, seed + 10);
@@ -155,12 +138,12 @@ for (const test of CASES) {
       await runPlan(gpu, program);
       assertClose(await downloadRows(gpu, tanh, test), withBias.map(Math.tanh), CLOSE, "tanh");
       assertClose(await downloadRows(gpu, preActivation, test), withBias, CLOSE, "pre-activation");
-      const activated = withBias.map((value, i) => gelu64(value) + residual[i]);
+      const activated = withBias.map((value, i) => geluReference(value) + residual[i]);
       assertClose(await downloadRows(gpu, gelu, test), activated, CLOSE, "gelu");
     }
   });
 
-  gpuTest(`linearBackwardInput: ${name}, written and added`, async (gpu) => {
+  tests[`input ${name}`] = gpuTest(`linearBackwardInput: ${name}, written and added`, async (gpu) => {
     for (const seed of [3, 4]) {
       const dy = randomRows(test, outFeatures, seed);
       const w = randomArray(outFeatures * inFeatures, seed + 10);
@@ -195,47 +178,50 @@ for (const test of CASES) {
       const preActivation = await upload(gpu, "pre-activation", [capacity, inFeatures], pre);
       linearBackwardInput(second, { ...inputs, dx: through, preActivation }, { ...s, accumulate: false });
       await runPlan(gpu, second);
-      const expected = product.map((value, i) => value * geluDerivative64(pre[i]));
+      const expected = product.map((value, i) => value * geluDerivativeReference(pre[i]));
       assertClose(await downloadRows(gpu, through, test), expected, CLOSE, "through GELU");
     }
   });
 
-  gpuTest(`linearBackwardWeight: ${name}, added to the gradients, the same bits again`, async (gpu) => {
-    for (const seed of [5, 6]) {
-      const [dy, x] = [randomRows(test, outFeatures, seed), randomRows(test, inFeatures, seed + 10)];
-      const before = randomArray(outFeatures * inFeatures, seed + 20);
-      const biasBefore = randomArray(outFeatures, seed + 30);
-      const product = reference(
-        outFeatures,
-        inFeatures,
-        rows,
-        (m, k) => dy[k * outFeatures + m],
-        (k, n) => x[k * inFeatures + n],
-      );
-      const sums = reference(1, outFeatures, rows, () => 1, (k, n) => dy[k * outFeatures + n]);
-      const inputs = {
-        dy: await upload(gpu, "dy", [capacity, outFeatures], dy),
-        x: await upload(gpu, "x", [capacity, inFeatures], x),
-      };
-      const gradient = () => upload(gpu, "dWeight", [outFeatures, inFeatures], before);
-      const [dWeight, again, withoutBias] = await Promise.all([gradient(), gradient(), gradient()]);
-      const biasGradient = () => upload(gpu, "dBias", [outFeatures], biasBefore);
-      const [dBias, dBiasAgain] = await Promise.all([biasGradient(), biasGradient()]);
-      const program = plan(gpu, matmul);
-      const s = sizesOf(gpu, test);
-      linearBackwardWeight(program, { ...inputs, dWeight, dBias }, s);
-      linearBackwardWeight(program, { ...inputs, dWeight: again, dBias: dBiasAgain }, s);
-      if (seed === 5) linearBackwardWeight(program, { ...inputs, dWeight: withoutBias }, s);
-      await runPlan(gpu, program);
-      const actual = await download(gpu, dWeight);
-      assertClose(actual, product.map((value, i) => value + before[i]), CLOSE, "dWeight");
-      assert.deepEqual(await download(gpu, again), actual, "dWeight again");
-      if (seed === 5) assert.deepEqual(await download(gpu, withoutBias), actual, "dWeight without dBias");
-      const actualBias = await download(gpu, dBias);
-      assertClose(actualBias, sums.map((value, i) => value + biasBefore[i]), CLOSE, "dBias");
-      assert.deepEqual(await download(gpu, dBiasAgain), actualBias, "dBias again");
-    }
-  });
+  tests[`weight ${name}`] = gpuTest(
+    `linearBackwardWeight: ${name}, added to the gradients, the same bits again`,
+    async (gpu) => {
+      for (const seed of [5, 6]) {
+        const [dy, x] = [randomRows(test, outFeatures, seed), randomRows(test, inFeatures, seed + 10)];
+        const before = randomArray(outFeatures * inFeatures, seed + 20);
+        const biasBefore = randomArray(outFeatures, seed + 30);
+        const product = reference(
+          outFeatures,
+          inFeatures,
+          rows,
+          (m, k) => dy[k * outFeatures + m],
+          (k, n) => x[k * inFeatures + n],
+        );
+        const sums = reference(1, outFeatures, rows, () => 1, (k, n) => dy[k * outFeatures + n]);
+        const inputs = {
+          dy: await upload(gpu, "dy", [capacity, outFeatures], dy),
+          x: await upload(gpu, "x", [capacity, inFeatures], x),
+        };
+        const gradient = () => upload(gpu, "dWeight", [outFeatures, inFeatures], before);
+        const [dWeight, again, withoutBias] = await Promise.all([gradient(), gradient(), gradient()]);
+        const biasGradient = () => upload(gpu, "dBias", [outFeatures], biasBefore);
+        const [dBias, dBiasAgain] = await Promise.all([biasGradient(), biasGradient()]);
+        const program = plan(gpu, matmul);
+        const s = sizesOf(gpu, test);
+        linearBackwardWeight(program, { ...inputs, dWeight, dBias }, s);
+        linearBackwardWeight(program, { ...inputs, dWeight: again, dBias: dBiasAgain }, s);
+        if (seed === 5) linearBackwardWeight(program, { ...inputs, dWeight: withoutBias }, s);
+        await runPlan(gpu, program);
+        const actual = await download(gpu, dWeight);
+        assertClose(actual, product.map((value, i) => value + before[i]), CLOSE, "dWeight");
+        assert.deepEqual(await download(gpu, again), actual, "dWeight again");
+        if (seed === 5) assert.deepEqual(await download(gpu, withoutBias), actual, "dWeight without dBias");
+        const actualBias = await download(gpu, dBias);
+        assertClose(actualBias, sums.map((value, i) => value + biasBefore[i]), CLOSE, "dBias");
+        assert.deepEqual(await download(gpu, dBiasAgain), actualBias, "dBias again");
+      }
+    },
+  );
 }
 
 for (const test of CASES.filter(({ rows }) => rows > 60)) {
@@ -265,7 +251,7 @@ gpuTest("linearForward: the comparison notices one wrong weight", async (gpu) =>
   assert.throws(() => assertClose(actual, product, CLOSE), /are off/);
 });
 
-gpuTest("geluBackward: float64's derivative, also far out and at odd sizes", async (gpu) => {
+const derivative = gpuTest("geluBackward: float64's derivative, also far out and at odd sizes", async (gpu) => {
   for (const [rows, columns] of [[1, 1], [37, 19], [50, 64]]) {
     const pre = randomArray(rows * columns, rows, 8);
     if (pre.length > 9) pre.set([0, -0, 1e-20, 40, -40, 5.2, -5.2, 1.31, -1.31]);
@@ -278,7 +264,16 @@ gpuTest("geluBackward: float64's derivative, also far out and at odd sizes", asy
       dx,
     }, { rows: testRows(gpu, rows), columns });
     await runPlan(gpu, program);
-    const expected = Array.from(pre, (x, i) => dy[i] * geluDerivative64(x));
+    const expected = Array.from(pre, (x, i) => dy[i] * geluDerivativeReference(x));
     assertClose(await download(gpu, dx), expected, { atol: 1e-6, rtol: 1e-6 }, "dx");
   }
 });
+
+negativeControl("matmul_tiled.wgsl", "size_m() - 1u", "size_m() - 2u", tests["forward tiled 70×30→36"]);
+negativeControl("matmul_register.wgsl", "u <= k_end", "u < k_end", tests["input register 9×37→2"]);
+negativeControl("matmul_uniform.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma(", tests["forward register 3×4→2"]);
+negativeControl("matmul_reduce.wgsl", "total[index] += sum", "total[index] = sum", tests["weight register 9×37→2"]);
+negativeControl("matmul_reduce.wgsl", "sum += matrix[", "sum = matrix[", tests["weight register 9×37→2"]);
+negativeControl("lib/matmul_operands.wgsl", "value += bias[n]", "value -= bias[n]", tests["forward tiled 70×30→36"]);
+negativeControl("gelu.wgsl", "dy[index] *", "abs(dy[index]) *", derivative);
+negativeControl("lib/gelu.wgsl", "0.39894228040143268", "0.3989", derivative);

@@ -6,7 +6,7 @@ import { createPlan } from "../../src/nn/plan.ts";
 import { centralDifferences } from "../reference/central_differences.ts";
 import { lossReference } from "../reference/loss.ts";
 import { assertClose, randomArray } from "../support/close.ts";
-import { download, gpuTest, runPlan, testRows, upload } from "../support/gpu.ts";
+import { download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
 import fixture from "../fixtures/nn/loss.json" with { type: "json" };
 
 const KINDS: LossKind[] = ["ce", "bce", "weighted_bce", "focal"];
@@ -37,7 +37,7 @@ async function run(gpu: Gpu, { logits, labels, kind, parameters }: Case, start =
   return { dLogits: await download(gpu, dLogits), loss: (await download(gpu, lossSum))[0] };
 }
 
-gpuTest("lossForwardBackward: agrees with PyTorch's losses and autograd", async (gpu) => {
+const pytorch = gpuTest("lossForwardBackward: agrees with PyTorch's losses and autograd", async (gpu) => {
   for (const { kind, gamma, numLabels, logits, loss, dLogits } of fixture.cases) {
     const parameters = { ...fixture, scale: 1 / fixture.labels.length, gamma };
     const label = `${kind}, gamma ${gamma}, ${numLabels} labels`;
@@ -91,3 +91,6 @@ Deno.test("lossReference: agrees with central differences", () => {
     }
   }
 });
+
+negativeControl("loss.wgsl", "p * nll + q", "p * nll - q", pytorch);
+negativeControl("loss.wgsl", "lossSum[0] += sum", "lossSum[0] = sum", pytorch);

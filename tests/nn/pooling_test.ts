@@ -5,7 +5,7 @@ import { poolBackward, poolForward, type PoolKind } from "../../src/nn/pooling.t
 import { centralDifferences, dot } from "../reference/central_differences.ts";
 import { poolBackwardReference, poolReference } from "../reference/pooling.ts";
 import { assertClose, randomArray } from "../support/close.ts";
-import { download, gpuTest, runPlan, testRows, upload } from "../support/gpu.ts";
+import { download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
 
 const KINDS: PoolKind[] = ["first", "mean", "max"];
 
@@ -53,8 +53,10 @@ async function run(gpu: Gpu, { kind, lengths, columns, x, seed }: Case) {
   };
 }
 
+const agrees = {} as Record<PoolKind, (gpu: Gpu) => Promise<void>>;
+
 for (const kind of KINDS) {
-  gpuTest(`poolForward, poolBackward: ${kind} agrees with float64`, async (gpu) => {
+  agrees[kind] = gpuTest(`poolForward, poolBackward: ${kind} agrees with float64`, async (gpu) => {
     for (
       const [lengths, columns, seed] of [[[1], 30, 1], [[5, 1, 37, 130], 37, 2], [[64, 3], 257, 3], [
         [9, 20, 1],
@@ -88,3 +90,7 @@ gpuTest("poolForward: of equal maxima the first token's counts", async (gpu) => 
   assert.deepEqual([...argmax], [1, 4]);
   assert.deepEqual([...dx], [0, dPooled[0], 0, 0, dPooled[1], 0]);
 });
+
+negativeControl("pooling.wgsl", "f32(max(end - begin, 1u))", "f32(max(end - begin, 2u))", agrees.mean);
+negativeControl("pooling.wgsl", "value > best", "value < best", agrees.max);
+negativeControl("pooling.wgsl", "token == offsets[sequence]", "token >= offsets[sequence]", agrees.first);

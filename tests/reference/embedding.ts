@@ -1,5 +1,5 @@
 /** Embedding, LayerNorm and dropout in float64. */
-import { layerNormBackwardReference, layerNormReference } from "./layer_norm.ts";
+import { layerNormBackwardReference, layerNormReference } from "../../src/bench/reference/layer_norm.ts";
 
 export interface EmbeddingInput {
   ids: ArrayLike<number>;

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { composeConfig } from "../../src/config/config.ts";
 import { curves, runningBest } from "../../src/report/series.ts";
 import { type StudyReport, studyReport, writeStudyReport } from "../../src/report/study_report.ts";
+import { CONFIG_ATTRIBUTE, storeConfig } from "../../src/search/stored_config.ts";
+import { TRIALS_ATTRIBUTE } from "../../src/search/study_setup.ts";
 import { NopPruner } from "../../src/studies/nop_pruner.ts";
 import { paramImportances } from "../../src/studies/importance.ts";
 import type { Storage, TrialTemplate } from "../../src/studies/storage.ts";
@@ -92,8 +95,8 @@ Deno.test("studyReport: every kind of trial, in the documents and in the charts"
   assert.match(text, new RegExp(`^\\| complete, pruned, failed \\| ${states.join(", ")} \\|$`, "m"));
   assert.match(text, /^\| running, waiting \| 1, 0 \|$/m);
   assert.match(text, new RegExp(`^\\| best value \\| ${found} \\(trial ${number}\\) \\|$`, "m"));
-  assert.match(text, /^\| trials out of memory \| < 5 % \| 0\.0 % \| ✓ met \|$/m);
-  assert.match(text, /^\| trials pruned \| > 60 % \| 33\.3 % \| ✗ not met \|$/m);
+  // Not a study of `hpo`: nothing is asked of it.
+  assert.doesNotMatch(text, /criteri|✓|✗/);
   assert.match(text, new RegExp(`^\\| 1 \\| ${number} \\| ${found} \\| `, "m"));
   assert.equal(text.match(/^\| \d+ \| \d+ \| [\d.]+ \| /gm)!.length, 7);
   assert.match(text, /^\| Error&#58; lost the &#60;device&#62; &#124; again \| 1 \| 4 \|$/m);
@@ -132,6 +135,32 @@ Deno.test("studyReport: every kind of trial, in the documents and in the charts"
   assert.doesNotMatch(html, /(fill|stroke)="#ffffff"/);
 });
 
+Deno.test("studyReport: a study of hpo is judged, by what it is itself", async () => {
+  const criteria = async (...overrides: string[]) => {
+    const study = await newStudy(() => 0, 0);
+    const config = composeConfig(["hpo.n_trials=6", ...overrides]);
+    await study.setUserAttr(TRIALS_ATTRIBUTE, config.hpo.n_trials);
+    const version = await storeConfig(study, config);
+    await study.optimize(async (trial) => {
+      await trial.setUserAttr(CONFIG_ATTRIBUTE, version);
+      if (trial.number >= 2) throw new TrialPruned();
+      return 0.5;
+    }, { nTrials: 6 });
+    const text = markdown(await reportOf(study));
+    return text.slice(text.indexOf("## Success criteria"), text.indexOf("## Best"));
+  };
+  const kfold = await criteria("kfold.n_splits=4");
+  assert.match(kfold, /^\| mean best F1 over 4 folds \| one is found \| 0\.5000 \| ✓ met \|$/m);
+  assert.match(kfold, /^\| trials finished \| 6 \| 6 \| ✓ met \|$/m);
+  assert.match(kfold, /^\| device busy \| > 90 % \| – \| – \|$/m);
+  assert.match(kfold, /^\| trials out of memory \| < 5 % \| 0\.0 % \| ✓ met \|$/m);
+  assert.match(kfold, /^\| trials pruned \| > 60 % \| 66\.7 % \| ✓ met \|$/m);
+  const split = await criteria("hpo.hpo_mode.mode=single_split", "hpo.pruner.type=none", "hpo.n_trials=2000");
+  assert.match(split, /^\| best F1 on the 20\.0 % held out \| one is found \| 0\.5000 \| ✓ met \|$/m);
+  assert.match(split, /^\| trials finished \| 2000 \| 6 \| not yet \|$/m);
+  assert.match(split, /^\| trials pruned \| none, there is no pruner \| 66\.7 % \| – \|$/m);
+});
+
 Deno.test("runningBest, curves: steps of the best in either direction; reports that are no numbers cut a curve", async () => {
   const values = [3, 5, 2, Infinity, 7];
   const study = await newStudy(async (trial) => {
@@ -157,7 +186,7 @@ Deno.test("studyReport: studies that have little to show", async () => {
         throw new TrialPruned();
       }, 3),
       [],
-      /\| trials pruned \| > 60 % \| 100\.0 % \| ✓ met \|/,
+      /\| complete, pruned, failed \| 0, 3, 0 \|/,
     ],
     [
       "one trial",

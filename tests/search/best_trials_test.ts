@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { composeConfig } from "../../src/config/config.ts";
+import { composeConfig, printConfig } from "../../src/config/config.ts";
 import { bestTrials } from "../../src/search/best_trials.ts";
 import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "../../src/search/stored_config.ts";
 import { createStudy, type Study } from "../../src/studies/study.ts";
@@ -62,9 +62,36 @@ Deno.test("bestTrials: a trial's configuration is the one that it trained with, 
     return trial.number === 1 ? training.warmup_ratio : training.weight_decay;
   });
   assert.deepEqual(rates, found.map(({ trial }) => trial.params.rate));
-  const attributes = (await record(study)).userAttrs;
-  assert.equal(storedConfig(attributes)?.data.max_length, 64);
-  assert.equal(Object.keys(attributes).length, 3, "the latest, and two versions");
+  const { userAttrs, systemAttrs } = await record(study);
+  assert.equal(storedConfig(await record(study))?.data.max_length, 64);
+  assert.equal(Object.keys(systemAttrs).length, 2);
+  // What tables show is a version, no text.
+  assert.deepEqual(Object.keys(userAttrs), [CONFIG_ATTRIBUTE]);
+  assert.match(`${userAttrs[CONFIG_ATTRIBUTE]}`, /^[0-9a-f]{12}$/);
+});
+
+Deno.test("bestTrials: a study whose texts are user attributes, as they were first, is read, and continued as now", async () => {
+  const study = await createStudy({ direction: "maximize" });
+  const text = printConfig(config("data.max_length=64")).replace(
+    /^ {2}storage: .*$/m,
+    "  storage: postgresql://me:s3cret@db/x\n  removed_since: {a: 1}",
+  );
+  await study.setUserAttr(CONFIG_ATTRIBUTE, text);
+  await study.setUserAttr(`${CONFIG_ATTRIBUTE}:0123456789ab`, text);
+  await study.optimize(async (trial) => {
+    await trial.setUserAttr(CONFIG_ATTRIBUTE, "0123456789ab");
+    return rated([1])(trial);
+  }, { nTrials: 1 });
+  const lengthOfBest = async () => bestTrials(await record(study), study.trials, 1, fallback)[0].config.data.max_length;
+  assert.equal(storedConfig(await record(study))?.data.max_length, 64);
+  assert.equal(await lengthOfBest(), 64);
+
+  await storeConfig(study, config("data.max_length=96"));
+  assert.equal(storedConfig(await record(study))?.data.max_length, 96);
+  assert.equal(await lengthOfBest(), 64);
+  const after = await record(study);
+  for (const value of Object.values(after.userAttrs)) assert.match(`${value}`, /^[0-9a-f]{12}$/);
+  assert.doesNotMatch(JSON.stringify(after), /s3cret/);
 });
 
 Deno.test("bestTrials: a study of another program takes the given configuration", async () => {

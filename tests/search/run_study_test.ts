@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Config } from "../../src/config/config.ts";
 import { EntailError } from "../../src/errors.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
-import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY } from "../../src/search/objective.ts";
+import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY, WORKER } from "../../src/search/objective.ts";
 import { runStudy, type RunStudyOptions } from "../../src/search/run_study.ts";
 import { CONFIG_ATTRIBUTE, configOfTrial } from "../../src/search/stored_config.ts";
 import type { ParamValue } from "../../src/studies/distributions.ts";
@@ -12,7 +12,8 @@ import type { EpochEntry } from "../../src/training/metrics_log.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
 import { openFittingSession } from "../../src/training/physical_batch.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
-import { loadRunData, trainingOptions } from "../../src/training/run.ts";
+import { trainingOptions } from "../../src/training/run.ts";
+import { loadRunData } from "../../src/training/run_data.ts";
 import { openSession, sessionBytes } from "../../src/training/session.ts";
 import { gpuTest } from "../support/gpu.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
@@ -48,12 +49,21 @@ gpuTest(
         assert.deepEqual(reports.map(([step]) => step), [1, 2, 3]);
         reports.reduce((best, [, f1]) => (assert.ok(f1 >= best), f1), 0);
         assert.equal(value, reports[2][1]);
-        assert.deepEqual(Object.keys(params), Object.keys(config().hpo.search_space));
+        // The demo's loss has no focal_gamma.
+        const names = Object.keys(config().hpo.search_space).filter((name) => name !== "focal_gamma");
+        assert.deepEqual(Object.keys(params), names);
         assert.ok(userAttrs[FIXED_SECONDS] as number >= 0);
         const seconds = (datetimeComplete!.getTime() - datetimeStart!.getTime()) / 1000;
         const worked = userAttrs[DEVICE_SECONDS] as number;
         assert.ok(worked > 0 && worked <= seconds, `${worked} of ${seconds} s`);
+        const { precision, recall, auc, epochs, fold_f1, best_epochs } = userAttrs as Record<string, number>;
+        for (const share of [precision, recall, auc]) assert.ok(share >= 0 && share <= 1, `${share}`);
+        assert.deepEqual([epochs, fold_f1, typeof best_epochs], [3, [value], "object"]);
+        for (const text of Object.values(userAttrs)) assert.ok(JSON.stringify(text).length <= 500);
       }
+      // Two sittings.
+      const workers = study.trials.map(({ userAttrs }) => userAttrs[WORKER]);
+      assert.ok(workers[0] === workers[1] && workers[1] !== workers[2] && workers[2] === workers[3], `${workers}`);
       // Enough is enough: nothing is opened, nothing runs.
       const nothing = { ...options(gpu), openDevice: () => Promise.reject(new Error("not needed")) };
       assert.equal((await trialsOf(config("hpo.n_trials=4"), nothing)).length, 4);
@@ -174,7 +184,7 @@ gpuTest("runStudy: what others run counts for hpo.n_trials, and is waited for", 
     // Each trial says which configuration it trained with.
     const versions = study.trials.map(({ userAttrs }) => userAttrs[CONFIG_ATTRIBUTE]);
     assert.deepEqual([versions[0], typeof versions[1], versions[2]], [undefined, "string", versions[1]]);
-    assert.deepEqual(configOfTrial(await study.userAttrs(), study.trials[1]), config);
+    assert.deepEqual(configOfTrial(await study.record(), study.trials[1]), config);
   });
 });
 

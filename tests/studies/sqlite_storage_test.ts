@@ -182,3 +182,14 @@ Deno.test("SqliteStorage: sees what another connection writes, without reading f
     await one.close();
     await two.close();
   }));
+
+Deno.test("SqliteStorage: what has been replaced is in the file no more", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/study.db`;
+    const storage = await openSqliteStorage(`sqlite:///${path}`);
+    const { studyId } = (await storage.createStudy("s", ["minimize"]))!;
+    await storage.setStudyAttr(studyId, "user", "k", "s3cret".repeat(2000));
+    await storage.setStudyAttr(studyId, "user", "k", "");
+    await storage.close();
+    assert.ok(!new TextDecoder("latin1").decode(Deno.readFileSync(path)).includes("s3cret"));
+  }));

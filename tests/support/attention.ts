@@ -3,7 +3,7 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import type { Tensor } from "../../src/gpu/tensor.ts";
 import { attentionBackward, attentionForward } from "../../src/nn/attention.ts";
 import { createPlan, type Variants } from "../../src/nn/plan.ts";
-import type { AttentionArrays, AttentionCase } from "../reference/attention.ts";
+import type { AttentionArrays, AttentionCase } from "../../src/bench/reference/attention.ts";
 import { randomArray } from "./close.ts";
 import { download, dropoutUniform, runPlan, testRows, upload } from "./gpu.ts";
 
@@ -54,7 +54,7 @@ export async function runAttention(
   const tableRows = ((x.positionKey ?? x.positionQuery)?.length ?? 0) / hidden;
   const outputs: Record<string, Tensor> = {
     context: await output("context", tokens),
-    logSumExp: await output("log-sum-exp", tokens, heads),
+    maxAndSum: await output("maximum and sum", tokens, 2 * heads),
     dQuery: await output("d query", tokens),
     dKey: await output("d key", tokens),
     dValue: await output("d value", tokens),
@@ -71,7 +71,7 @@ export async function runAttention(
     offsets: await upload(gpu, "offsets", [offsets.length], offsets),
     dropout: evaluation ? undefined : dropoutUniform(gpu, dropout.rate, dropout.key, dropout.step),
     context: outputs.context,
-    logSumExp: outputs.logSumExp,
+    maxAndSum: outputs.maxAndSum,
     dContext: await floats("d context", x.dContext),
   };
   const rows = testRows(gpu, tokens);
@@ -92,6 +92,11 @@ export async function runAttention(
   await runPlan(gpu, plan, { tokens, sequences: lengths.length, longest: Math.max(...lengths) });
   const results: Record<string, Float32Array> = {};
   for (const [name, tensor] of Object.entries(outputs)) results[name] = await download(gpu, tensor);
+  const { maxAndSum, ...rest } = results;
   for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor?.buffer?.destroy();
-  return results;
+  const logSumExp = Float32Array.from(
+    { length: tokens * heads },
+    (_, i) => maxAndSum[2 * i] + Math.log(maxAndSum[2 * i + 1]),
+  );
+  return { ...rest, logSumExp };
 }

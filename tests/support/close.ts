@@ -1,40 +1,24 @@
 /** Comparing float arrays so that NaN, infinities and wrong lengths cannot pass. */
 import { AssertionError } from "node:assert";
-
-export interface Tolerance {
-  atol: number;
-  rtol: number;
-}
+import { compare, type Tolerance } from "../../src/bench/compare.ts";
 
 /** Passes where every |actual − expected| ≤ atol + rtol·|expected|; otherwise names the worst element and how many are off. */
 export function assertClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
-  { atol, rtol }: Tolerance,
+  tolerance: Tolerance,
   label = "values",
 ): void {
   if (actual.length !== expected.length) {
     throw new AssertionError({ message: `${label}: ${actual.length} elements, expected ${expected.length}` });
   }
-  let worst = -1;
-  let worstExcess = -Infinity;
-  let off = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const difference = Math.abs(actual[i] - expected[i]);
-    const excess = difference - (atol + rtol * Math.abs(expected[i]));
-    if (excess <= 0) continue;
-    off++;
-    if (worst < 0 || !(excess <= worstExcess)) {
-      worst = i;
-      worstExcess = excess;
-    }
-  }
-  if (off > 0) {
-    throw new AssertionError({
-      message: `${label}: ${off} of ${expected.length} are off (atol ${atol}, rtol ${rtol}); worst at ${worst}: ` +
-        `${actual[worst]}, expected ${expected[worst]}`,
-    });
-  }
+  const { off, worst } = compare(actual, expected, tolerance);
+  if (off === 0) return;
+  const { atol, rtol } = tolerance;
+  throw new AssertionError({
+    message: `${label}: ${off} of ${expected.length} are off (atol ${atol}, rtol ${rtol}); worst at ${worst}: ` +
+      `${actual[worst]}, expected ${expected[worst]}`,
+  });
 }
 
 /** Numbers in [-scale, scale) from a seed (mulberry32), for test inputs. */

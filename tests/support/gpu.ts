@@ -1,5 +1,7 @@
 /** Running layers on the machine's adapter: one device for all tests of a process, memory with canaries. */
+import assert, { AssertionError } from "node:assert/strict";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
+import { kernelCache, type SourceEdit } from "../../src/gpu/kernel.ts";
 import { allocateMemory, compileProgram, planMemory, type Program } from "../../src/gpu/program.ts";
 import { createTensor, createUniform, elements, readTensor, type Tensor, writeTensor } from "../../src/gpu/tensor.ts";
 import { type BatchSizes, fixedRows, type Rows } from "../../src/nn/plan.ts";
@@ -9,9 +11,32 @@ let shared: Promise<Gpu> | undefined;
 /** The shared device. Fails, never skips, where there is no adapter. */
 export const testGpu = (): Promise<Gpu> => shared ??= openGpu();
 
-/** A test with the shared device; it outlives the test, so Deno's leak checks are off. */
-export function gpuTest(name: string, fn: (gpu: Gpu) => Promise<void>): void {
+type GpuTest = (gpu: Gpu) => Promise<void>;
+
+/** A test with the shared device, returned as well; it outlives the test, so Deno's leak checks are off. */
+export function gpuTest(name: string, fn: GpuTest): GpuTest {
   Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn: async () => await fn(await testGpu()) });
+  return fn;
+}
+
+/**
+ * `gpu` with kernels of its own, in whose file below `kernels/` every `from` reads `to`. Everywhere it gets the kernels of
+ * a software adapter, unless a test asks for others.
+ */
+export function brokenGpu(gpu: Gpu, file: string, from: string, to: string): Gpu {
+  const edit: SourceEdit = (path, text) => {
+    if (path !== file) return text;
+    if (!text.includes(from)) throw new Error(`kernels/${file} has no "${from}" to break`);
+    return text.replaceAll(from, () => to);
+  };
+  return { ...gpu, kind: "software", kernels: kernelCache(gpu.device, edit) };
+}
+
+/** A comparison that cannot fail proves nothing: `test` must find that the kernels of `file` compute something else. */
+export function negativeControl(file: string, from: string, to: string, test: GpuTest): void {
+  gpuTest(`negative control: ${file} with "${to}" for "${from}" is noticed`, async (gpu) => {
+    await assert.rejects(test(brokenGpu(gpu, file, from, to)), AssertionError);
+  });
 }
 
 /** Words behind every uploaded tensor and output that no kernel may touch. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { withoutPasswords } from "../../src/tracking/limits.ts";
 import { newRunId, openTracker, storeFolder, type Tracker } from "../../src/tracking/tracker.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
 
@@ -184,13 +183,4 @@ Deno.test("openTracker: in a folder, too, tags name runs that are there, texts a
     assert.ok(!(`${root}/${ended.id}/tags/state` in files));
     assert.equal(Object.keys(files).filter((path) => path.endsWith("meta.yaml")).length, 5);
   });
-});
-
-Deno.test("withoutPasswords: addresses keep all but the password", () => {
-  assert.equal(
-    withoutPasswords("uri: https://me:s3cr%40t@host:80/a:b@c\nstorage: postgresql://u:p@db/x\n"),
-    "uri: https://me:***@host:80/a:b@c\nstorage: postgresql://u:***@db/x\n",
-  );
-  const plain = "sqlite:///a.db http://host:5000/x@y note: a@b https://me@host";
-  assert.equal(withoutPasswords(plain), plain);
 });

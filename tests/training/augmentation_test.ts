@@ -6,7 +6,8 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { type Augmenter, checkAugmentation, createAugmenter } from "../../src/training/augmentation.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
 import { type Reporter, silentReporter } from "../../src/training/reporter.ts";
-import { batchCapacity, checkAvailable, loadRunData, trainingOptions } from "../../src/training/run.ts";
+import { batchCapacity, checkAvailable, trainingOptions } from "../../src/training/run.ts";
+import { loadRunData } from "../../src/training/run_data.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
 
 /** Synonyms need no device. */

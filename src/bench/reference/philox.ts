@@ -13,9 +13,13 @@ export function philox(counter: [number, number, number, number], key: [number, 
   return [c0, c1, c2, c3].map(Number);
 }
 
+/** Neighbouring elements share four words. */
+let last: { of: string; words: number[] } = { of: "", words: [] };
+
 /** The factor (0 or 1/(1−rate)) of element `index` at `site` in `step`. */
 export function dropoutFactor(rate: number, key: [number, number], step: number, site: number, index: number): number {
   if (rate === 0) return 1;
-  const word = philox([index >>> 2, site, step, 0], key)[index & 3];
-  return word >= Math.round(rate * 2 ** 32) ? Math.fround(1 / (1 - rate)) : 0;
+  const of = `${key} ${step} ${site} ${index >>> 2}`;
+  if (last.of !== of) last = { of, words: philox([index >>> 2, site, step, 0], key) };
+  return last.words[index & 3] >= Math.round(rate * 2 ** 32) ? Math.fround(1 / (1 - rate)) : 0;
 }

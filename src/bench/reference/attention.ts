@@ -1,5 +1,5 @@
 /** Disentangled attention over packed sequences in float64 loops, forward and analytic backward. */
-import { dropoutFactor } from "../support/philox.ts";
+import { dropoutFactor } from "./philox.ts";
 
 export interface AttentionCase {
   heads: number;
@@ -11,6 +11,8 @@ export interface AttentionCase {
   /** Row of the tables for distance d at index d + longest − 1. */
   relativeIndex: ArrayLike<number>;
   dropout: { rate: number; key: [number, number]; step: number; site: number };
+  /** Computes this head alone and leaves 0 for the others. */
+  onlyHead?: number;
 }
 
 export interface AttentionArrays {
@@ -22,10 +24,10 @@ export interface AttentionArrays {
 }
 
 /** One (sequence, head) of the batch: token range and indices of its elements. */
-function* headsOf({ heads, headSize, lengths }: AttentionCase) {
+function* headsOf({ heads, headSize, lengths, onlyHead }: AttentionCase) {
   let first = 0;
   for (const length of lengths) {
-    for (let head = 0; head < heads; head++) {
+    for (let head = onlyHead ?? 0; head < (onlyHead === undefined ? heads : onlyHead + 1); head++) {
       const start = first;
       const at = (row: number, c: number) => ((start + row) * heads + head) * headSize + c;
       const tableAt = (row: number, c: number) => (row * heads + head) * headSize + c;
@@ -64,23 +66,26 @@ function rowOf(
     const element = ((first + i) * heads + head) * words * 32 + j;
     return dropoutFactor(dropout.rate, dropout.key, dropout.step, dropout.site, element);
   });
-  return { scale, buckets, logSumExp, probabilities, factors };
+  return { scale, buckets, highest, sum, logSumExp, probabilities, factors };
 }
 
-/** context [tokens, heads · headSize] and logSumExp [tokens, heads]. */
+/** context [tokens, heads · headSize], logSumExp [tokens, heads], and its two parts [tokens, heads, 2]. */
 export function attentionForwardReference(shape: AttentionCase, x: AttentionArrays) {
   const context = new Float64Array(x.query.length);
   const logSumExps = new Float64Array(x.query.length / shape.headSize);
+  const maxAndSum = new Float64Array(2 * logSumExps.length);
   for (const part of headsOf(shape)) {
     for (let i = 0; i < part.length; i++) {
-      const { probabilities, factors, logSumExp } = rowOf(shape, x, part, i);
-      logSumExps[(part.first + i) * shape.heads + part.head] = logSumExp;
+      const { probabilities, factors, highest, sum, logSumExp } = rowOf(shape, x, part, i);
+      const at = (part.first + i) * shape.heads + part.head;
+      logSumExps[at] = logSumExp;
+      maxAndSum.set([highest, sum], 2 * at);
       for (let c = 0; c < shape.headSize; c++) {
         probabilities.forEach((p, j) => context[part.at(i, c)] += p * factors[j] * x.value[part.at(j, c)]);
       }
     }
   }
-  return { context, logSumExp: logSumExps };
+  return { context, logSumExp: logSumExps, maxAndSum };
 }
 
 /** Gradients of every input for the gradient `dContext` of the context. */

@@ -1,5 +1,5 @@
 /** One AdamW step in float64, in the order of torch.optim.AdamW. */
-import type { AdamWParameters } from "../../src/nn/adamw.ts";
+import type { AdamWParameters } from "../../nn/adamw.ts";
 
 export interface AdamWState {
   values: Float64Array;

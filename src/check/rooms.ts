@@ -1,0 +1,63 @@
+/** The rooms of src/, and who may import whom: a list from the leaves up, in which nobody imports who stands below. */
+import { circles } from "./circles.ts";
+import type { Imports } from "./imports.ts";
+
+const LEAVES = ["errors", "formats", "random", "version"] as const;
+const DEVICE = ["gpu", "nn"] as const;
+const LIBRARY = [
+  ...LEAVES,
+  ...DEVICE,
+  "config",
+  "dataset",
+  "augmentation",
+  "tracking",
+  "studies",
+  "deberta",
+  "training",
+  "search",
+  "report",
+] as const;
+
+/** The rooms that each room may import besides itself. A file that lies in src/ itself is a room of its own. */
+export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  version: [],
+  random: ["errors"],
+  formats: ["errors"],
+  config: ["errors", "formats"],
+  tracking: ["errors", "formats"],
+  dataset: ["errors", "formats", "random"],
+  augmentation: ["errors", "formats", "random", "dataset"],
+  studies: ["errors", "formats", "random"],
+  gpu: ["errors"],
+  nn: ["errors", "gpu"],
+  deberta: ["errors", "formats", "random", "gpu", "nn"],
+  training: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "deberta"],
+  search: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "studies", "deberta", "training"],
+  report: ["errors", "formats", "studies", "search"],
+  bench: ["errors", "random", ...DEVICE, "dataset", "deberta", "training"],
+  check: ["errors", ...DEVICE, "deberta", "training"],
+  cli: [...LIBRARY, "bench", "check"],
+  "mod.ts": LIBRARY,
+};
+
+/** One line for each import that the table does not allow, and for each group of files that import each other. */
+export function roomProblems(imports: Imports, rooms: typeof ROOMS = ROOMS): string[] {
+  const problems: string[] = [];
+  for (const [file, targets] of imports) {
+    const room = roomOf(file);
+    if (!(room in rooms)) problems.push(`${file}: src/check/rooms.ts has no room ${room}`);
+    for (const target of targets) {
+      const other = roomOf(target);
+      if (other === room || !(room in rooms) || rooms[room].includes(other)) continue;
+      problems.push(`${file} imports ${target}: ${room} may not import ${other} (src/check/rooms.ts)`);
+    }
+  }
+  return [...problems, ...circles(imports).map((files) => `a circle of imports: ${[...files, files[0]].join(" → ")}`)];
+}
+
+/** "nn" for src/nn/linear.ts, "errors" for src/errors.ts, "tests" for tests/nn/linear_test.ts, "mod.ts" for itself. */
+function roomOf(path: string): string {
+  const [first, second] = path.split("/");
+  return first === "src" ? second.replace(/\.ts$/, "") : first;
+}

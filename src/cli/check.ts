@@ -1,0 +1,36 @@
+/** `check`: what can be proved without running anything: format, lint, types, who imports whom, and the kernels. */
+import { projectImports } from "../check/imports.ts";
+import { kernelProblems } from "../check/kernels.ts";
+import { roomProblems } from "../check/rooms.ts";
+import { EntailError } from "../errors.ts";
+import { openGpu } from "../gpu/device.ts";
+import type { CommonOptions } from "./options.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+const DENO_CHECKS = [
+  ["fmt", "--check", "--quiet"],
+  ["lint", "--quiet"],
+  ["check", "--frozen", "--quiet", "mod.ts", "src/", "scripts/", "tests/"],
+];
+
+/** Throws at the first check that fails, after a line for each thing it found. */
+export async function check({ quiet }: CommonOptions): Promise<void> {
+  for (const args of DENO_CHECKS) {
+    const { success } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).spawn().status;
+    if (!success) throw new EntailError("usage", `deno ${args[0]} found something to mend (see above)`);
+  }
+  refuse("imports", roomProblems(await projectImports(ROOT)));
+  const gpu = await openGpu();
+  refuse("kernels", await kernelProblems(gpu));
+  if (!quiet) {
+    console.log(`format, lint, types and imports are in order; ${gpu.kernels.size} kernels compile on ${gpu.name}`);
+  }
+  gpu.close();
+}
+
+function refuse(what: string, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  for (const line of problems) console.error(line);
+  throw new EntailError("usage", `${what}: ${problems.length} to be mended (see above)`);
+}

@@ -1,0 +1,163 @@
+/** Which parameters of a search space can change a trial's value, and where. */
+import { conditionNames, type Config, getByPath, type SearchParameter } from "../config/config.ts";
+import { EntailError } from "../errors.ts";
+import type { ParamValue } from "../studies/distributions.ts";
+import { sampleValues, setterOf, valueOfKey } from "./sampling.ts";
+
+/** What another key must be, or must not be, for a key to have an effect. */
+type Condition = { key: string; is: ParamValue } | { key: string; isNot: ParamValue };
+
+const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
+const FOCAL: Condition = { key: "model.loss_type", is: "focal" };
+const FROM_SCRATCH: Condition = { key: "model.model_name", is: null };
+const POOLER: Condition = { key: "model.classifier_head", is: "pooler_linear" };
+const OWN_BATCH: Condition = { key: "training.target_effective_batch_size", is: null };
+
+/** Keys, or groups of keys, that have an effect only under conditions. The others always have one. */
+const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
+  "augmentation.method": [AUGMENTED],
+  "augmentation.model_name": [AUGMENTED, { key: "augmentation.method", is: "contextual" }],
+  "augmentation.prob": [AUGMENTED],
+  "data.annotations_csv": [AUGMENTED],
+  "data.sample_seed": [{ key: "data.sample_size", isNot: null }],
+  "kfold.n_splits": [{ key: "hpo.hpo_mode.mode", is: "kfold" }],
+  "model.architecture": [FROM_SCRATCH],
+  "model.architecture.attention_probs_dropout_prob": [{ key: "model.attention_dropout", is: null }],
+  "model.architecture.hidden_dropout_prob": [{ key: "model.hidden_dropout", is: null }],
+  "model.architecture.pooler_dropout": [POOLER],
+  "model.architecture.pooler_hidden_act": [POOLER],
+  "model.architecture.pooler_hidden_size": [POOLER],
+  "model.focal_alpha": [FOCAL],
+  "model.focal_gamma": [FOCAL],
+  "training.batch_size": [OWN_BATCH],
+  "training.gradient_accumulation_steps": [OWN_BATCH],
+  "training.num_epochs": [{ key: "training.max_steps", is: null }],
+};
+
+/** Keys, or groups of keys, that say how something is computed and not what. */
+const WITHOUT_EFFECT = [
+  "gpu",
+  "reproducibility",
+  "training.eval_batch_size",
+  "training.num_workers",
+  "training.optimization",
+];
+
+/** A key and the groups that it is in. */
+const withGroups = (key: string): string[] =>
+  key.split(".").map((_, index, names) => names.slice(0, index + 1).join("."));
+
+const conditionsOf = (key: string): Condition[] => withGroups(key).flatMap((group) => CONDITIONS[group] ?? []);
+
+const holds = (condition: Condition, value: unknown): boolean =>
+  "is" in condition ? value === condition.is : value !== condition.isNot;
+
+const conditionText = (condition: Condition): string =>
+  "is" in condition ? `${condition.key} is ${condition.is}` : `${condition.key} is not ${condition.isNot}`;
+
+/** Says no to a parameter that has no effect, in any trial or in some in which it is sampled. Names it, and a way out. */
+export function checkEffects(config: Config): void {
+  for (const [name, { key }] of Object.entries(config.hpo.search_space)) {
+    const fault = withGroups(key).some((group) => WITHOUT_EFFECT.includes(group))
+      ? `${key} changes no trial's value; leave it out with ~hpo.search_space.${name}`
+      : effectFault(config, name);
+    if (fault !== undefined) throw new EntailError("usage", `hpo.search_space.${name}: ${fault}`);
+  }
+}
+
+function effectFault(config: Config, name: string): string | undefined {
+  const { key } = config.hpo.search_space[name];
+  const without = `leave the parameter out with ~hpo.search_space.${name}`;
+  for (const condition of conditionsOf(key)) {
+    const met = new Set<boolean>();
+    for (const values of possibleTrials(config, name, [condition.key])) {
+      if (Object.hasOwn(values, name)) met.add(holds(condition, valueOfKey(config, values, condition.key)));
+    }
+    if (!met.has(false)) continue;
+    if (met.has(true)) {
+      const remedy = "is" in condition
+        ? `add hpo.search_space.${name}.when={${condition.key}: ${condition.is}}`
+        : without;
+      return `${key} has an effect only where ${conditionText(condition)}; ${remedy}`;
+    }
+    const isSampled = conditionNames(config.hpo.search_space, condition.key).length > 0;
+    const way = isSampled
+      ? ""
+      : "is" in condition
+      ? `set ${condition.key}=${condition.is}, or `
+      : `set ${condition.key}, or `;
+    return `${key} has no effect, it needs that ${conditionText(condition)}; ${way}${without}`;
+  }
+  const setters = possibleTrials(config, name, [key]).flatMap((values) =>
+    Object.hasOwn(values, name) ? [setterOf(config, values, key)!] : []
+  );
+  return setters.length === 0 || setters.includes(name)
+    ? undefined
+    : `has no effect, ${setters[0]} always replaces its value of ${key}; ${without}`;
+}
+
+/** A line for each parameter whose conditions no trial meets, by name. */
+export function leftOutParameters(config: Config): Map<string, string> {
+  const leftOut = new Map<string, string>();
+  for (const [name, { when }] of Object.entries(config.hpo.search_space)) {
+    if (when === null || possibleTrials(config, name, []).some((values) => Object.hasOwn(values, name))) continue;
+    const [other, wanted] = Object.entries(when).find(([key, value]) => unmet(config, key, value)) ??
+      Object.entries(when)[0];
+    const reason = conditionNames(config.hpo.search_space, other).length > 0
+      ? `${other} is never ${wanted} in a trial where it could be`
+      : `${other} is ${getByPath(config, other)}, not ${wanted}`;
+    leftOut.set(name, `hpo.search_space.${name}: left out, ${reason}`);
+  }
+  return leftOut;
+}
+
+const unmet = (config: Config, key: string, value: unknown): boolean =>
+  conditionNames(config.hpo.search_space, key).length === 0 && getByPath(config, key) !== value;
+
+/** More combinations than this are not looked at. */
+const MOST_TRIALS = 2000;
+
+/** The values of trials, one for each combination of what decides about a parameter and about `keys`. */
+function possibleTrials(config: Config, name: string, keys: readonly string[]): Record<string, ParamValue>[] {
+  const space = config.hpo.search_space;
+  const deciders = new Set<string>();
+  const follow = (others: readonly string[]): void => {
+    for (const decider of others.flatMap((other) => conditionNames(space, other))) {
+      if (deciders.has(decider)) continue;
+      deciders.add(decider);
+      follow(Object.keys(space[decider].when ?? {}));
+    }
+  };
+  follow([...keys, ...Object.keys(space[name].when ?? {})]);
+  let combinations: Record<string, ParamValue>[] = [{}];
+  for (const decider of deciders) {
+    const values = candidates(space, decider);
+    combinations = combinations.flatMap((rest) => values.map((value) => ({ ...rest, [decider]: value })))
+      .slice(0, MOST_TRIALS);
+  }
+  return combinations.map((fixed) =>
+    sampleValues({
+      suggestFloat: (name, low) => fixed[name] as number ?? low,
+      suggestInt: (name, low) => fixed[name] as number ?? low,
+      suggestCategorical: <T extends ParamValue>(name: string, choices: readonly T[]) =>
+        Object.hasOwn(fixed, name) ? fixed[name] as T : choices[0],
+    }, config)
+  );
+}
+
+/** The values that a parameter may have, as far as conditions can tell them apart: those that one names, and one other. */
+function candidates(space: Readonly<Record<string, SearchParameter>>, name: string): ParamValue[] {
+  const { choices, low, high, key } = space[name];
+  const named = [
+    ...Object.values(space).flatMap(({ when }) => [when?.[name], when?.[key]]),
+    ...Object.values(CONDITIONS).flat().filter((condition) => condition.key === key)
+      .map((condition) => "is" in condition ? condition.is : condition.isNot),
+  ];
+  const isNamed = (value: ParamValue) => named.includes(value);
+  if (choices !== null) {
+    const other = choices.find((choice) => !isNamed(choice));
+    return [...choices.filter(isNamed), ...(other === undefined ? [] : [other])];
+  }
+  const within = named.filter((value) => typeof value === "number" && low! <= value && value <= high!) as number[];
+  return [...new Set([low!, high!, ...within])];
+}

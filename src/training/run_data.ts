@@ -1,0 +1,89 @@
+/** The pairs of a run, their folds and their tokens. */
+import type { EvidenceOfPairs } from "../augmentation/evidence.ts";
+import type { Config } from "../config/schema.ts";
+import type { TokenizedPair } from "../dataset/batches.ts";
+import { checkFolds, stratifiedGroupKFold, stratifiedKFold } from "../dataset/folds.ts";
+import { loadGroundtruth, type Pair } from "../dataset/groundtruth.ts";
+import { tokenizePairs } from "../dataset/tokenize.ts";
+import { loadTokenizer } from "../dataset/tokenizer.ts";
+import { EntailError } from "../errors.ts";
+import type { ModelSource } from "./model_source.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** Which pairs a run has, and on which of them each fold is validated. */
+export interface RunSplit {
+  readonly pairs: readonly Pair[];
+  /** Validation fold of each pair. */
+  readonly folds: readonly number[];
+  readonly nSplits: number;
+}
+
+export interface RunData extends RunSplit {
+  readonly tokens: readonly TokenizedPair[];
+  /** With augmentation: pairs that may become longer in training, up to `data.max_length`. */
+  readonly evidence?: EvidenceOfPairs;
+}
+
+/** Loads the pairs that a configuration names. */
+export function loadPairs({ data }: Pick<Config, "data">): Promise<Pair[]> {
+  return loadGroundtruth({
+    groundtruthCsv: data.groundtruth_csv,
+    criteriaJson: data.criteria_json,
+    sampleSize: data.sample_size,
+    sampleSeed: data.sample_seed,
+  });
+}
+
+/** Loads the pairs and assigns the folds. */
+export async function loadSplit(config: Config): Promise<RunSplit> {
+  const { kfold, seed } = config;
+  const pairs = await loadPairs(config);
+  const labels = pairs.map((pair) => pair.label);
+  const options = { nSplits: kfold.n_splits, seed, shuffle: true } as const;
+  const folds = kfold.group_by_post
+    ? stratifiedGroupKFold(labels, pairs.map((pair) => pair.postId), options)
+    : stratifiedKFold(labels, options);
+  checkFolds(folds, labels, kfold.n_splits);
+  return { pairs, folds, nSplits: kfold.n_splits };
+}
+
+/** Loads and tokenizes the pairs and assigns the folds. */
+export async function loadRunData(config: Config, model: ModelSource, reporter: Reporter): Promise<RunData> {
+  return await tokenizeSplit(config, await loadSplit(config), model, reporter);
+}
+
+export async function tokenizeSplit(
+  { data, training }: Config,
+  split: RunSplit,
+  model: ModelSource,
+  reporter: Reporter,
+): Promise<RunData> {
+  const tokens = await tokenizeFor(model, split.pairs, {
+    maxLength: data.max_length,
+    numWorkers: training.num_workers,
+    onProgress: (done, total) => reporter.progress("tokenizing", done, total),
+  });
+  return { ...split, tokens };
+}
+
+/** Tokenizes pairs with the model's tokenizer, after checking that the model has an embedding for each of its ids. */
+export async function tokenizeFor(
+  { config, tokenizerFolder }: Pick<ModelSource, "config" | "tokenizerFolder">,
+  pairs: readonly { post: string; criterion: string }[],
+  options: { maxLength: number; numWorkers?: number | null; onProgress?: (done: number, total: number) => void },
+): Promise<TokenizedPair[]> {
+  const { vocabSize } = await loadTokenizer(tokenizerFolder);
+  if (vocabSize > config.vocabSize) {
+    throw new EntailError(
+      "data",
+      `${tokenizerFolder}: the tokenizer has ${vocabSize} tokens, the model's vocab_size is ${config.vocabSize}; they do not belong together`,
+    );
+  }
+  if (config.positionBiasedInput && options.maxLength > config.maxPositionEmbeddings) {
+    throw new EntailError(
+      "usage",
+      `data.max_length: is ${options.maxLength}, but the model has only ${config.maxPositionEmbeddings} positions`,
+    );
+  }
+  return await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });
+}

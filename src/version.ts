@@ -1,0 +1,4 @@
+/** This program's version. */
+import project from "../deno.json" with { type: "json" };
+
+export const VERSION: string = project.version;

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { benchStep } from "../../src/bench/step.ts";
+import { configFromArchitecture } from "../../src/deberta/config.ts";
+import { gpuTest } from "../support/gpu.ts";
+
+gpuTest("benchStep: says what the contract names, and how the device's time is spent", async (gpu) => {
+  const architecture = {
+    vocab_size: 50,
+    hidden_size: 8,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    intermediate_size: 16,
+    relative_attention: true,
+    position_buckets: 4,
+    pos_att_type: ["p2c", "c2p"],
+  };
+  const config = configFromArchitecture(architecture, { numLabels: 2, classifierHead: "max_pooling" });
+  const { ms, tokens_per_second, peak_bytes, busy, profile, ...rest } = await benchStep(gpu, "tiny", config, {
+    batchSize: 3,
+    maxLength: 10,
+    lossKind: "focal",
+  });
+  assert.deepEqual(rest, {
+    kernel: "train_step",
+    model: "tiny",
+    batch_size: 3,
+    max_length: 10,
+    tokens: 30,
+    precision: "fp32",
+  });
+  assert.ok(ms > 0 && peak_bytes > 0);
+  assert.ok(Math.abs(tokens_per_second - 30 / ms * 1000) < 1e-6 * tokens_per_second);
+  assert.ok(busy !== null && busy > 0 && busy <= 1, `${busy}`);
+  const kernels = profile.map(({ kernel }) => kernel);
+  assert.equal(new Set(kernels).size, kernels.length);
+  for (const name of ["embedding.forward", "adamw.step", "step_log.record"]) assert.ok(kernels.includes(name), name);
+  assert.deepEqual(profile, profile.toSorted((a, b) => b.ms - a.ms));
+});

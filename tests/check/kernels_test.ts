@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { kernelProblems, MODELS } from "../../src/check/kernels.ts";
+import { brokenGpu, gpuTest } from "../support/gpu.ts";
+
+const DEMO = { demo: MODELS["the demo's model"] };
+
+gpuTest("kernelProblems: a kernel that does not compile is named, whichever variant it is in", async (gpu) => {
+  const breaks = async (file: string, from: string, to: string) =>
+    (await kernelProblems(brokenGpu(gpu, file, from, to), DEMO)).filter((line) => !line.includes("no model of"));
+  const [uniform, ...more] = await breaks("attention_uniform.wgsl", "let keep = keep_scale();", "let keep = 1u;");
+  assert.match(uniform, /attention_uniform.* software adapter\)$/s);
+  assert.ok(more.every((line) => line.includes("attention_uniform")), more.join("\n"));
+  const tiled = await breaks("matmul_tiled.wgsl", "size_m() - 1u", "size_m() - 1.5");
+  assert.ok(
+    tiled.length > 0 && tiled.every((line) => /matmul_tiled.* hardware adapter\)$/s.test(line)),
+    tiled.join("\n"),
+  );
+  const [template] = await breaks("reduce.wgsl", "${GROUP}u", "${GRUOP}u");
+  assert.match(template, /kernels\/reduce\.wgsl: line \d+: unknown constant GRUOP/);
+});
+
+gpuTest("kernelProblems: an entry point that no model uses is named", async (gpu) => {
+  const problems = await kernelProblems(gpu, DEMO);
+  assert.ok(problems.includes("kernels/embedding.wgsl type_partials: no model of src/check/kernels.ts uses it"));
+  assert.ok(problems.every((line) => line.includes("no model of")), problems.join("\n"));
+});

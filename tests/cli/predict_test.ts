@@ -1,0 +1,99 @@
+/** Where `predict` writes, as a user's shell sees it. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { MAIN } from "../support/command_line.ts";
+import { inTemporaryFolder, TEXT_MODEL } from "../support/run_data.ts";
+
+const LINES = [
+  '{"id":12345678901234567890,"post":"I sleep badly.","criterion":"Insomnia","x":1.0}',
+  '{"post":"All is well.", "criterion":"Insomnia","9":1e400,"1":[ ]}',
+];
+
+/** Runs a shell script in which `$PREDICT` scores `pairs.jsonl`, in a folder where that file has these lines. */
+async function shell(folder: string, script: string, lines = LINES) {
+  await Deno.writeTextFile(join(folder, "pairs.jsonl"), lines.join("\n"));
+  const predict = [Deno.execPath(), "run", "-A", "--no-check", "--quiet", MAIN, "predict", "data.max_length=64"];
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", script],
+    cwd: folder,
+    env: { NO_COLOR: "1", PREDICT: [...predict, "--quiet --input pairs.jsonl --checkpoint", TEXT_MODEL].join(" ") },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+function assertScored(output: string): void {
+  const lines = output.trimEnd().split("\n");
+  assert.equal(lines.length, LINES.length, output);
+  lines.forEach((line, i) => {
+    assert.ok(line.startsWith(LINES[i].slice(0, -1) + ',"logits":['), line);
+    assert.equal(JSON.parse(line).logits.length, 2);
+  });
+}
+
+Deno.test("entail predict: fields keep their text, a link stays, a pipe is written to", () =>
+  inTemporaryFolder(async (folder) => {
+    Deno.writeTextFileSync(join(folder, "scores"), "old");
+    Deno.symlinkSync("scores", join(folder, "link"));
+    const linked = await shell(folder, "$PREDICT --output link");
+    assert.deepEqual(linked, { code: 0, stdout: "", stderr: "" });
+    assert.ok(Deno.lstatSync(join(folder, "link")).isSymlink);
+    assertScored(Deno.readTextFileSync(join(folder, "scores")));
+
+    const piped = await shell(folder, "mkfifo pipe; timeout 60 cat pipe >read & $PREDICT --output pipe; wait");
+    assert.deepEqual(piped, { code: 0, stdout: "", stderr: "" });
+    assert.ok(Deno.lstatSync(join(folder, "pipe")).isFifo);
+    assertScored(Deno.readTextFileSync(join(folder, "read")));
+  }));
+
+Deno.test("entail predict: stdout that is full is status 3, a reader that has gone ends it quietly", () =>
+  inTemporaryFolder(async (folder) => {
+    const full = await shell(folder, "$PREDICT --output - >/dev/full");
+    const stderr = "error: stdout: no space left on device, free some and resume\n";
+    assert.deepEqual(full, { code: 3, stdout: "", stderr });
+    const closed = await shell(folder, "{ $PREDICT --output -; echo $? >status; } | true; cat status");
+    assert.deepEqual(closed, { code: 0, stdout: "0\n", stderr: "" });
+  }));
+
+Deno.test("entail predict: stdin is JSON lines where it begins with {, else CSV", () =>
+  inTemporaryFolder(async (folder) => {
+    const cases: [string, string][] = [
+      [' \n\n {"post":"a"}', 'error: stdin:3: "criterion" is missing or not a text\n'],
+      ["\npost,criterion\na,b,c", "error: stdin:3:1: wrong number of fields, expect 2, got 3\n"],
+    ];
+    for (const [input, stderr] of cases) {
+      Deno.writeTextFileSync(join(folder, "input"), input);
+      const failed = await shell(folder, "cat input | $PREDICT --input - --output out");
+      assert.deepEqual(failed, { code: 3, stdout: "", stderr });
+    }
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), ["input", "pairs.jsonl"]);
+  }));
+
+Deno.test("entail prepare: --output that is stdout holds the groundtruth alone", () =>
+  inTemporaryFolder(async (folder) => {
+    Deno.writeTextFileSync(join(folder, "posts"), "post_id,text\n1,a\n");
+    Deno.writeTextFileSync(join(folder, "annotations"), "post_id,sentence_id,sentence_text,DSM5_symptom,status\n");
+    Deno.writeTextFileSync(join(folder, "criteria"), '{"criteria":[{"id":"A.1","text":"sad"}]}');
+    Deno.symlinkSync("/proc/self/fd/1", join(folder, "out"));
+    const prepare = "prepare --posts posts --annotations annotations --criteria criteria --output out";
+    const { code, stdout } = await shell(folder, `"${Deno.execPath()}" run -A --no-check ${MAIN} ${prepare} | cat`);
+    assert.deepEqual([code, stdout], [0, "post_id,post,DSM5_symptom,groundtruth\n1,a,A.1,0\n"]);
+  }));
+
+Deno.test("entail predict: a fault in the last line, and a place that cannot be written, leave no output", () =>
+  inTemporaryFolder(async (folder) => {
+    const deep = `{"post":"a","criterion":"b","x":${'{"x":'.repeat(100_000)}1${"}".repeat(100_000)}}`;
+    const cases: [string, string, number, RegExp][] = [
+      ['{"post":"a"}', "out/scores", 3, /^error: pairs\.jsonl:20001: "criterion" is missing or not a text\n$/],
+      [deep, "out/scores", 3, /^error: pairs\.jsonl:20001:5\d\d\d: nested more than 1000 levels deep\n$/],
+      ["", "/proc/x/scores", 2, /^error: \/proc\/x\/scores: cannot be written \(.*\)\n$/],
+      ["", "/sys/scores", 2, /^error: \/sys\/scores: cannot be written \(.*\)\n$/],
+    ];
+    for (const [last, output, status, pattern] of cases) {
+      const lines = last === "" ? LINES : [...Array(20_000).fill(LINES[0]), last];
+      const { code, stderr } = await shell(folder, `$PREDICT --output ${output}`, lines);
+      assert.match(stderr, pattern);
+      assert.equal(code, status);
+    }
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["pairs.jsonl"]);
+  }));

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { kernelCache, type KernelSpec, parseBindings, specialise } from "../../src/gpu/kernel.ts";
+import { accumulate } from "../../src/nn/dropout.ts";
+import { createPlan } from "../../src/nn/plan.ts";
+import { download, gpuTest, runPlan, testRows, upload } from "../support/gpu.ts";
+
+/** Two kernels of one file that differ in one thing each. */
+const PAIRS: Record<string, [KernelSpec, KernelSpec]> = {
+  "a constant of the template": [
+    { kernel: "pooling", entry: "forward", constants: { FORWARD: 1, KIND: 1, COLUMNS: 8 } },
+    { kernel: "pooling", entry: "forward", constants: { FORWARD: 1, KIND: 2, COLUMNS: 8 } },
+  ],
+  "an override": [
+    { kernel: "attention_heads", entry: "split", constants: { HEADS: 2, BLOCKS: 1, PADDED: 64 } },
+    { kernel: "attention_heads", entry: "split", constants: { HEADS: 3, BLOCKS: 1, PADDED: 64 } },
+  ],
+  "two overrides that change places": [
+    { kernel: "attention_heads", entry: "split", constants: { HEADS: 2, BLOCKS: 4, PADDED: 64 } },
+    { kernel: "attention_heads", entry: "split", constants: { HEADS: 4, BLOCKS: 2, PADDED: 64 } },
+  ],
+  "the entry point": [
+    { kernel: "attention_heads", entry: "split", constants: { HEADS: 2, BLOCKS: 1, PADDED: 64 } },
+    { kernel: "attention_heads", entry: "merge", constants: { HEADS: 2, BLOCKS: 1, PADDED: 64 } },
+  ],
+};
+
+for (const [name, pair] of Object.entries(PAIRS)) {
+  gpuTest(`kernelCache: two kernels that differ in ${name} never share a pipeline, in either order`, (gpu) => {
+    for (const [first, second] of [pair, pair.toReversed()]) {
+      const cache = kernelCache(gpu.device);
+      const pipelines = [first, second, first, second].map((spec) => cache.get(spec).pipeline);
+      assert.notEqual(pipelines[0], pipelines[1]);
+      assert.deepEqual(pipelines.slice(2), pipelines.slice(0, 2));
+      assert.equal(cache.size, 2);
+    }
+    return Promise.resolve();
+  });
+}
+
+gpuTest("kernelCache: what a shader does not depend on makes no second pipeline", (gpu) => {
+  const cache = kernelCache(gpu.device);
+  const constants = { HEADS: 2, BLOCKS: 1, PADDED: 64 };
+  const one = cache.get({ kernel: "attention_heads", entry: "split", constants });
+  const others = [{ PADDED: 64, BLOCKS: 1, HEADS: 2 }, { ...constants, UNUSED: 1 }];
+  for (const other of others) {
+    assert.equal(cache.get({ kernel: "attention_heads", entry: "split", constants: other }).pipeline, one.pipeline);
+  }
+  assert.equal(cache.size, 1);
+  return Promise.resolve();
+});
+
+/** into + from, with the kernels of `gpu`. */
+async function add(gpu: Gpu, columns: number): Promise<Float32Array> {
+  const data = (value: number) => new Float32Array(2 * columns).fill(value);
+  const from = await upload(gpu, "from", [2, columns], data(1));
+  const into = await upload(gpu, "into", [2, columns], data(2));
+  const plan = createPlan(gpu, "sum");
+  accumulate(plan, { from, into }, { rows: testRows(gpu, 2), columns });
+  await runPlan(gpu, plan);
+  return await download(gpu, into);
+}
+
+gpuTest("kernelCache: the vectors of one size are not used for another, in either order", async (gpu) => {
+  for (const order of [[8, 7, 8], [7, 8, 7]]) {
+    const own = { ...gpu, kernels: kernelCache(gpu.device) };
+    for (const columns of order) assert.deepEqual([...await add(own, columns)], Array(2 * columns).fill(3));
+  }
+});
+
+Deno.test("specialise: hands on the overrides that the file declares, and no others", () => {
+  const { code, overrides } = specialise({
+    kernel: "attention_heads",
+    entry: "merge",
+    constants: { HEADS: 2, BLOCKS: 1, PADDED: 64, GROUP: 3 },
+  });
+  assert.deepEqual(overrides, { HEADS: 2, BLOCKS: 1, PADDED: 64 });
+  assert.match(code, /override HEADS: u32;/);
+});
+
+Deno.test("specialise: names the kernel and what is missing", () => {
+  assert.throws(
+    () => specialise({ kernel: "gelu", entry: "sideways" }),
+    /kernels\/gelu\.wgsl has no entry point sideways/,
+  );
+  assert.throws(
+    () => specialise({ kernel: "pooling", entry: "forward", constants: { COLUMNS: 4 } }),
+    /kernels\/pooling\.wgsl: line \d+: unknown constant FORWARD/,
+  );
+});
+
+Deno.test("specialise: an edit changes the file and what it includes", () => {
+  const edit = (path: string, text: string) => path === "lib/gelu.wgsl" ? text.replace("fn erf", "fn erf2") : text;
+  const spec = { kernel: "gelu", entry: "backward" };
+  assert.match(specialise(spec, edit).code, /fn erf2/);
+  assert.doesNotMatch(specialise(spec).code, /fn erf2/);
+});
+
+Deno.test("parseBindings: number and access of every variable", () => {
+  const code = `@group(0) @binding(3) var<uniform> rows: u32;
+    @group(0) @binding(1) var<storage, read> x: array<f32>;
+    @group(0) @binding(12)   var<storage,read_write> y: array<f32>;
+    @group(0) @binding(4) var<storage> z: array<f32>;
+    var<workgroup> tile: array<f32, 4>;`;
+  assert.deepEqual(Object.fromEntries(parseBindings(code)), {
+    rows: { index: 3, access: "uniform" },
+    x: { index: 1, access: "read" },
+    y: { index: 12, access: "read_write" },
+    z: { index: 4, access: "read" },
+  });
+});
