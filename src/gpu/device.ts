@@ -7,6 +7,8 @@ export interface GpuOptions {
   /** Whether an adapter that runs on the CPU will do. */
   allowSoftware?: boolean;
   powerPreference?: GPUPowerPreference;
+  /** Most of the transient memory that attention may take beyond what is linear in the tokens, in MiB. */
+  workspaceMb?: number;
 }
 
 /** An open device and what the rest of the program asks about it. */
@@ -23,6 +25,8 @@ export interface Gpu {
   readonly maxBindingBytes: number;
   readonly maxBufferBytes: number;
   readonly maxWorkgroupBytes: number;
+  /** See `GpuOptions.workspaceMb`. */
+  readonly workspaceBytes: number;
   readonly kernels: KernelCache;
   readonly activity: Activity;
   /** Submits commands; all go this way. Returns their number for `activity.finished`. */
@@ -46,7 +50,9 @@ const WANTED_LIMITS = [
  * Opens the adapter that `powerPreference` asks for, with its own limits rather than WebGPU's modest defaults.
  * Throws an `EntailError` of kind "adapter" when there is none, or only a software one that is not allowed.
  */
-export async function openGpu({ allowSoftware = true, powerPreference }: GpuOptions = {}): Promise<Gpu> {
+export async function openGpu(
+  { allowSoftware = true, powerPreference, workspaceMb = 256 }: GpuOptions = {},
+): Promise<Gpu> {
   // Elsewhere than Vulkan (an OpenGL driver, say) nothing has been tried. Read once, when the first adapter is asked for.
   if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference });
@@ -98,6 +104,7 @@ export async function openGpu({ allowSoftware = true, powerPreference }: GpuOpti
     maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
     maxBufferBytes: device.limits.maxBufferSize,
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
+    workspaceBytes: workspaceMb * 2 ** 20,
     kernels: kernelCache(device),
     activity,
     submit(encoder) {

@@ -101,19 +101,3 @@ function addPartials(
     label: `${label} sum`,
   });
 }
-
-/** dx = dy · gelu′(preActivation), all [rows, columns]; the exact GELU, x·Φ(x). */
-export function geluBackward(
-  plan: Plan,
-  { preActivation, dy, dx }: { preActivation: Tensor; dy: Tensor; dx: Tensor },
-  { rows, columns, label = "gelu backward" }: { rows: Rows; columns: number; label?: string },
-): void {
-  plan.dispatch({
-    kernel: "gelu",
-    entry: "backward",
-    constants: { COLUMNS: columns },
-    bindings: { pre_activation: preActivation, dy, dx, rows: rows.uniform },
-    grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) * columns / 64)),
-    label,
-  });
-}

@@ -317,8 +317,8 @@ Deno.test("loadConfigFile: errors are data errors that name the file", () => {
     assert.equal(of("unknown.yaml"), '/unknown.yaml: unknown key "sed"; did you mean "seed"?');
     assert.match(of("list.yaml"), /^\/list.yaml:1:1: a configuration file is a mapping/);
     assert.match(of("range.yaml"), /^\/range.yaml: "seed" must be/);
-    assert.match(of("none.yaml"), /^\/none.yaml: there is no such file/);
-    assert.match(of("."), /cannot be read/);
+    assert.match(of("none.yaml"), /^\/none.yaml: no such file/);
+    assert.match(of("."), /is a folder, not a file/);
   });
 });
 
