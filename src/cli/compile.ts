@@ -8,7 +8,13 @@ import type { CommonOptions } from "./options.ts";
 const ROOT = new URL("../../", import.meta.url);
 
 /** What the binary reads at run time besides its modules. */
-const INCLUDED = ["kernels", "configs", "data/demo", "src/dataset/tokenize_worker.ts"];
+const INCLUDED = [
+  "kernels",
+  "configs",
+  "data/demo",
+  "src/dataset/tokenize_worker.ts",
+  "src/deberta/modeling_entail_deberta_v2.py",
+];
 
 export async function compile(overrides: string[], options: CommonOptions & { output: string }): Promise<void> {
   if (!resolveConfig(overrides, options)) return;

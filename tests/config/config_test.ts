@@ -40,7 +40,7 @@ Deno.test("composeConfig: the default is the demo with its own model and trainin
   const config = composeConfig([]);
   assert.match(config.data.groundtruth_csv, /^\/.*\/data\/demo\/groundtruth\.csv$/);
   assert.match(config.model.model_name!, /\/data\/demo\/model$/);
-  assert.equal(config.model.classifier_head, "max_pooling");
+  assert.equal(config.model.classifier_head, "pooler_linear");
   assert.equal(config.data.max_length, 256);
   assert.ok(config.training.num_epochs < 100);
   assert.equal(config.seed, 42);

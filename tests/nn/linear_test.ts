@@ -39,7 +39,9 @@ const CASES: Case[] = [
   { matmul: "register", rows: 260, inFeatures: 64, outFeatures: 256, capacity: 520 },
   { matmul: "register", rows: 300, inFeatures: 256, outFeatures: 64, capacity: 300 },
   // Windows of the weight:
-  { matmul: "register", rows: 9, inFeatures: 768, outFeatures: 40 },
+  { matmul: "register", rows: 9, inFeatures: 768, outFeatures: 44 },
+  // The same in several bindings, because its rows are long:
+  { matmul: "register", rows: 9, inFeatures: 1280, outFeatures: 44, epilogues: true },
   // More rows of the weight than a window has, but not by fours: no windows.
   { matmul: "register", rows: 9, inFeatures: 64, outFeatures: 262 },
 ];
@@ -253,7 +255,11 @@ gpuTest("linearForward: the comparison notices one wrong weight", async (gpu) =>
 
 negativeControl("matmul_tiled.wgsl", "size_m() - 1u", "size_m() - 2u", tests["forward tiled 70×30→36"]);
 negativeControl("matmul_register.wgsl", "u <= k_end", "u < k_end", tests["input register 9×37→2"]);
-negativeControl("matmul_uniform.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma(", tests["forward register 3×4→2"]);
+negativeControl("matmul_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma(", tests["forward register 3×4→2"]);
+negativeControl("matmul_windows.wgsl", ">= n_first", ">= 0u", tests["input register 9×768→44"]);
+negativeControl("matmul_windows.wgsl", "k = k_begin; k", "k = k_bound; k", tests["weight register 530×64→64"]);
+negativeControl("matmul_windows.wgsl", "sum${I} += a${I}", "sum${I} = a${I}", tests["weight register 9×768→44"]);
+negativeControl("transpose.wgsl", "[${C}], x1", "[0], x1", tests["input register 9×768→44"]);
 negativeControl("matmul_reduce.wgsl", "total[index] += sum", "total[index] = sum", tests["weight register 9×37→2"]);
 negativeControl("matmul_reduce.wgsl", "sum += matrix[", "sum = matrix[", tests["weight register 9×37→2"]);
 negativeControl("lib/matmul_operands.wgsl", "value += bias[n]", "value -= bias[n]", tests["forward tiled 70×30→36"]);
