@@ -85,11 +85,7 @@ export function dropoutBits(
       SITE: site,
     },
     bindings: { first_head: indexUniform(plan.gpu, group.first), dropout, offsets, mask },
-    grid: ({ longest, sequences }) => [
-      Math.ceil(longestCapacity / lanes) * maskWords(longest),
-      group.count,
-      sequences,
-    ],
+    grid: ({ longest, sequences }) => [Math.ceil(longest / lanes), group.count * maskWords(longest), sequences],
   });
   return mask;
 }

@@ -19,6 +19,7 @@ const VARIANTS = ["invocation", "tiled"] as const;
 const logarithmic = relativeIndexTable(40, { bucketSize: 8, maxRelativePositions: 32 });
 /** Distances clipped to ±5. */
 const linear = relativeIndexTable(40, { bucketSize: -1, maxRelativePositions: 5 });
+const longIndex = relativeIndexTable(4096, { bucketSize: 32, maxRelativePositions: 512 });
 const UNEVEN = [1, 7, 33];
 
 const base = { heads: 3, headSize: 6, lengths: UNEVEN, longest: 40, relativeIndex: logarithmic, dropout: NO_DROPOUT };
@@ -175,6 +176,23 @@ for (const variant of VARIANTS) {
     },
   );
 }
+
+gpuTest(
+  "attention: 4,096 tokens in one sequence, the first of them as by themselves where the rest weighs nothing",
+  async (gpu) => {
+    const few = { ...dropped, heads: 1, headSize: 4, lengths: [32], longest: 4096, relativeIndex: longIndex };
+    const x = randomInputs({ ...few, lengths: [4096] }, 17, {});
+    const columns = few.headSize;
+    // Later keys are far below the first 32 for every query.
+    const query = Float64Array.from(x.query, (value, i) => i % columns === 0 ? 40 : value);
+    const key = Float64Array.from(x.key, (value, i) => i % columns === 0 ? (i < 32 * columns ? 40 : -40) : value);
+    const first = (values: ArrayLike<number>) => Float32Array.from(values).subarray(0, 32 * columns);
+    const whole = await runAttention(gpu, { ...few, lengths: [4096] }, { ...x, query, key });
+    const inputs = { query: first(query), key: first(key), value: first(x.value), dContext: first(x.dContext) };
+    const alone = await runAttention(gpu, few, inputs);
+    for (const name of ["context", "dQuery"]) assert.deepEqual(first(whole[name]), first(alone[name]), name);
+  },
+);
 
 gpuTest("attention: without a dropout uniform as with rate 0", async (gpu) => {
   const x = randomInputs(base, 8, { rows: 16 });
