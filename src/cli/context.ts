@@ -13,5 +13,6 @@ export function resolveConfig(overrides: string[], { cfg, configDir }: CommonOpt
 
 /** Opens the adapter that `gpu.*` asks for. */
 export async function openConfiguredGpu({ gpu }: Config): Promise<Gpu> {
-  return await openGpu({ allowSoftware: gpu.allow_software, powerPreference: gpu.power_preference ?? undefined });
+  const { backend, allow_software: allowSoftware, power_preference } = gpu;
+  return await openGpu({ backend, allowSoftware, powerPreference: power_preference ?? undefined });
 }
