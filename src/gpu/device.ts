@@ -73,7 +73,7 @@ export async function openGpu(
       `only a software adapter is here (${description}): set gpu.allow_software=true or install a GPU driver`,
     );
   }
-  const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
+  const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   let device: GPUDevice;
   try {
     device = await backend.requestDevice(adapter, requiredLimits);
