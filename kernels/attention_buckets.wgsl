@@ -3,7 +3,7 @@
 
 override PAIR_STRIDE: u32; // LONGEST rounded up to a multiple of 8
 
-@group(0) @binding(23) var<storage, read> d_scores_in: array<vec4<f32>>; // [tokens, group heads, queries]
+@group(0) @binding(23) var<storage, read> d_scores_in: array<vec4<f32>>; // [tokens of the chunk, group heads, queries]
 
 //#if C2P
 // Sums of dScore over the keys of each bucket; a thread per query. Buckets of a row come in order.
@@ -12,7 +12,7 @@ fn query_buckets(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocati
   let first = offsets[tile.z];
   let length = offsets[tile.z + 1u] - first;
   let row = tile.x * 64u + lane;
-  if (row >= length) {
+  if (row >= length || !begins_in_chunk(first)) {
     return;
   }
   let at = position_row(first + row, tile.y);
@@ -25,7 +25,7 @@ fn query_buckets(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocati
       before = bucket;
       sum = 0.0;
     }
-    sum += d_scores_in[(((first + column) * GROUP_HEADS + tile.y) * PAIR_STRIDE + row) / 4u][row % 4u];
+    sum += d_scores_in[(((first - chunk_begin() + column) * GROUP_HEADS + tile.y) * PAIR_STRIDE + row) / 4u][row % 4u];
   }
   d_position[at + before] = sum;
 }
@@ -38,7 +38,7 @@ fn key_buckets(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation
   let first = offsets[tile.z];
   let length = offsets[tile.z + 1u] - first;
   let row = tile.x * 64u + lane;
-  if (row >= length) {
+  if (row >= length || !begins_in_chunk(first)) {
     return;
   }
   let at = position_row(first + row, tile.y);
@@ -51,7 +51,7 @@ fn key_buckets(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation
       before = bucket;
       sum = 0.0;
     }
-    sum += d_scores_in[(((first + row) * GROUP_HEADS + tile.y) * PAIR_STRIDE + column) / 4u][column % 4u];
+    sum += d_scores_in[(((first - chunk_begin() + row) * GROUP_HEADS + tile.y) * PAIR_STRIDE + column) / 4u][column % 4u];
   }
   d_position[at + before] = sum;
 }

@@ -6,7 +6,8 @@
 //
 // c2p and p2c are the products with the position tables made by attention_position.wgsl, kept the bits of
 // attention_mask.wgsl. He et al., "DeBERTa: Decoding-enhanced BERT with Disentangled Attention", ICLR 2021, section 3.1.
-// The backward of queries leaves what the backward of keys needs of every pair, transposed: [tokens, group heads, queries].
+// The backward of queries leaves what the backward of keys needs of every pair, transposed:
+// [tokens of the chunk, group heads, queries].
 //#include "lib/attention.wgsl"
 
 const LANES = ${LANES}u;
@@ -111,7 +112,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   let row = id / GROUP_HEADS * ROWS;
   let local = id % GROUP_HEADS;
   let head = first_head + local;
-  if (row >= length) {
+  if (row >= length || !begins_in_chunk(first)) {
     return;
   }
   let keep = keep_scale();
@@ -191,7 +192,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
     bucket_sum${R} += ds${R};
     //#end
     //#end
-    let pair = (((first + column) * GROUP_HEADS + local) * PAIR_STRIDE + row) / ${PAIR_VEC}u;
+    let pair = (((first - chunk_begin() + column) * GROUP_HEADS + local) * PAIR_STRIDE + row) / ${PAIR_VEC}u;
     //#if PAIR_VEC == 4
     //#for P in 0..ROWS / 4
     weights[pair + ${P}u] = vec4(w${4 * P}, w${4 * P + 1}, w${4 * P + 2}, w${4 * P + 3});
@@ -225,12 +226,12 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   let row = id / GROUP_HEADS * ROWS;
   let local = id % GROUP_HEADS;
   let head = first_head + local;
-  if (row >= length) {
+  if (row >= length || !begins_in_chunk(first)) {
     return;
   }
   //#for R in 0..ROWS
   let token${R} = first + min(row + ${R}u, length - 1u);
-  let pairs${R} = (token${R} * GROUP_HEADS + local) * PAIR_STRIDE / 4u;
+  let pairs${R} = ((token${R} - chunk_begin()) * GROUP_HEADS + local) * PAIR_STRIDE / 4u;
   //#for B in 0..HEAD_SIZE / VEC
   var d${R}_${B} = Block();
   var e${R}_${B} = Block();

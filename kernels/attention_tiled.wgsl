@@ -190,7 +190,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
 fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let first = offsets[tile.z];
   let length = offsets[tile.z + 1u] - first;
-  if (tile.x * TILE >= length) {
+  if (tile.x * TILE >= length || !begins_in_chunk(first)) {
     return;
   }
   let head = first_head + tile.y;
@@ -265,7 +265,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
       pairs_a[(tx + ${8 * C}u) * PAIR_ROW + ty] = d_score;
       // Rows past the end as well, up to a multiple of 4: zeros.
       if (column < length && row < length) {
-        let pair = (((first + column) * GROUP_HEADS + tile.y) * PAIR_STRIDE + row) / 4u;
+        let pair = (((first - chunk_begin() + column) * GROUP_HEADS + tile.y) * PAIR_STRIDE + row) / 4u;
         d_scores[pair] = d_score;
         weights[pair] = select(vec4(0.0), factor * p, valid);
       }
@@ -296,7 +296,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
 fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let first = offsets[tile.z];
   let length = offsets[tile.z + 1u] - first;
-  if (tile.x * TILE >= length) {
+  if (tile.x * TILE >= length || !begins_in_chunk(first)) {
     return;
   }
   let head = first_head + tile.y;
@@ -317,7 +317,7 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
     for (var i = lane; i < TILE * 8u; i += 64u) {
       let token = first + min(tile.x * TILE + i / 8u, length - 1u);
       let quad = begin / 4u + i % 8u;
-      let pair = (token * GROUP_HEADS + tile.y) * PAIR_STRIDE / 4u + min(quad, (length - 1u) / 4u);
+      let pair = ((token - chunk_begin()) * GROUP_HEADS + tile.y) * PAIR_STRIDE / 4u + min(quad, (length - 1u) / 4u);
       let there = quad * 4u < length;
       pairs_a[i / 8u * PAIR_ROW + i % 8u] = select(vec4(0.0), d_scores_in[pair], there);
       pairs_b[i / 8u * PAIR_ROW + i % 8u] = select(vec4(0.0), weights_in[pair], there);

@@ -48,8 +48,8 @@ alias Window = array<vec4<f32>, ${WINDOW * HEAD_SIZE / 4}>;
 @group(0) @binding(19) var<storage, read_write> d_key: array<vec4<f32>>; // [tokens, blocks], this head's
 @group(0) @binding(20) var<storage, read_write> d_value: array<vec4<f32>>; // [tokens, heads, blocks]
 @group(0) @binding(21) var<storage, read_write> d_position: array<f32>; // [tokens, buckets]
-@group(0) @binding(22) var<storage, read_write> weights: array<vec4<f32>>; // [keys, queries]: kept probabilities
-@group(0) @binding(23) var<storage, read_write> d_scores: array<vec4<f32>>; // [keys, queries]
+@group(0) @binding(22) var<storage, read_write> weights: array<vec4<f32>>; // [keys of the window, queries]: kept probabilities
+@group(0) @binding(23) var<storage, read_write> d_scores: array<vec4<f32>>; // [keys of the window, queries]
 @group(0) @binding(24) var<storage, read> weights_in: array<vec4<f32>>;
 @group(0) @binding(25) var<storage, read> d_scores_in: array<vec4<f32>>;
 
@@ -235,7 +235,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
     //#end
     //#end
     if (row < length) {
-      let pair = ((first + column) * PAIR_STRIDE + row) / 4u;
+      let pair = ((first - number * STRIDE + column) * PAIR_STRIDE + row) / 4u;
       weights[pair] = vec4(w0, w1, w2, w3);
       d_scores[pair] = vec4(ds0, ds1, ds2, ds3);
     }
@@ -263,7 +263,7 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   let row = tile.x * 32u + lane * 4u;
   //#for R in 0..4
   let token${R} = first + min(row + ${R}u, length - 1u);
-  let pairs${R} = token${R} * PAIR_STRIDE / 4u;
+  let pairs${R} = (token${R} - number * STRIDE) * PAIR_STRIDE / 4u;
   //#for B in 0..HEAD_SIZE / 4
   var d${R}_${B} = vec4(0.0);
   var e${R}_${B} = vec4(0.0);

@@ -1,6 +1,7 @@
 // LayerNorm over the columns of f32 [rows, COLUMNS], fused with what surrounds it (Ba et al., 2016):
 //   forward   y = weight * x̂ + bias, x̂ = (z - mean(z)) * rstd, z = dropout(x) + residual; keeps x̂ and rstd
 //   backward  g = dy * weight, dz = rstd * (g - mean(g) - x̂ * mean(g * x̂)), dResidual = dz, dx = dropout(dz)
+//   again     y = weight * x̂ + bias, where y was not kept
 //   partials  dWeight = sum of dy * x̂, dBias = sum of dy, over groups of GROUP rows; reduce.wgsl adds the groups
 // INPUT_DROPOUT: dropout on x. OUTPUT_DROPOUT (backward and partials): the layer's output went through dropout.
 //#include "lib/block.wgsl"
@@ -49,6 +50,12 @@ fn forward(
 //#else
 @group(0) @binding(4) var<storage, read> weight: array<Block>;
 //#end
+//#if UNIFORM_WEIGHT
+@group(0) @binding(9) var<uniform> bias: array<Block, ${COLUMNS / 4}>;
+//#else
+@group(0) @binding(9) var<storage, read> bias: array<Block>;
+//#end
+@group(0) @binding(10) var<storage, read_write> y: array<Block>;
 @group(0) @binding(5) var<storage, read_write> dx: array<Block>;
 @group(0) @binding(6) var<storage, read_write> dResidual: array<Block>;
 @group(0) @binding(7) var<storage, read_write> weightPartials: array<Block>;
@@ -120,6 +127,18 @@ fn backward(
     write_block(at, scale * (gradient(at) * weight[block] - means.x - normalised[at] * means.y));
   }
 //#end
+}
+
+@compute @workgroup_size(64)
+fn again(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = linear_workgroup(group, grid) * 64u + local;
+  if (at < rows * BLOCKS) {
+    y[at] = normalised[at] * weight[at % BLOCKS] + bias[at % BLOCKS];
+  }
 }
 
 const GROUP = ${GROUP}u;

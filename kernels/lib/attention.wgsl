@@ -52,6 +52,25 @@ fn position_row(token: u32, local: u32) -> u32 {
   return (token * GROUP_HEADS + local) * BUCKETS;
 }
 
+// What the backward keeps of every pair is kept for a chunk of the tokens at a time: for the sequences that begin in it.
+// A chunk begins every CHUNK tokens and has room for the longest sequence past its end.
+//#if CHUNK
+@group(0) @binding(25) var<uniform> chunk: u32;
+fn chunk_begin() -> u32 {
+  return chunk * ${CHUNK}u;
+}
+fn begins_in_chunk(first: u32) -> bool {
+  return first / ${CHUNK}u == chunk;
+}
+//#else
+fn chunk_begin() -> u32 {
+  return 0u;
+}
+fn begins_in_chunk(first: u32) -> bool {
+  return true;
+}
+//#end
+
 //#if C2P || P2C
 // Distances of pairs past the end of a sequence may lie outside the table.
 fn bucket_of(query_position: u32, key_position: u32) -> u32 {

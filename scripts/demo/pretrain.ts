@@ -1,9 +1,11 @@
 /**
  * Pretrains the demo's checkpoint with this program, from random weights, on generated text: data/demo/model.
  *
- * Two runs of `train`, the second from the weights of the first. One-sentence posts teach within 20,000 short pairs
+ * Three runs of `train`, each from the weights of the one before. One-sentence posts teach within 20,000 short pairs
  * which expressions belong to which criterion; from there it is a small step to posts of up to six sentences in which
- * one decides. Both rates stay constant after a warm-up.
+ * one decides. Both pool the maximum over all tokens: the first token alone, which `DebertaV2ForSequenceClassification`
+ * takes, would learn that very slowly. The last run gives it one more layer, in which it gathers what the others found.
+ * The rates stay constant after a warm-up.
  *
  *   deno run -A scripts/demo/pretrain.ts [--work outputs/pretrain] [--output data/demo/model]
  */
@@ -11,17 +13,31 @@ import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
+import { readModelConfig } from "../../src/deberta/checkpoint.ts";
+import { type ClassifierHead, writeConfig } from "../../src/deberta/config.ts";
+import { initialValues } from "../../src/deberta/initialise.ts";
+import { debertaParameters } from "../../src/deberta/parameters.ts";
+import { openSafetensors, type TensorEntry, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { generatePretraining } from "./generate.ts";
 import { groundtruthCsv } from "./tables.ts";
 import { modelFiles } from "./tokenizer.ts";
 
 /** A run: `pairs` pairs of posts of up to `sentences` sentences, in batches of 64. */
-export type Stage = { pairs: number; seed: number; sentences: number; epochs: number; learningRate: number };
+export type Stage = {
+  pairs: number;
+  seed: number;
+  sentences: number;
+  epochs: number;
+  learningRate: number;
+  head: ClassifierHead;
+  layers: number;
+};
 
 /** The recipe. A twentieth of each stage's posts is held out to see how far it got. */
 export const STAGES: Stage[] = [
-  { pairs: 21_000, seed: 1, sentences: 1, epochs: 1, learningRate: 2e-3 },
-  { pairs: 81_000, seed: 2, sentences: 6, epochs: 1, learningRate: 2e-3 },
+  { pairs: 21_000, seed: 1, sentences: 1, epochs: 1, learningRate: 2e-3, head: "max_pooling", layers: 2 },
+  { pairs: 81_000, seed: 2, sentences: 6, epochs: 1, learningRate: 2e-3, head: "max_pooling", layers: 2 },
+  { pairs: 81_000, seed: 3, sentences: 6, epochs: 1, learningRate: 1e-3, head: "pooler_linear", layers: 3 },
 ];
 
 /** Seed of the initial weights and of the order of the pairs. */
@@ -38,10 +54,12 @@ export function stageOverrides(
     "data=demo",
     `data.groundtruth_csv=${files.text}`,
     "data.annotations_csv=null",
-    ...(files.from === null ? ["model.model_name=null", `model.architecture=${architecture(files.start)}`] : [
-      `model.model_name=${files.from}`,
-    ]),
-    "model.classifier_head=max_pooling",
+    ...(files.from === null
+      ? ["model.model_name=null", `model.architecture=${architecture(files.start, stage.layers)}`]
+      : [
+        `model.model_name=${files.from}`,
+      ]),
+    `model.classifier_head=${stage.head}`,
     "model.loss_type=ce",
     "training.batch_size=64",
     "training.eval_batch_size=64",
@@ -59,15 +77,38 @@ export function stageOverrides(
 }
 
 /** `model.architecture` in the grammar of overrides: config.json without what is entail's own. */
-function architecture(folder: string): string {
+function architecture(folder: string, layers: number): string {
   const { architectures: _, classifier_head: _head, id2label: _labels, label2id: _ids, ...config } = JSON.parse(
     modelFiles()["config.json"],
   );
   return `{${
-    Object.entries({ ...config, tokenizer: folder }).map(([key, value]) =>
+    Object.entries({ ...config, num_hidden_layers: layers, tokenizer: folder }).map(([key, value]) =>
       `${key}:${Array.isArray(value) ? `[${value}]` : value}`
     ).join(",")
   }}`;
+}
+
+/** The checkpoint `from` with so many layers; those that it lacks have initial weights. */
+async function withLayers(from: string, layers: number, folder: string): Promise<string> {
+  const stored = await readModelConfig(from);
+  if (stored.numHiddenLayers === layers) return from;
+  const config = { ...stored, numHiddenLayers: layers };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "config.json"), JSON.stringify(writeConfig(config)));
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) copyFileSync(join(from, name), join(folder, name));
+  const weights = await openSafetensors(join(from, "model.safetensors"));
+  const entries = debertaParameters(config).map((spec): TensorEntry => ({
+    name: spec.name,
+    shape: spec.shape,
+    dtype: "F32",
+    async read(emit) {
+      const known = weights.tensors.has(spec.name);
+      emit(known ? await weights.readTensor(spec.name) : initialValues(spec, config, WEIGHT_SEED));
+    },
+  }));
+  await writeSafetensors(join(folder, "model.safetensors"), entries);
+  weights.close();
+  return folder;
 }
 
 async function train(overrides: string[]): Promise<void> {
@@ -95,6 +136,7 @@ async function main(): Promise<void> {
     const output = join(values.work, `stage_${index + 1}`);
     const text = join(values.work, `stage_${index + 1}.csv`);
     writeFileSync(text, groundtruthCsv(generatePretraining(stage.pairs, stage.seed, stage.sentences)));
+    if (from !== null) from = await withLayers(from, stage.layers, join(values.work, `start_${index + 1}`));
     await train(stageOverrides(stage, { text, output, start, from }));
     from = join(output, "checkpoints/fold_0/last");
   }

@@ -30,75 +30,106 @@ export interface StepResult {
 
 const WINDOWS = 5;
 
+export interface StepSizes {
+  batchSize: number;
+  maxLength: number;
+  lossKind: LossKind;
+}
+
+/** A model on the device and a batch for it, to be trained on again and again. */
+export interface Steps {
+  /** Takes `count` steps; resolves when the device has finished them. */
+  run(count: number): Promise<void>;
+  /** Device memory of everything. */
+  readonly bytes: number;
+  readonly programs: readonly Executable<BatchSizes>[];
+  readonly sizes: BatchSizes;
+  release(): void;
+}
+
+/** Random weights, and a batch of `batchSize` sequences of `maxLength` tokens. */
+export async function openSteps(
+  gpu: Gpu,
+  config: DebertaConfig,
+  { batchSize, maxLength, lossKind }: StepSizes,
+): Promise<Steps> {
+  const tokens = batchSize * maxLength;
+  const capacity = { tokens, sequences: batchSize, longest: maxLength };
+  const session = await openSession(gpu, config, {
+    inference: { tokens: maxLength, sequences: 1, longest: maxLength },
+    training: { capacity, lossKind, freezeEncoder: false },
+  });
+  initialiseWeights(session.parameters, config, 1);
+  const pairs = Array.from({ length: batchSize }, (_, i) => ({
+    ids: Uint32Array.from(
+      { length: maxLength },
+      (_, j) => ((i * maxLength + j) * 2654435761 >>> 0) % config.vocabSize,
+    ),
+    typeIds: new Uint8Array(maxLength),
+  }));
+  const batch = packBatch(pairs, pairs.map((_, i) => i));
+  const labels = Uint32Array.from(pairs, (_, i) => i % 2);
+  const step = session.step!;
+  step.start({
+    seed: 1,
+    dropout: { hidden: 0.1, attention: 0.1, pooler: 0, classifier: 0.1 },
+    loss: { gamma: 2, alphaPositive: 0.5, alphaNegative: 0.5, positiveWeight: 1 },
+    weightDecay: 0.01,
+    maxGradNorm: 1,
+  });
+  return {
+    async run(count) {
+      for (let i = 0; i < count; i++) step.step([{ batch, labels }], 1e-5);
+      await step.readRecords();
+    },
+    bytes: session.bytes,
+    programs: step.programs,
+    sizes: { tokens, sequences: batchSize, longest: maxLength, uniqueIds: batch.sortedUnique.length },
+    release: session.release,
+  };
+}
+
 /** Times `batchSize` sequences of `maxLength` tokens. `model` is the name to report. */
 export async function benchStep(
   gpu: Gpu,
   model: string,
   config: DebertaConfig,
-  { batchSize, maxLength, lossKind }: { batchSize: number; maxLength: number; lossKind: LossKind },
+  stepSizes: StepSizes,
 ): Promise<StepResult> {
-  const tokens = batchSize * maxLength;
-  const capacity = { tokens, sequences: batchSize, longest: maxLength };
   const stopwatch = createStopwatch(gpu);
-  const session = await openSession(stopwatch.gpu, config, {
-    inference: { tokens: maxLength, sequences: 1, longest: maxLength },
-    training: { capacity, lossKind, freezeEncoder: false },
-  });
+  const steps = await openSteps(stopwatch.gpu, config, stepSizes);
   try {
-    initialiseWeights(session.parameters, config, 1);
-    const pairs = Array.from({ length: batchSize }, (_, i) => ({
-      ids: Uint32Array.from(
-        { length: maxLength },
-        (_, j) => ((i * maxLength + j) * 2654435761 >>> 0) % config.vocabSize,
-      ),
-      typeIds: new Uint8Array(maxLength),
-    }));
-    const batch = packBatch(pairs, pairs.map((_, i) => i));
-    const labels = Uint32Array.from(pairs, (_, i) => i % 2);
-    const step = session.step!;
-    step.start({
-      seed: 1,
-      dropout: { hidden: 0.1, attention: 0.1, pooler: 0, classifier: 0.1 },
-      loss: { gamma: 2, alphaPositive: 0.5, alphaNegative: 0.5, positiveWeight: 1 },
-      weightDecay: 0.01,
-      maxGradNorm: 1,
-    });
-    const time = async (steps: number) => {
+    const time = async (count: number) => {
       const start = performance.now();
-      for (let i = 0; i < steps; i++) step.step([{ batch, labels }], 1e-5);
-      await step.readRecords();
-      return (performance.now() - start) / steps;
+      await steps.run(count);
+      return (performance.now() - start) / count;
     };
     await time(1); // compiles
     // Enough steps a window that the wait at its end does not count, but not more than a few seconds of them.
-    const steps = Math.min(50, Math.max(1, Math.round(2000 / await time(1))));
+    const count = Math.min(50, Math.max(1, Math.round(2000 / await time(1))));
     const times = [];
-    for (let window = 0; window < WINDOWS; window++) times.push(await time(steps));
+    for (let window = 0; window < WINDOWS; window++) times.push(await time(count));
     const ms = median(times);
-    const sizes = { tokens, sequences: batchSize, longest: maxLength, uniqueIds: batch.sortedUnique.length };
-    const busy = gpu.hasTimestamps ? await stopwatch.busy(async () => await time(steps)) : null;
+    const { tokens } = steps.sizes;
     return {
       kernel: "train_step",
       model,
-      batch_size: batchSize,
-      max_length: maxLength,
+      batch_size: stepSizes.batchSize,
+      max_length: stepSizes.maxLength,
       tokens,
       precision: "fp32",
       ms,
       tokens_per_second: tokens / ms * 1000,
-      peak_bytes: session.bytes,
-      busy,
-      profile: gpu.hasTimestamps ? await profileByKernel(step.programs, sizes) : [],
+      peak_bytes: steps.bytes,
+      busy: gpu.hasTimestamps ? await stopwatch.busy(() => steps.run(count)) : null,
+      profile: gpu.hasTimestamps ? await profileByKernel(steps) : [],
     };
   } finally {
-    session.release();
+    steps.release();
   }
 }
 
-async function profileByKernel(
-  programs: readonly Executable<BatchSizes>[],
-  sizes: BatchSizes,
-): Promise<StepResult["profile"]> {
+async function profileByKernel({ programs, sizes }: Steps): Promise<StepResult["profile"]> {
   const byKernel = new Map<string, number>();
   for (const program of programs) {
     for (const { kernel, nanoseconds } of await program.profile(sizes)) {

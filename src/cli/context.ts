@@ -13,6 +13,10 @@ export function resolveConfig(overrides: string[], { cfg, configDir }: CommonOpt
 
 /** Opens the adapter that `gpu.*` asks for. */
 export async function openConfiguredGpu({ gpu }: Config): Promise<Gpu> {
-  const { backend, allow_software: allowSoftware, power_preference } = gpu;
-  return await openGpu({ backend, allowSoftware, powerPreference: power_preference ?? undefined });
+  return await openGpu({
+    backend: gpu.backend,
+    allowSoftware: gpu.allow_software,
+    powerPreference: gpu.power_preference ?? undefined,
+    workspaceMb: gpu.workspace_mb,
+  });
 }

@@ -1,4 +1,6 @@
 /** Ctrl-C and SIGTERM: the first asks the command to save and stop, the second ends the process at once. */
+import { say } from "./say.ts";
+
 let controller: AbortController | undefined;
 
 /** Aborted by the first SIGINT or SIGTERM. The notice is for commands that have something to save. */
@@ -8,7 +10,7 @@ export function interruptSignal(notice = "interrupted: saving, press Ctrl-C agai
   const { signal } = controller;
   const onSignal = () => {
     if (signal.aborted) Deno.exit(130);
-    if (notice !== "") console.error(`\n${notice}`);
+    if (notice !== "") say(`\n${notice}`);
     controller!.abort();
   };
   for (const name of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(name, onSignal);

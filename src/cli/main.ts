@@ -1,10 +1,13 @@
 /** The command line: what each command is called and takes. The work is in the file named after the command. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EntailError, exitStatus } from "../errors.ts";
+import { inShort } from "../formats/human.ts";
 import { withoutPasswords } from "../formats/secrets.ts";
 import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
 import type { CommonOptions } from "./options.ts";
+import { say } from "./say.ts";
+import { isClosedPipe, systemError } from "./system_error.ts";
 
 const OVERRIDES = "configuration overrides: key=value, group=option, +new.key=value, ~key";
 
@@ -215,14 +218,22 @@ export async function main(args: string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
+    if (isClosedPipe(error)) return 0;
     const shown = error instanceof CommanderError
-      ? new EntailError("usage", error.message.replace(/^error: /, "").replaceAll("\n", " "))
-      : error;
-    const message = shown instanceof Error ? shown.message.split("\n")[0] : String(shown);
-    console.error(`error: ${withoutPasswords(message)}`);
-    if (args.includes("--debug") && shown instanceof Error) console.error(withoutPasswords(Deno.inspect(shown)));
+      ? new EntailError("usage", error.message.replace(/^error: /, ""))
+      : systemError(error) ?? error;
+    printError(shown, args.includes("--debug"));
     return exitStatus(shown);
   }
+}
+
+/** The longest line that an error makes. */
+const LONGEST_LINE = 2000;
+
+function printError(error: unknown, debug: boolean) {
+  const message = inShort(error instanceof Error ? error.message : `${error}`, LONGEST_LINE);
+  say(`error: ${withoutPasswords(message)}`);
+  if (debug && error instanceof Error) say(withoutPasswords(Deno.inspect(error)));
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -7,7 +7,8 @@ import { OUT_OF_MEMORY } from "../search/objective.ts";
 import type { StudyObserver } from "../search/run_study.ts";
 import { bestOf, type FrozenTrial, lastStep } from "../studies/frozen_trial.ts";
 import type { Study } from "../studies/study.ts";
-import { type Reporter, silentReporter } from "../training/reporter.ts";
+import type { Reporter } from "../training/reporter.ts";
+import { say } from "./say.ts";
 import { createReporter } from "./terminal.ts";
 
 /** Seconds between two lines about the trial under way where there is no terminal. */
@@ -26,7 +27,7 @@ export function createStudyProgress(
   asked: number | null,
   goal: number,
 ): StudyProgress {
-  if (options.quiet) return { reporter: silentReporter, observer: {}, close() {} };
+  if (options.quiet) return { reporter: createReporter(options), observer: {}, close() {} };
   return Deno.stderr.isTerminal() ? barProgress(asked, goal) : lineProgress(asked, goal);
 }
 
@@ -117,7 +118,7 @@ function barProgress(asked: number | null, goal: number): StudyProgress {
   let training: SingleBar | undefined;
   let number = 0;
   const print = (line: string) => {
-    if (!studyBar && !training) return console.error(line);
+    if (!studyBar && !training) return say(line);
     bars.log(line + "\n");
     bars.update();
   };
@@ -134,6 +135,7 @@ function barProgress(asked: number | null, goal: number): StudyProgress {
   return {
     reporter: {
       info: print,
+      warn: print,
       progress: (label, done, total) => show(label, done, total, "", etaOf(label, done, total)),
       training({ fold, epoch, epochs, step, steps, loss, bestF1 }) {
         const label = `trial ${number} fold ${fold}`;

@@ -4,7 +4,8 @@ import Table from "cli-table3";
 import process from "node:process";
 import pc from "picocolors";
 import { duration } from "../formats/human.ts";
-import type { EpochState, Reporter, TrainingState } from "../training/reporter.ts";
+import { type EpochState, type Reporter, silentReporter, type TrainingState } from "../training/reporter.ts";
+import { say } from "./say.ts";
 
 /** Seconds between two progress lines where there is no terminal. */
 const PLAIN_SECONDS = 10;
@@ -18,7 +19,7 @@ export interface TerminalReporter extends Reporter {
 
 /** Reports to stderr, so that stdout stays for results. */
 export function createReporter({ quiet = false }: { quiet?: boolean }): TerminalReporter {
-  if (quiet) return { info() {}, progress() {}, training() {}, epoch() {}, close() {} };
+  if (quiet) return { ...silentReporter, warn: say, close() {} };
   return Deno.stderr.isTerminal() ? barReporter() : lineReporter();
 }
 
@@ -34,11 +35,12 @@ function lineReporter(): TerminalReporter {
   let stepsThen = 0;
   const due = () => performance.now() - last > PLAIN_SECONDS * 1000;
   return {
-    info: (line) => console.error(line),
+    info: say,
+    warn: say,
     progress(stage, done, total) {
       if (done < total && !due()) return;
       last = performance.now();
-      console.error(`${stage}: ${done}/${total}`);
+      say(`${stage}: ${done}/${total}`);
     },
     training(state) {
       if (!due()) return;
@@ -46,7 +48,7 @@ function lineReporter(): TerminalReporter {
       last = performance.now();
       stepsThen = state.step;
       const eta = duration((state.steps - state.step) / rate);
-      console.error(
+      say(
         `fold ${state.fold}  epoch ${state.epoch}/${state.epochs}  step ${state.step}/${state.steps}  ` +
           `loss ${number(state.loss)}  ${Math.round(state.samplesPerSecond)} samples/s  ETA ${eta}`,
       );
@@ -54,7 +56,7 @@ function lineReporter(): TerminalReporter {
     epoch(state) {
       last = performance.now();
       stepsThen = 0;
-      console.error(epochText(state));
+      say(epochText(state));
     },
     close() {},
   };
@@ -83,8 +85,10 @@ function barReporter(): TerminalReporter {
     bars.log(line + "\n");
     bars.update();
   };
+  const info = (line: string) => bar ? print(line) : say(line);
   return {
-    info: (line) => bar ? print(line) : console.error(line),
+    info,
+    warn: info,
     progress: (stage, done, total) => show(stage, done, total, `${done}/${total}`),
     training(state: TrainingState) {
       const f1 = state.bestF1 === null ? "" : `  Best F1 ${number(state.bestF1)}`;
@@ -102,10 +106,16 @@ function barReporter(): TerminalReporter {
   };
 }
 
+/** A line on stdout. Unlike `console.log` it throws when whoever reads it is gone, so that nothing goes on for nobody. */
+function printLine(line: string): void {
+  const bytes = new TextEncoder().encode(line + "\n");
+  for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
+}
+
 /** A table on stdout: boxed and coloured on a terminal, tab-separated when piped. */
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): void {
   if (!Deno.stdout.isTerminal()) {
-    for (const row of [head, ...rows]) console.log(row.join("\t"));
+    for (const row of [head, ...rows]) printLine(row.join("\t"));
     return;
   }
   const table = new Table({
@@ -114,5 +124,5 @@ export function printTable(head: readonly string[], rows: readonly (readonly str
     colAligns: head.map((_, column) => column === 0 ? "left" : "right"),
   });
   table.push(...rows.map((row) => [...row]));
-  console.log(table.toString());
+  printLine(table.toString());
 }

@@ -39,6 +39,7 @@ export async function openTrainingTracker(config: Config, reporter: Reporter): P
     source: "entail train",
     spoolFolder: config.output_dir,
     onNotice: reporter.info,
+    onLack: reporter.warn,
   });
   return trainingTracker(tracker, config, reporter);
 }

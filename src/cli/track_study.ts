@@ -39,6 +39,7 @@ export async function openStudyTracker(config: Config, reporter: Reporter): Prom
     source: "entail hpo",
     spoolFolder: config.output_dir,
     onNotice: reporter.info,
+    onLack: reporter.warn,
   });
   const { study_name: studyName, hpo_mode } = config.hpo;
   const running = new Map<number, TrackedRun>();

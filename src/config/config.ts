@@ -2,15 +2,15 @@
  * The configuration of a run, with Hydra's semantics: files in `configs/` are composed by their defaults lists,
  * overrides change them, interpolations are resolved, and the result is checked against the schema.
  */
-import { existsSync, readFileSync } from "node:fs";
 import { stringify } from "yaml";
 import { EntailError } from "../errors.ts";
+import { inShort } from "../formats/human.ts";
 import { withoutCredentials, withoutPasswords } from "../formats/secrets.ts";
 import { composeDefaults, isGroup, unknownGroup } from "./defaults_list.ts";
 import { isOpenMap, schemaAt } from "./introspection.ts";
 import { type Override, parseOverride } from "./override_grammar.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
-import { openSources, parseYamlTree, type Sources } from "./sources.ts";
+import { openSources, parseYamlTree, readConfigText, type Sources } from "./sources.ts";
 import {
   leavesOf,
   mapTexts,
@@ -51,7 +51,7 @@ function applyOverride(tree: Tree, { kind, key, value, text }: Override, sources
   if (kind === "delete") {
     if (present === undefined) usage(`override "${text}": "${key}" is not in the configuration`);
     if (value !== undefined && !sameValue(value, present)) {
-      usage(`override "${text}": the value of "${key}" is ${JSON.stringify(present)}`);
+      usage(`override "${text}": the value of "${key}" is ${inShort(JSON.stringify(present))}`);
     }
     removeAt(tree, path);
     return;
@@ -94,14 +94,7 @@ export function composeConfig(overrides: string[], options: ComposeOptions = {})
  * file when it is missing, is not YAML or is not a configuration.
  */
 export function loadConfigFile(path: string): Config {
-  if (!existsSync(path)) throw new EntailError("data", `${path}: there is no such file`);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new EntailError("data", `${path}: cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  return parseConfigText(text, path);
+  return parseConfigText(readConfigText(path, path, "data"), path);
 }
 
 /** A configuration from the YAML that `printConfig` writes. Data errors name the text by `name`. */

@@ -4,6 +4,7 @@
  * override on the command line wins over those.
  */
 import { EntailError } from "../errors.ts";
+import { inShort } from "../formats/human.ts";
 import { nearest } from "./nearest.ts";
 import type { Override } from "./override_grammar.ts";
 import { groupsOf, isGroup, optionsOf, readSource, type SourceFile, type Sources } from "./sources.ts";
@@ -23,7 +24,7 @@ function usage(message: string): never {
 function fault(file: SourceFile, item: Value): never {
   return usage(
     `${file.name}: defaults: cannot read the entry ${
-      JSON.stringify(item)
+      inShort(JSON.stringify(item))
     }; write "_self_", "option" or "group: option"`,
   );
 }
@@ -50,10 +51,13 @@ function readEntry(file: SourceFile, item: Value, parent: string): Entry {
 /** The message for an option that a group does not have. */
 function unknownOption(sources: Sources, group: string, option: string): string {
   const options = optionsOf(sources, group);
-  if (options.length === 0) return `unknown option "${option}": group "${group}" has no options`;
-  return `unknown option "${option}" of group "${group}"; did you mean "${nearest(option, options)}"? ` +
+  if (options.length === 0) return `unknown option "${inShort(option)}": group "${group}" has no options`;
+  return `unknown option "${inShort(option)}" of group "${group}"; did you mean "${nearest(option, options)}"? ` +
     `(there are: ${options.join(", ")})`;
 }
+
+/** How many files a configuration may be made of: lists that name each other can ask for any number. */
+const MOST_FILES = 1000;
 
 /** Composes the files of the defaults list. `overrides` are those whose key is a group. */
 export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
@@ -73,12 +77,14 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
     if (kind !== "change") appended.push({ kind: "group", group: key, option: value, optional: false });
   }
 
+  let files = 0;
   const used = new Map<string, string | null>();
   const fromCommandLine = new Set(chosen.keys());
 
   /** The files below one file, in order of composition. */
   function expand(file: SourceFile, group: string, target: string, chain: string[]): [SourceFile, string][] {
     if (chain.includes(file.name)) usage(`${file.name}: defaults: the file includes itself`);
+    if (++files > MOST_FILES) usage(`${file.name}: defaults: more than ${MOST_FILES} files in all`);
     const list = file.tree.defaults ?? [];
     if (!Array.isArray(list)) usage(`${file.name}: "defaults" must be a list`);
     const own = list.map((item) => readEntry(file, item, group));
@@ -113,7 +119,7 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
   function expandChild(parent: SourceFile, entry: Entry, target: string, chain: string[]): [SourceFile, string][] {
     if (entry.kind === "config") {
       const file = readSource(sources, entry.option!) ?? usage(
-        `${parent.name}: defaults: there is no configuration file "${entry.option}"`,
+        `${parent.name}: defaults: there is no configuration file "${inShort(entry.option!)}"`,
       );
       return expand(file, entry.group, target, chain);
     }
@@ -141,7 +147,8 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
     const text = chosen.has(group) ? chosen.get(group)! : option;
     return text?.replace(/\$\{([^}]*)\}/g, (_, name: string) => {
       const other = chosen.get(name.trim()) ?? used.get(name.trim());
-      return other ?? usage(`${parent.name}: defaults: "${text}": no option is chosen for the group "${name}"`);
+      return other ??
+        usage(`${parent.name}: defaults: "${inShort(text)}": no option is chosen for the group "${inShort(name)}"`);
     }) ?? null;
   }
 
@@ -165,7 +172,7 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
 /** The message for a group that does not exist. */
 export function unknownGroup(sources: Sources, name: string): string {
   const groups = groupsOf(sources);
-  return `unknown group "${name}"; did you mean "${nearest(name, groups)}"? (there are: ${groups.join(", ")})`;
+  return `unknown group "${inShort(name)}"; did you mean "${nearest(name, groups)}"? (there are: ${groups.join(", ")})`;
 }
 
 export { isGroup };

@@ -17,8 +17,10 @@ const BOOLEAN_TEXT: Record<string, boolean> = {
   off: false,
 };
 
+/** Without the sign of a zero, which would make two configurations of one. */
 function numberFromText(value: unknown): unknown {
-  return typeof value === "string" && NUMBER_TEXT.test(value) ? Number(value.replaceAll("_", "")) : value;
+  const number = typeof value === "string" && NUMBER_TEXT.test(value) ? Number(value.replaceAll("_", "")) : value;
+  return Object.is(number, -0) ? 0 : number;
 }
 
 /** Bounds of a number; `below` and `above` exclude the bound itself. */

@@ -4,7 +4,8 @@
  * (such as `é`, `#` or `!`) stand for themselves, and `${…}` may nest, so that ordinary paths need no quotes.
  */
 import { EntailError } from "../errors.ts";
-import type { Tree, Value } from "./tree.ts";
+import { inShort } from "../formats/human.ts";
+import { MAX_DEPTH, type Tree, type Value } from "./tree.ts";
 
 /** What an override does with its key: `key=`, `+key=`, `++key=` or `~key`. */
 export type OverrideKind = "change" | "add" | "force" | "delete";
@@ -16,7 +17,7 @@ export interface Override {
   key: string;
   /** The value; `undefined` only for `~key`. */
   value: Value | undefined;
-  /** The override as it was typed, for messages. */
+  /** The override as it was typed, as messages quote it. */
   text: string;
 }
 
@@ -176,25 +177,35 @@ function primitive(run: Token[], fail: (reason: string) => never): Value {
 /** Recursive descent over the tokens of one value. */
 function parseTokens(tokens: Token[], fail: (reason: string) => never): Value {
   let at = 0;
+  let depth = 0;
   const peek = () => tokens[at]?.kind;
   const unexpected = (): never =>
     at < tokens.length
-      ? fail(`unexpected "${tokens[at].text.trim()}"; put a value with special characters in quotes`)
+      ? fail(`unexpected "${inShort(tokens[at].text.trim())}"; put a value with special characters in quotes`)
       : fail("the value ends too early");
+
+  function nested<Result>(parse: () => Result): Result {
+    if (++depth > MAX_DEPTH) fail(`lists and mappings nest deeper than ${MAX_DEPTH}`);
+    const value = parse();
+    depth--;
+    return value;
+  }
 
   function element(): Value {
     switch (peek()) {
       case "[":
-        return list();
+        return nested(list);
       case "{":
-        return dict();
+        return nested(dict);
       case "quoted":
         return unquote(tokens[at++].text);
     }
     const start = at;
     while (at < tokens.length && WORD_KINDS.has(tokens[at].kind)) at++;
     if (at === start) unexpected();
-    if (peek() === "(") fail(`"${tokens[at - 1].text}(…)" looks like a function of a sweep; put the value in quotes`);
+    if (peek() === "(") {
+      fail(`"${inShort(tokens[at - 1].text)}(…)" looks like a function of a sweep; put the value in quotes`);
+    }
     return primitive(tokens.slice(start, at), fail);
   }
 
@@ -243,16 +254,17 @@ function parseTokens(tokens: Token[], fail: (reason: string) => never): Value {
 const KEY = /^[A-Za-z0-9_$-]+(?:[./][A-Za-z0-9_$-]+)*$/;
 
 /** Parses one override. Throws a usage `EntailError` that names the override and the reason. */
-export function parseOverride(text: string): Override {
+export function parseOverride(override: string): Override {
+  const text = inShort(override);
   const fail = (reason: string): never => {
     throw new EntailError("usage", `override "${text}": ${reason}`);
   };
-  const match = /^(~|\+\+|\+|)([^=]*)(=[^]*)?$/.exec(text)!;
+  const match = /^(~|\+\+|\+|)([^=]*)(=[^]*)?$/.exec(override)!;
   const [, prefix, key, assignment] = match;
   if (!KEY.test(key)) {
     if (key === "") fail("the key before `=` is missing");
     if (key.includes("@")) fail("packages (group@package) are not supported");
-    fail(assignment === undefined ? "write key=value" : `"${key}" is not a configuration key`);
+    fail(assignment === undefined ? "write key=value" : `"${inShort(key)}" is not a configuration key`);
   }
   const kind: OverrideKind = prefix === "~" ? "delete" : prefix === "++" ? "force" : prefix === "+" ? "add" : "change";
   if (assignment === undefined) {

@@ -182,6 +182,7 @@ export const ConfigSchema = z.strictObject({
       "high-performance",
     ),
     allow_software: flag().default(true),
+    workspace_mb: integer({ min: 1 }).default(256),
   }).prefault({}),
   hpo: HpoSchema.prefault({}),
 });

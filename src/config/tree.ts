@@ -1,6 +1,9 @@
 /** Plain configuration trees, as they come from YAML, before they are checked. */
 import { EntailError } from "../errors.ts";
 
+/** The deepest that lists and mappings nest; far more than any configuration does. */
+export const MAX_DEPTH = 100;
+
 /** A value of a configuration file. */
 export type Value = null | boolean | number | string | Value[] | Tree;
 
@@ -12,6 +15,12 @@ export interface Tree {
 /** Whether the value is a mapping. */
 export function isTree(value: unknown): value is Tree {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether lists and mappings nest deeper than they may, as those that hold themselves do. */
+export function isTooDeep(value: Value, left = MAX_DEPTH): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return left === 0 || Object.values(value).some((child) => isTooDeep(child, left - 1));
 }
 
 /** Merges `source` into `target` as Hydra does: mappings key by key, everything else (lists too) replaced. */
@@ -36,7 +45,7 @@ export function splitKey(tree: Tree, key: string): string[] {
   for (let at = 0; at < names.length;) {
     let taken = 1;
     if (isTree(node)) {
-      for (let count = names.length - at; count > 1; count--) {
+      for (let count = Math.min(names.length - at, MAX_DEPTH); count > 1; count--) {
         if (Object.hasOwn(node, names.slice(at, at + count).join("."))) {
           taken = count;
           break;
@@ -65,6 +74,9 @@ export function valueAt(tree: Tree, path: readonly string[]): Value | undefined 
 
 /** Puts a value at a path, making the mappings on the way; a mapping is merged into a mapping. */
 export function putAt(tree: Tree, path: readonly string[], value: Value): void {
+  if (path.length > MAX_DEPTH) {
+    throw new EntailError("usage", `a key has at most ${MAX_DEPTH} names, not ${path.length}`);
+  }
   const list = path.length > 1 ? valueAt(tree, path.slice(0, -1)) : undefined;
   if (Array.isArray(list)) list[Number(path[path.length - 1])] = value;
   else mergeInto(tree, path.reduceRight<Value>((inner, name) => ({ [name]: inner }), value) as Tree);

@@ -1,6 +1,7 @@
 /** From a tree to a checked `Config`, with errors of one line that name the key. */
 import type { z } from "zod";
 import { EntailError, type ErrorKind } from "../errors.ts";
+import { inShort } from "../formats/human.ts";
 import { resolveInterpolations } from "./interpolation.ts";
 import { allowedAt, fillDefaults, hasFixedKeys, knownKeys, schemaAt } from "./introspection.ts";
 import { nearest } from "./nearest.ts";
@@ -8,15 +9,17 @@ import { type Config, ConfigSchema } from "./schema.ts";
 import { isTree, leavesOf, type Tree, type Value, valueAt } from "./tree.ts";
 
 /** How a value looks in a message. */
-function shown(value: unknown): string {
+const shown = (value: unknown): string => inShort(inFull(value));
+
+function inFull(value: unknown): string {
   if (typeof value === "number") return Number.isNaN(value) ? "nan" : `${value}`.replace("Infinity", "inf");
-  if (Array.isArray(value)) return `[${value.map(shown).join(", ")}]`;
+  if (Array.isArray(value)) return `[${value.map(inFull).join(", ")}]`;
   return isTree(value) ? "a mapping" : JSON.stringify(value);
 }
 
 /** The message for a key that the schema does not have. */
 export function unknownKey(key: string, tree?: Tree): string {
-  return `unknown key "${key}"; did you mean "${nearest(key, knownKeys(ConfigSchema, tree))}"?`;
+  return `unknown key "${inShort(key)}"; did you mean "${nearest(key, knownKeys(ConfigSchema, tree))}"?`;
 }
 
 function issueMessage(issue: z.core.$ZodIssue, tree: Tree): string {
@@ -78,6 +81,15 @@ function searchSpaceFault(config: Config): string | undefined {
   return undefined;
 }
 
+function resolvedOr(fail: (message: string) => never, tree: Tree): Tree {
+  try {
+    return resolveInterpolations(tree);
+  } catch (error) {
+    if (error instanceof EntailError) fail(error.message);
+    throw error;
+  }
+}
+
 /**
  * Fills in defaults, resolves interpolations and checks the tree. Throws an `EntailError` of the given kind whose
  * message starts with `place` (a file, or nothing) and names the key and what it allows.
@@ -89,7 +101,7 @@ export function checkedConfig(tree: Tree, kind: ErrorKind = "usage", place = "")
   const filled = fillDefaults(ConfigSchema, structuredClone(tree));
   const open = leavesOf(filled).find(([, value]: [string, Value]) => value === "???");
   if (open !== undefined) fail(`"${open[0]}" has no value yet ("???"); give one: ${open[0]}=…`);
-  const resolved = resolveInterpolations(filled);
+  const resolved = resolvedOr(fail, filled);
   const result = ConfigSchema.safeParse(resolved);
   if (!result.success) return fail(issueMessage(result.error.issues[0], resolved));
   const fault = searchSpaceFault(result.data);

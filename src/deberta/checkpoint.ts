@@ -7,24 +7,16 @@ import { readJson } from "../formats/json.ts";
 import { openSafetensors, type TensorEntry, type TensorSource, writeSafetensors } from "../formats/safetensors.ts";
 import { elements } from "../gpu/tensor.ts";
 import type { ParameterRole, ParameterSpec, ParameterStore } from "../nn/parameters.ts";
-import { type DebertaConfig, parseConfig, writeConfig } from "./config.ts";
+import { type DebertaConfig, isStockHead, MODELLING_FILE, parseConfig, writeConfig } from "./config.ts";
 import { initialPieces } from "./initialise.ts";
+import { modelCard } from "./model_card.ts";
 import { debertaParameters, maskedLmParameters, matchTensors } from "./parameters.ts";
+import { saveTokenizer } from "./tokenizer_files.ts";
 
 /** Elements that travel between file and device at a time. */
 const PIECE = 1 << 22;
 
 const WEIGHTS_FILE = "model.safetensors";
-
-/** Files of a tokenizer, copied along where they are. */
-const TOKENIZER_FILES = [
-  "tokenizer.json",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "spm.model",
-  "vocab.txt",
-];
 
 /** Reads `config.json` of a Hugging Face folder. Data error where it is missing or not a supported model. */
 export async function readModelConfig(folder: string): Promise<DebertaConfig> {
@@ -33,13 +25,26 @@ export async function readModelConfig(folder: string): Promise<DebertaConfig> {
 }
 
 /**
- * Checks, without loading, that a folder has every encoder tensor in the right shape: errors should come before hours
- * of preparation, not after.
+ * Checks, without loading, that a folder has every encoder tensor in the right shape, and a head if it must be trained:
+ * errors should come before hours of preparation, not after.
  */
-export async function checkWeights(config: DebertaConfig, folder: string): Promise<void> {
+export async function checkWeights(
+  config: DebertaConfig,
+  folder: string,
+  { trained = false }: { trained?: boolean } = {},
+): Promise<void> {
   const source = await openCheckpointTensors(folder);
   source.close();
-  matchTensors(debertaParameters(config), shapesOf(source), folder);
+  const { initialised } = matchTensors(debertaParameters(config), shapesOf(source), folder);
+  if (trained) requireNone(initialised, folder);
+}
+
+function requireNone(initialised: readonly string[], folder: string): void {
+  if (initialised.length === 0) return;
+  throw new EntailError(
+    "data",
+    `${folder}: no ${initialised[0]}: this is a model without a trained head, train it first`,
+  );
 }
 
 /**
@@ -76,18 +81,11 @@ export async function loadWeights(
   const source = await openCheckpointTensors(folder);
   try {
     const { sources, initialised } = matchTensors(parameters.specs, shapesOf(source), folder);
-    if (initialised.length > 0 && seed === undefined) {
-      throw new EntailError(
-        "data",
-        `${folder}: no ${initialised[0]}: this is a model without a trained head, train it first`,
-      );
-    }
+    if (seed === undefined) requireNone(initialised, folder);
     for (const spec of parameters.specs) {
       const stored = sources.get(spec.name);
       if (stored) await uploadTensor(parameters, spec.name, "value", source, stored);
-      else {for (const { offset, values } of initialPieces(spec, config, seed!)) {
-          parameters.upload(spec.name, "value", values, offset);
-        }}
+      else initialiseParameter(parameters, spec, config, seed!);
     }
     return initialised;
   } finally {
@@ -97,10 +95,12 @@ export async function loadWeights(
 
 /** Initialises every parameter as `transformers` does, from `seed`. */
 export function initialiseWeights(parameters: ParameterStore, config: DebertaConfig, seed: number): void {
-  for (const spec of parameters.specs) {
-    for (const { offset, values } of initialPieces(spec, config, seed)) {
-      parameters.upload(spec.name, "value", values, offset);
-    }
+  for (const spec of parameters.specs) initialiseParameter(parameters, spec, config, seed);
+}
+
+function initialiseParameter(parameters: ParameterStore, spec: ParameterSpec, config: DebertaConfig, seed: number) {
+  for (const { offset, values } of initialPieces(spec, config, seed)) {
+    parameters.upload(spec.name, "value", values, offset);
   }
 }
 
@@ -117,13 +117,25 @@ async function uploadTensor(
       offsetElements: offset,
       countElements: Math.min(PIECE, total - offset),
     });
+    requireFinite(values, source.fileOf(stored), stored);
     parameters.upload(name, role, values, offset);
   }
 }
 
+/** Data error where a value is not a finite fp32 number, which would spread over every logit. */
+function requireFinite(values: Float32Array, file: string, tensor: string): void {
+  let sum = 0;
+  // 0 for a finite number, else NaN: one check for all.
+  for (let i = 0; i < values.length; i++) sum += values[i] - values[i];
+  if (sum === 0) return;
+  const value = values.find((each) => !Number.isFinite(each));
+  throw new EntailError("data", `${file}: tensor "${tensor}": has a value that is not a finite fp32 number (${value})`);
+}
+
 /**
- * Writes config.json, model.safetensors (fp32, transformers' names) and the tokenizer's files into `folder`. `metadata`
- * goes into the header of model.safetensors, see `readMarker`.
+ * Writes a Hugging Face folder: config.json, model.safetensors (fp32, transformers' names), the tokenizer's files, a
+ * model card and, for a head that transformers does not have, the file that computes it. `metadata` goes into the
+ * header of model.safetensors, see `readMarker`; `metrics`, those of the validation, into the card.
  */
 export async function saveModel(
   parameters: ParameterStore,
@@ -131,15 +143,15 @@ export async function saveModel(
   tokenizerFolder: string,
   folder: string,
   metadata: Readonly<Record<string, string>> = {},
+  metrics: Readonly<Record<string, number>> = {},
 ): Promise<void> {
   await writeFileAtomic(join(folder, "config.json"), JSON.stringify(writeConfig(config), null, 2) + "\n");
-  for (const name of TOKENIZER_FILES) {
-    try {
-      await writeFileAtomic(join(folder, name), await Deno.readFile(join(tokenizerFolder, name)));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+  await saveTokenizer(config, tokenizerFolder, folder);
+  if (!isStockHead(config.classifierHead)) {
+    const code = await Deno.readFile(new URL(`./${MODELLING_FILE}`, import.meta.url));
+    await writeFileAtomic(join(folder, MODELLING_FILE), code);
   }
+  await writeFileAtomic(join(folder, "README.md"), modelCard(config, parameters.specs, metrics));
   const tensors = await entries(parameters, parameters.specs, "value");
   await writeSafetensors(join(folder, WEIGHTS_FILE), tensors, { format: "pt", ...metadata });
 }

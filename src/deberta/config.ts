@@ -1,14 +1,31 @@
 /**
  * The model's configuration: Hugging Face's config.json of model type "deberta-v2" (DeBERTa-v2 and -v3), with the
- * defaults of transformers' `DebertaV2Config` for absent keys, and what entail records beside them.
+ * defaults of transformers' `DebertaV2Config` for absent keys, and what entail records beside them. A head that
+ * transformers does not have is saved as a type of its own, which no stock class takes for DeBERTa-v2.
  */
-import { EntailError, type ErrorKind } from "../errors.ts";
+import { EntailError } from "../errors.ts";
+import { fieldReader, type Source } from "./config_fields.ts";
 
 export const CLASSIFIER_HEADS = ["pooler_linear", "linear", "mean_pooling", "max_pooling"] as const;
 export type ClassifierHead = typeof CLASSIFIER_HEADS[number];
 
+/** The head of `DebertaV2ForSequenceClassification`; the others need the modelling file that is saved with them. */
+export const isStockHead = (head: ClassifierHead): boolean => head === "pooler_linear";
+
+const STOCK_TYPE = "deberta-v2";
+const OWN_TYPE = "entail-deberta-v2";
+
+/** File in a folder whose head transformers does not have, with its classes: what `trust_remote_code=True` loads. */
+export const MODELLING_FILE = "modeling_entail_deberta_v2.py";
+const OWN_CLASS = "EntailDebertaV2ForSequenceClassification";
+const AUTO_MAP = Object.fromEntries(
+  Object.entries({ AutoConfig: "EntailDebertaV2Config", AutoModelForSequenceClassification: OWN_CLASS })
+    .map(([auto, own]) => [auto, `${MODELLING_FILE.replace(/\.py$/, "")}.${own}`]),
+);
+
 /** Terms of disentangled attention: content to position, position to content. */
-export type PositionTerm = "c2p" | "p2c";
+const POSITION_TERMS = ["c2p", "p2c"] as const;
+export type PositionTerm = typeof POSITION_TERMS[number];
 
 export interface DebertaConfig {
   readonly vocabSize: number;
@@ -71,6 +88,27 @@ export const attentionScale = (config: DebertaConfig): number =>
 export const hasPositionTerm = (config: DebertaConfig, term: PositionTerm): boolean =>
   config.relativeAttention && config.posAttType.includes(term);
 
+/** Keys of config.json that are entail's: tokens of a pair at most as the model was trained, and what it started from. */
+const PAIR_MAX_LENGTH = "pair_max_length";
+const BASE_MODEL = "_name_or_path";
+
+/** Tokens of a pair at most, as the model was trained; null where nothing says. */
+export function pairMaxLength({ other }: DebertaConfig): number | null {
+  const recorded = other[PAIR_MAX_LENGTH];
+  return Number.isSafeInteger(recorded) && (recorded as number) > 0 ? recorded as number : null;
+}
+
+/** The hub id of the model that training started from; null where it was none. */
+export const baseModel = ({ other }: DebertaConfig): string | null => (other[BASE_MODEL] as string | undefined) ?? null;
+
+const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/;
+
+/** Records with a model how long its pairs may be, so that `predict` cuts alike, and the hub id that it came from. */
+export function withOrigin(config: DebertaConfig, maxLength: number, name: string | null): DebertaConfig {
+  const base = name !== null && HUB_ID.test(name) ? { [BASE_MODEL]: name } : {};
+  return { ...config, other: { ...config.other, [PAIR_MAX_LENGTH]: maxLength, ...base } };
+}
+
 export const classifierDropout = (config: DebertaConfig): number => config.clsDropout ?? config.hiddenDropoutProb;
 
 /** Keys that this file reads or replaces; all others are handed on. */
@@ -81,8 +119,9 @@ const KNOWN_KEYS = new Set([
   ...["position_buckets", "norm_rel_ebd", "share_att_key", "pos_att_type", "position_biased_input", "pad_token_id"],
   ...["pooler_dropout", "pooler_hidden_act", "pooler_hidden_size", "cls_dropout", "num_labels", "id2label", "label2id"],
   ...["embedding_size", "conv_kernel_size", "attention_head_size", "classifier_head", "positive_threshold"],
-  // Of the saved file, not of the model: written anew.
-  ...["architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path"],
+  // Of the saved file or of what it was trained for before, not of the model: written anew, or left out.
+  ...["architectures", "auto_map", "dtype", "torch_dtype", "transformers_version", "_name_or_path"],
+  ...["problem_type", "sentence_transformers", "sbert_ce_default_activation_function"],
 ]);
 
 /**
@@ -94,13 +133,16 @@ export function parseConfig(json: unknown, file: string): DebertaConfig {
     throw new EntailError("data", `${file}: not a model configuration: expected an object`);
   }
   const object = json as Record<string, unknown>;
-  if (object.model_type !== "deberta-v2") {
+  if (object.model_type !== STOCK_TYPE && object.model_type !== OWN_TYPE) {
     throw new EntailError(
       "data",
       "model_type" in object
-        ? `${file}: model_type ${JSON.stringify(object.model_type)} is not supported (supported: "deberta-v2")`
-        : `${file}: model_type is missing (supported: "deberta-v2")`,
+        ? `${file}: model_type ${JSON.stringify(object.model_type)} is not supported (supported: "${STOCK_TYPE}")`
+        : `${file}: model_type is missing (supported: "${STOCK_TYPE}")`,
     );
+  }
+  if (object.model_type === OWN_TYPE && object.classifier_head === undefined) {
+    throw new EntailError("data", `${file}: classifier_head: is missing, which a model of type ${OWN_TYPE} must name`);
   }
   return configFrom(object, { kind: "data", prefix: `${file}: ` });
 }
@@ -113,9 +155,12 @@ export function configFromArchitecture(
   architecture: Readonly<Record<string, unknown>>,
   { numLabels, classifierHead, vocabSize }: { numLabels: number; classifierHead: ClassifierHead; vocabSize?: number },
 ): DebertaConfig {
-  const { model_type: type = "deberta-v2", tokenizer: _tokenizer, ...rest } = architecture;
-  if (type !== "deberta-v2") {
-    throw new EntailError("usage", `model.architecture.model_type must be "deberta-v2", not ${JSON.stringify(type)}`);
+  const { model_type: type = STOCK_TYPE, tokenizer: _tokenizer, ...rest } = architecture;
+  if (type !== STOCK_TYPE) {
+    throw new EntailError(
+      "usage",
+      `model.architecture.model_type must be "${STOCK_TYPE}", not ${JSON.stringify(type)}`,
+    );
   }
   // A null stands for the default, as in an override that takes a value back.
   const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
@@ -128,15 +173,16 @@ export function configFromArchitecture(
 
 /**
  * The object to save as config.json. transformers loads a `pooler_linear` model as
- * `DebertaV2ForSequenceClassification`; of the other heads, which it does not have, it can load the encoder.
+ * `DebertaV2ForSequenceClassification`; the other heads, which it does not have, with the folder's modelling file or
+ * not at all.
  */
 export function writeConfig(config: DebertaConfig): Record<string, unknown> {
+  const type = isStockHead(config.classifierHead)
+    ? { architectures: ["DebertaV2ForSequenceClassification"], model_type: STOCK_TYPE }
+    : { architectures: [OWN_CLASS], model_type: OWN_TYPE, auto_map: AUTO_MAP };
   return {
     ...config.other,
-    architectures: [
-      config.classifierHead === "pooler_linear" ? "DebertaV2ForSequenceClassification" : "DebertaV2Model",
-    ],
-    model_type: "deberta-v2",
+    ...type,
     dtype: "float32",
     vocab_size: config.vocabSize,
     hidden_size: config.hiddenSize,
@@ -146,12 +192,11 @@ export function writeConfig(config: DebertaConfig): Record<string, unknown> {
     hidden_act: config.hiddenAct,
     hidden_dropout_prob: config.hiddenDropoutProb,
     attention_probs_dropout_prob: config.attentionProbsDropoutProb,
-    max_position_embeddings: config.maxPositionEmbeddings,
+    ...positionKeys(config),
     type_vocab_size: config.typeVocabSize,
     initializer_range: config.initializerRange,
     layer_norm_eps: config.layerNormEps,
     relative_attention: config.relativeAttention,
-    max_relative_positions: config.maxRelativePositions,
     position_buckets: config.positionBuckets,
     norm_rel_ebd: config.normRelEbd,
     share_att_key: config.shareAttKey,
@@ -169,49 +214,59 @@ export function writeConfig(config: DebertaConfig): Record<string, unknown> {
   };
 }
 
-interface Source {
-  readonly kind: ErrorKind;
-  /** Stands before the key in errors. */
-  readonly prefix: string;
+/**
+ * Without absolute positions `max_position_embeddings` only stands in for an absent `max_relative_positions`; but
+ * sentence-transformers cuts pairs there. A model of longer pairs says the same with both keys.
+ */
+function positionKeys(config: DebertaConfig): Record<string, number> {
+  const longest = pairMaxLength(config) ?? 0;
+  const keep = config.positionBiasedInput || longest <= config.maxPositionEmbeddings;
+  return {
+    max_position_embeddings: keep ? config.maxPositionEmbeddings : longest,
+    max_relative_positions: keep ? config.maxRelativePositions : maxRelativePositions(config),
+  };
 }
+
+/** Sizes beyond those of any model, which a damaged or hostile file may have: refused before anything is planned. */
+const MOST = { layers: 256, width: 1 << 14, inner: 1 << 16, positions: 1 << 20, tokens: 1 << 24 } as const;
 
 function configFrom(json: Record<string, unknown>, source: Source): DebertaConfig {
   const read = fieldReader(json, source);
-  const hiddenSize = read.integer("hidden_size", 1536, { min: 1 });
-  const numAttentionHeads = read.integer("num_attention_heads", 24, { min: 1 });
+  const hiddenSize = read.integer("hidden_size", 1536, { min: 1, max: MOST.width });
+  const numAttentionHeads = read.integer("num_attention_heads", 24, { min: 1, max: MOST.width });
   if (hiddenSize % numAttentionHeads !== 0) {
     throw read.error("hidden_size", `${hiddenSize} is not a multiple of num_attention_heads, ${numAttentionHeads}`);
   }
   read.only("embedding_size", hiddenSize, "hidden_size");
   read.only("pooler_hidden_size", hiddenSize, "hidden_size");
   read.only("attention_head_size", hiddenSize / numAttentionHeads, "hidden_size / num_attention_heads");
-  if (read.integer("conv_kernel_size", 0, { min: 0 }) > 0) {
+  if (read.integer("conv_kernel_size", 0, { min: 0, max: MOST.positions }) > 0) {
     throw read.error("conv_kernel_size", "a convolution layer is not supported yet: it must be 0 or absent");
   }
-  const vocabSize = read.integer("vocab_size", 128100, { min: 1 });
-  const padTokenId = json.pad_token_id === null ? null : read.integer("pad_token_id", 0, {});
+  const vocabSize = read.integer("vocab_size", 128100, { min: 1, max: MOST.tokens });
+  const padTokenId = json.pad_token_id === null ? null : read.integer("pad_token_id", 0, { max: MOST.tokens });
   if (padTokenId !== null && (padTokenId < 0 || padTokenId >= vocabSize)) {
     throw read.error("pad_token_id", `${padTokenId} is not a token of the vocabulary of ${vocabSize}`);
   }
   return {
     vocabSize,
     hiddenSize,
-    numHiddenLayers: read.integer("num_hidden_layers", 24, { min: 1 }),
+    numHiddenLayers: read.integer("num_hidden_layers", 24, { min: 1, max: MOST.layers }),
     numAttentionHeads,
-    intermediateSize: read.integer("intermediate_size", 6144, { min: 1 }),
+    intermediateSize: read.integer("intermediate_size", 6144, { min: 1, max: MOST.inner }),
     hiddenAct: read.word("hidden_act", "gelu", ["gelu"]),
     hiddenDropoutProb: read.rate("hidden_dropout_prob", 0.1),
     attentionProbsDropoutProb: read.rate("attention_probs_dropout_prob", 0.1),
-    maxPositionEmbeddings: read.integer("max_position_embeddings", 512, { min: 1 }),
-    typeVocabSize: read.integer("type_vocab_size", 0, { min: 0 }),
+    maxPositionEmbeddings: read.integer("max_position_embeddings", 512, { min: 1, max: MOST.positions }),
+    typeVocabSize: read.integer("type_vocab_size", 0, { min: 0, max: MOST.positions }),
     initializerRange: read.number("initializer_range", 0.02, (value) => value >= 0, "a number >= 0"),
     layerNormEps: read.number("layer_norm_eps", 1e-7, (value) => value > 0, "a number > 0"),
     relativeAttention: read.flag("relative_attention", false),
-    maxRelativePositions: read.integer("max_relative_positions", -1, {}),
-    positionBuckets: read.integer("position_buckets", -1, {}),
+    maxRelativePositions: read.integer("max_relative_positions", -1, { max: MOST.positions }),
+    positionBuckets: read.integer("position_buckets", -1, { max: MOST.positions }),
     normRelEbd: read.word("norm_rel_ebd", "none", ["none", "layer_norm"]),
     shareAttKey: read.flag("share_att_key", false),
-    posAttType: read.positionTerms("pos_att_type"),
+    posAttType: read.words("pos_att_type", POSITION_TERMS),
     positionBiasedInput: read.flag("position_biased_input", true),
     padTokenId,
     poolerDropout: read.rate("pooler_dropout", 0),
@@ -221,73 +276,5 @@ function configFrom(json: Record<string, unknown>, source: Source): DebertaConfi
     classifierHead: read.word("classifier_head", "pooler_linear", CLASSIFIER_HEADS),
     positiveThreshold: read.number("positive_threshold", 0.5, (value) => value >= 0 && value <= 1, "in [0, 1]"),
     other: Object.fromEntries(Object.entries(json).filter(([key]) => !KNOWN_KEYS.has(key))),
-  };
-}
-
-/** Typed access to keys; every error names the key, what is allowed and what stands there. */
-function fieldReader(json: Readonly<Record<string, unknown>>, { kind, prefix }: Source) {
-  const error = (key: string, message: string) => new EntailError(kind, `${prefix}${key}: ${message}`);
-  const unfit = (key: string, allowed: string) => error(key, `must be ${allowed}, not ${JSON.stringify(json[key])}`);
-  const number = (key: string, fallback: number, fits: (value: number) => boolean, allowed: string): number => {
-    const value = json[key] === undefined ? fallback : json[key];
-    if (typeof value !== "number" || !Number.isFinite(value) || !fits(value)) throw unfit(key, allowed);
-    return value;
-  };
-  return {
-    error,
-    number,
-    integer(key: string, fallback: number, { min }: { min?: number }): number {
-      const fits = (value: number) => Number.isSafeInteger(value) && (min === undefined || value >= min);
-      return number(key, fallback, fits, min === undefined ? "an integer" : `an integer >= ${min}`);
-    },
-    rate: (key: string, fallback: number): number =>
-      number(key, fallback, (value) => value >= 0 && value < 1, "a number in [0, 1)"),
-    flag(key: string, fallback: boolean): boolean {
-      const value = json[key] === undefined ? fallback : json[key];
-      if (typeof value !== "boolean") throw unfit(key, "true or false");
-      return value;
-    },
-    word<Word extends string>(key: string, fallback: Word, words: readonly Word[]): Word {
-      const value = json[key] === undefined ? fallback : json[key];
-      if (!words.includes(value as Word)) {
-        throw unfit(
-          key,
-          words.length === 1 ? `"${words[0]}" (no other is supported yet)` : `one of ${words.join(", ")}`,
-        );
-      }
-      return value as Word;
-    },
-    /** A key that, if present, must say what the supported models have anyway. */
-    only(key: string, value: number, meaning: string): void {
-      const given = json[key] ?? value;
-      if (given !== value) {
-        throw unfit(key, `${value} (${meaning}; another value is not supported yet)`);
-      }
-    },
-    positionTerms(key: string): PositionTerm[] {
-      const value = json[key] ?? [];
-      const terms = typeof value === "string" ? value.toLowerCase().split("|").map((term) => term.trim()) : value;
-      if (!Array.isArray(terms) || !terms.every((term) => term === "c2p" || term === "p2c")) {
-        throw unfit(key, 'a list of c2p and p2c (or a text like "p2c|c2p")');
-      }
-      return [...new Set(terms as PositionTerm[])];
-    },
-    labels(): string[] {
-      const count = (json.num_labels ?? null) === null ? null : this.integer("num_labels", 2, { min: 1 });
-      const names = json.id2label ?? null;
-      if (names !== null && (typeof names !== "object" || Array.isArray(names))) {
-        throw unfit("id2label", "an object from class indices to names");
-      }
-      const entries = Object.entries(names ?? {});
-      // As in transformers, a count that contradicts the names wins.
-      if (names === null || (count !== null && count !== entries.length)) {
-        return Array.from({ length: count ?? 2 }, (_, index) => `LABEL_${index}`);
-      }
-      const labels = entries.map((_, index) => (names as Record<string, unknown>)[index]);
-      if (labels.length === 0 || !labels.every((label) => typeof label === "string")) {
-        throw unfit("id2label", "an object from the class indices 0, 1, … to names");
-      }
-      return labels as string[];
-    },
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "../gpu/tensor.ts";
 import { dropoutBackward, dropoutForward } from "../nn/dropout.ts";
-import { geluBackward } from "../nn/linear.ts";
+import { geluBackward } from "../nn/gelu.ts";
 import { poolBackward, poolForward, type PoolKind } from "../nn/pooling.ts";
 import type { ClassifierHead } from "./config.ts";
 import { dropoutSite, linear, linearBackward, type Scope, type TrainingScope } from "./scope.ts";

@@ -4,7 +4,8 @@
  */
 import type { Tensor } from "../gpu/tensor.ts";
 import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/attention.ts";
-import { layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
+import { geluForward } from "../nn/gelu.ts";
+import { layerNormAgain, layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
 import { positionBackward, positionForward, type PositionTable } from "./position.ts";
 import { attentionScale, headSize, positionSpan } from "./config.ts";
 import { dropoutSite, linear, linearBackward, normKept, type Scope, type TrainingScope } from "./scope.ts";
@@ -21,9 +22,7 @@ export interface LayerKept {
   context: Tensor;
   maxAndSum: Tensor;
   attentionNorm: LayerNormKept;
-  attended: Tensor;
   preActivation: Tensor;
-  activated: Tensor;
   outputNorm: LayerNormKept;
 }
 
@@ -87,9 +86,7 @@ export function layerForward(
       context,
       maxAndSum,
       attentionNorm: attended.kept,
-      attended: attended.y,
       preActivation,
-      activated,
       outputNorm: normed.kept,
     },
   };
@@ -103,7 +100,7 @@ export function layerBackward(
   kept: LayerKept,
   position: PositionTable | null,
 ): Tensor {
-  const { plan, config, batch } = scope;
+  const { plan, config, parameters, batch } = scope;
   const { tokens } = batch;
   const { hiddenSize: hidden, intermediateSize: intermediate } = config;
   const name = `deberta.encoder.layer.${layer}`;
@@ -120,14 +117,24 @@ export function layerBackward(
     site: dropoutSite.output(layer),
   });
   const dPreActivation = wide("d pre-activation", intermediate);
-  const { activated, preActivation } = kept;
+  const { preActivation } = kept;
+  // Computed again rather than kept, as the output of the LayerNorm below: a third of what a layer would keep.
+  const activated = wide("activated", intermediate);
+  geluForward(plan, { preActivation, y: activated }, { rows: tokens, columns: intermediate });
   linearBackward(scope, `${name}.output.dense`, { x: activated, dy: dOutput, dx: dPreActivation, preActivation }, {
     rows: tokens,
     inFeatures: intermediate,
     outFeatures: hidden,
   });
+  const attended = wide("attended");
+  layerNormAgain(plan, {
+    kept: kept.attentionNorm,
+    weight: parameters.value(`${name}.attention.output.LayerNorm.weight`),
+    bias: parameters.value(`${name}.attention.output.LayerNorm.bias`),
+    y: attended,
+  }, { rows: tokens, columns: hidden });
   linearBackward(scope, `${name}.intermediate.dense`, {
-    x: kept.attended,
+    x: attended,
     dy: dPreActivation,
     dx: dAttended,
     accumulate: true,

@@ -68,6 +68,7 @@ async function openShards(folder: string, indexPath: string): Promise<TensorSour
   return {
     tensors,
     metadata,
+    fileOf: (name) => owner(name).fileOf(name),
     readTensor: async (name, window) => await owner(name).readTensor(name, window),
     readIntegers: async (name, window) => await owner(name).readIntegers(name, window),
     close,

@@ -1,4 +1,4 @@
-/** Numbers for people. */
+/** Numbers and texts for people. */
 
 /** "4 s", "2 min 10 s", "3 h 5 min". */
 export function duration(seconds: number): string {
@@ -17,3 +17,10 @@ export function paramText(value: null | boolean | number | string): string {
 
 /** "12.5 %"; a dash where there is nothing to share. */
 export const percent = (share: number | null): string => share === null ? "–" : `${(share * 100).toFixed(1)} %`;
+
+/** A text of somebody else's as a message quotes it: one line, and not all of a long one. */
+export function inShort(text: string, longest = 300): string {
+  // deno-lint-ignore no-control-regex
+  const line = text.slice(0, longest + 1).replace(/[\u0000-\u001f\u007f]+/g, " ");
+  return line.length > longest ? `${line.slice(0, longest)}…` : line;
+}

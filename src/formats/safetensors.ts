@@ -26,6 +26,8 @@ export interface TensorWindow {
 export interface TensorSource {
   tensors: Map<string, TensorInfo>;
   metadata: Record<string, string>;
+  /** The file that holds a tensor, for errors. */
+  fileOf(name: string): string;
   /** A window of an F32, F16, BF16 or F64 tensor as fp32. Data error for a missing tensor or one of integers. */
   readTensor(name: string, window?: TensorWindow): Promise<Float32Array<ArrayBuffer>>;
   /** A window of an I32 or I64 tensor. Data error for a missing tensor or one of another type. */
@@ -135,6 +137,7 @@ function tensorSource(file: Deno.FsFile, path: string, header: SafetensorsHeader
   };
   return {
     ...header,
+    fileOf: () => path,
     readTensor: async (name, window) => {
       const { bytes, dtype } = await readWindow(name, window, ["F32", "F16", "BF16", "F64"]);
       return widen(bytes, dtype);

@@ -2,11 +2,13 @@
 
 /**
  * `scheme://user` and the password behind it, up to the last `@` of the authority. A password that has `/`, `?` or `#`
- * unencoded reaches to the last `@` of all, unless it looks like a port. `sign` is what an address is made of.
+ * unencoded reaches to the last `@` of all, unless it looks like a port. `sign` is what an address is made of. A scheme
+ * is short, so that a long text without one is soon looked through.
  */
 const credentials = (begin: string, sign: string) =>
   new RegExp(
-    `${begin}([a-z][a-z\\d+.-]*://)((?:(?![/?#:[])${sign})*):(?:(?:(?![/?#])${sign})*|(?!\\d*(?:[/?#]|$))${sign}*)@`,
+    `${begin}([a-z][a-z\\d+.-]{0,30}://)((?:(?![/?#:[])${sign})*):` +
+      `(?:(?:(?![/?#])${sign})*|(?!\\d*(?:[/?#]|$))${sign}*)@`,
     "gi",
   );
 

@@ -12,6 +12,8 @@ export interface GpuOptions {
   /** Whether an adapter that runs on the CPU will do. */
   allowSoftware?: boolean;
   powerPreference?: GPUPowerPreference;
+  /** Most of the transient memory that attention may take beyond what is linear in the tokens, in MiB. */
+  workspaceMb?: number;
 }
 
 /** An open device and what the rest of the program asks about it. */
@@ -30,6 +32,8 @@ export interface Gpu {
   readonly maxBindingBytes: number;
   readonly maxBufferBytes: number;
   readonly maxWorkgroupBytes: number;
+  /** See `GpuOptions.workspaceMb`. */
+  readonly workspaceBytes: number;
   readonly kernels: KernelCache;
   readonly activity: Activity;
   /** Submits commands; all go this way. Returns their number for `activity.finished`. */
@@ -58,7 +62,7 @@ const WANTED_LIMITS = [
  * Throws an `EntailError` of kind "adapter" when there is none, or only a software one that is not allowed.
  */
 export async function openGpu(
-  { backend: name = "deno", allowSoftware = true, powerPreference }: GpuOptions = {},
+  { backend: name = "deno", allowSoftware = true, powerPreference, workspaceMb = 256 }: GpuOptions = {},
 ): Promise<Gpu> {
   const backend = await BACKENDS[name]();
   const adapter = await backend.requestAdapter({ powerPreference });
@@ -106,6 +110,7 @@ export async function openGpu(
     maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
     maxBufferBytes: device.limits.maxBufferSize,
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
+    workspaceBytes: workspaceMb * 2 ** 20,
     kernels: kernelCache(device),
     activity,
     submit(encoder) {

@@ -10,10 +10,10 @@
  * round. The rest is linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a
  * bucket, which give the position terms of dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
-import { EntailError } from "../errors.ts";
 import type { Constants } from "../gpu/template.ts";
 import { type Grid, linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
+import { bucketsOf, cutWork } from "./attention_cut.ts";
 import {
   type AttentionGradients,
   type AttentionInputs,
@@ -25,6 +25,7 @@ import {
 import { attentionBackwardUniform, attentionForwardUniform, uniformWindows } from "./attention_uniform.ts";
 import { indexUniform } from "./index_uniform.ts";
 import type { BatchSizes, Plan } from "./plan.ts";
+import { present } from "./rows.ts";
 
 export type { AttentionGradients, AttentionInputs, AttentionSizes };
 
@@ -33,27 +34,6 @@ const PARTS = 16;
 /** Results of the position kernels that an invocation keeps; as in kernels/attention_position.wgsl. */
 const SCORE_TOKENS = 8;
 const GRADIENT_TOKENS = 4;
-
-function headGroups(plan: Plan, { heads, relativeRows, tokens, longestCapacity, label }: AttentionSizes): HeadGroup[] {
-  const bytes = 4 * tokens.capacity * Math.max(bucketsOf(relativeRows), pairStride(longestCapacity));
-  const count = Math.min(Math.floor(plan.gpu.maxBindingBytes / bytes), heads);
-  if (count < 1) {
-    throw new EntailError(
-      "memory",
-      `${
-        label ?? "attention"
-      }: ${tokens.capacity} tokens with ${relativeRows} relative positions need ${bytes} bytes ` +
-        `in one binding, the adapter has ${plan.gpu.maxBindingBytes}; lower training.batch_size`,
-    );
-  }
-  return Array.from({ length: Math.ceil(heads / count) }, (_, i) => ({
-    first: i * count,
-    count: Math.min(count, heads - i * count),
-  }));
-}
-
-/** Rows of the position tables, rounded up so that vectors of four fit. */
-const bucketsOf = (relativeRows: number): number => 4 * Math.ceil(relativeRows / 4);
 
 /** The largest divisor of `count` that is at most `most`. */
 function divisorUpTo(most: number, count: number): number {
@@ -87,7 +67,13 @@ interface GroupPlan {
 }
 
 /** Dropout bits and position scores of a group of heads: what forward and backward both begin with. */
-function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, group: HeadGroup): GroupPlan {
+function prepareGroup(
+  plan: Plan,
+  t: AttentionInputs,
+  sizes: AttentionSizes,
+  group: HeadGroup,
+  chunk = 0,
+): GroupPlan {
   const { heads, headSize, relativeRows, tokens, longestCapacity } = sizes;
   const label = sizes.label ?? "attention";
   const lanes = plan.gpu.kind === "software" ? 8 : 64;
@@ -111,6 +97,7 @@ function prepareGroup(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, gro
     LANES: lanes,
     ROWS: rows,
     PAIR_STRIDE: pairStride(longestCapacity),
+    CHUNK: chunk,
     PAIR_VEC: rows % 4 === 0 ? 4 : 1,
     RESULT_BLOCKS: Math.ceil(headSize / vec / 8),
     PARTS,
@@ -164,7 +151,7 @@ function groupBindings(t: AttentionInputs, { firstHead, mask, c2p, p2c }: GroupP
 export function attentionForward(plan: Plan, t: AttentionInputs, sizes: AttentionSizes): void {
   const windows = uniformWindows(plan, sizes);
   if (windows) return attentionForwardUniform(plan, t, sizes, windows);
-  for (const group of headGroups(plan, sizes)) {
+  for (const group of cutWork(plan, sizes).groups) {
     const prepared = prepareGroup(plan, t, sizes, group);
     plan.dispatch({
       kernel: prepared.kernel,
@@ -187,51 +174,27 @@ export function attentionBackward(
   if (windows) return attentionBackwardUniform(plan, t, sizes, windows);
   const { tokens, relativeRows, longestCapacity } = sizes;
   const label = sizes.label ?? "attention";
-  for (const group of headGroups(plan, sizes)) {
-    const prepared = prepareGroup(plan, t, sizes, group);
-    const { constants, grid, kernel } = prepared;
-    // The tiled kernels leave the sums over buckets to kernels of their own.
-    const summed = kernel === "attention_invocation";
-    const sumBuckets = (entry: string, sums: Record<string, Tensor>) => {
-      if (summed || !sums.d_position) return;
-      plan.dispatch({
-        kernel: "attention_buckets",
-        entry,
-        label: `${label} ${entry}`,
-        constants,
-        bindings: { offsets: t.offsets, relative_index: t.relativeIndex!, d_scores_in: dScores, ...sums },
-        grid: ({ sequences, longest }) => [Math.ceil(longest / 64), group.count, sequences],
-      });
-    };
-    const transient = (name: string, columns: number) =>
-      plan.transient(`${label} ${name}`, [tokens.capacity, group.count, columns]);
+  const { groups, chunk, chunks, room } = cutWork(plan, sizes);
+  for (const group of groups) {
+    const prepared = prepareGroup(plan, t, sizes, group, chunk);
     const bucketSums = (name: string, table?: Tensor): Record<string, Tensor> => {
       if (!table) return {};
-      const tensor = transient(name, bucketsOf(relativeRows));
-      plan.clear(tensor);
-      return { d_position: tensor };
+      const sums = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, bucketsOf(relativeRows)]);
+      plan.clear(sums);
+      return { d_position: sums };
     };
-    const weights = transient("weights", pairStride(longestCapacity));
-    const dScores = transient("dScores", pairStride(longestCapacity));
     const ofQueries = bucketSums("dC2p", t.positionKey);
-    plan.dispatch({
-      kernel,
-      entry: "backward_query",
-      label: `${label} dQuery`,
-      constants,
-      bindings: {
-        ...groupBindings(t, prepared),
-        ...(summed && ofQueries),
-        context_in: t.context,
-        max_and_sum_in: t.maxAndSum,
-        d_context: t.dContext,
-        d_query: t.dQuery,
-        weights,
-        d_scores: dScores,
-      },
-      grid,
-    });
-    sumBuckets("query_buckets", ofQueries);
+    let ofKeys: Record<string, Tensor> | undefined;
+    for (let index = 0; index < chunks; index++) {
+      const pairs = (name: string) =>
+        plan.transient(`${label} ${name}`, [room, group.count, pairStride(longestCapacity)]);
+      const chunked: Record<string, Tensor> = chunk === 0 ? {} : { chunk: indexUniform(plan.gpu, index) };
+      const kept = { ...chunked, weights: pairs("weights"), d_scores: pairs("dScores") };
+      queryBackward(plan, t, prepared, kept, ofQueries, { group, label });
+      // As late as that: what the queries alone need may lie in the same memory.
+      ofKeys ??= bucketSums("dP2c", t.positionQuery);
+      keyBackward(plan, t, prepared, kept, ofKeys, { group, label });
+    }
     positionBackward(plan, sizes, group, prepared, {
       x: t.query,
       dX: t.dQuery,
@@ -240,36 +203,107 @@ export function attentionBackward(
       buckets: ofQueries.d_position,
       name: `${label} positionKey`,
     });
-    const ofKeys = bucketSums("dP2c", t.positionQuery);
-    plan.dispatch({
-      kernel,
-      entry: "backward_key",
-      label: `${label} dKey dValue`,
-      constants,
-      bindings: {
-        first_head: prepared.firstHead,
-        offsets: t.offsets,
-        query: t.query,
-        d_context: t.dContext,
-        ...(summed && t.positionQuery && { relative_index: t.relativeIndex! }),
-        ...(summed && ofKeys),
-        d_key: t.dKey,
-        d_value: t.dValue,
-        weights_in: weights,
-        d_scores_in: dScores,
-      },
-      grid,
-    });
-    sumBuckets("key_buckets", ofKeys);
     positionBackward(plan, sizes, group, prepared, {
       x: t.key,
       dX: t.dKey,
       table: t.positionQuery,
       dTable: t.dPositionQuery,
-      buckets: ofKeys.d_position,
+      buckets: ofKeys?.d_position,
       name: `${label} positionQuery`,
     });
   }
+}
+
+interface GroupLabel {
+  group: HeadGroup;
+  label: string;
+}
+
+/** The bindings of a chunk: what is kept of its pairs, and its number where there are several. */
+type ChunkBindings = { weights: Tensor; d_scores: Tensor; chunk?: Tensor };
+
+/** dQuery of a chunk, what its keys need of every pair, and the sums of dScore over the keys of each bucket. */
+function queryBackward(
+  plan: Plan,
+  t: AttentionInputs & AttentionGradients,
+  prepared: GroupPlan,
+  kept: ChunkBindings,
+  sums: Record<string, Tensor>,
+  { group, label }: GroupLabel,
+): void {
+  const { constants, grid, kernel } = prepared;
+  plan.dispatch({
+    kernel,
+    entry: "backward_query",
+    label: `${label} dQuery`,
+    constants,
+    bindings: {
+      ...groupBindings(t, prepared),
+      ...present(kept),
+      ...(kernel === "attention_invocation" && sums),
+      context_in: t.context,
+      max_and_sum_in: t.maxAndSum,
+      d_context: t.dContext,
+      d_query: t.dQuery,
+    },
+    grid,
+  });
+  sumBuckets(plan, "query_buckets", t, prepared, kept, sums, { group, label });
+}
+
+/** dKey and dValue of a chunk, and the sums of dScore over the queries of each bucket. */
+function keyBackward(
+  plan: Plan,
+  t: AttentionInputs & AttentionGradients,
+  prepared: GroupPlan,
+  kept: ChunkBindings,
+  sums: Record<string, Tensor>,
+  { group, label }: GroupLabel,
+): void {
+  const { constants, grid, kernel, firstHead: first_head } = prepared;
+  const summed = kernel === "attention_invocation";
+  plan.dispatch({
+    kernel,
+    entry: "backward_key",
+    label: `${label} dKey dValue`,
+    constants,
+    bindings: {
+      ...present({ chunk: kept.chunk }),
+      first_head,
+      offsets: t.offsets,
+      query: t.query,
+      d_context: t.dContext,
+      ...(summed && t.positionQuery && { relative_index: t.relativeIndex! }),
+      ...(summed && sums),
+      d_key: t.dKey,
+      d_value: t.dValue,
+      weights_in: kept.weights,
+      d_scores_in: kept.d_scores,
+    },
+    grid,
+  });
+  sumBuckets(plan, "key_buckets", t, prepared, kept, sums, { group, label });
+}
+
+/** The sums over buckets, which the tiled kernels leave to a kernel of its own. */
+function sumBuckets(
+  plan: Plan,
+  entry: string,
+  { offsets, relativeIndex }: AttentionInputs,
+  { constants, kernel }: GroupPlan,
+  { chunk, d_scores }: ChunkBindings,
+  sums: Record<string, Tensor>,
+  { group, label }: GroupLabel,
+): void {
+  if (kernel === "attention_invocation" || !sums.d_position) return;
+  plan.dispatch({
+    kernel: "attention_buckets",
+    entry,
+    label: `${label} ${entry}`,
+    constants,
+    bindings: { ...present({ chunk }), offsets, relative_index: relativeIndex!, d_scores_in: d_scores, ...sums },
+    grid: ({ sequences, longest }) => [Math.ceil(longest / 64), group.count, sequences],
+  });
 }
 
 interface PositionTensors {

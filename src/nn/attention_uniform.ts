@@ -45,7 +45,8 @@ export function uniformWindows(plan: Plan, sizes: AttentionSizes): Windows | nul
   const padded = Math.max((count - 1) * stride + window, whole);
   const largest = 4 * Math.max(
     padded * heads * headSize,
-    whole * Math.max(relativeRows, pairStride(longestCapacity), heads * maskWords(longestCapacity)),
+    whole * Math.max(relativeRows, heads * maskWords(longestCapacity)),
+    window * pairStride(longestCapacity),
   );
   if (largest > plan.gpu.maxBindingBytes || Math.max(count, heads) > INDEX_UNIFORMS) return null;
   return { window, stride, count, padded };
@@ -128,36 +129,34 @@ function positionScores(plan: Plan, context: Context, head: number, x: Tensor, t
   return y;
 }
 
-/** One dispatch for every window of the tokens. */
-function forWindows(
+/** The dispatch for one window of the tokens of one head. */
+function forWindow(
   plan: Plan,
   entry: string,
   { constants, windows, sizes, label, head: rowsOf }: Context,
-  head: number,
+  [head, index]: readonly [head: number, window: number],
   bindings: Record<string, Tensor>,
   uniforms: Record<string, Tensor>,
 ): void {
-  const views = Object.entries(uniforms).map(([name, tensor]) => [name, rowsOf(tensor, head)] as const);
-  for (let index = 0; index < windows.count; index++) {
-    const windowed = views.map(([name, rows]) => {
-      const begin = index * windows.stride * sizes.headSize;
-      return [name, viewOf(rows, `${rows.label} window ${index}`, begin, [windows.window, sizes.headSize])];
-    });
-    plan.dispatch({
-      kernel: "attention_uniform",
-      entry,
-      label: `${label} ${entry}`,
-      constants,
-      bindings: {
-        ...bindings,
-        ...Object.fromEntries(windowed),
-        head: indexUniform(plan.gpu, head),
-        number: indexUniform(plan.gpu, index),
-      },
-      grid: ({ sequences, longest, tokens }) =>
-        tokens > index * windows.stride ? [Math.ceil(longest / TILE), 1, sequences] : [0],
-    });
-  }
+  const begin = index * windows.stride * sizes.headSize;
+  const windowed = Object.entries(uniforms).map(([name, tensor]) => {
+    const rows = rowsOf(tensor, head);
+    return [name, viewOf(rows, `${rows.label} window ${index}`, begin, [windows.window, sizes.headSize])];
+  });
+  plan.dispatch({
+    kernel: "attention_uniform",
+    entry,
+    label: `${label} ${entry}`,
+    constants,
+    bindings: {
+      ...bindings,
+      ...Object.fromEntries(windowed),
+      head: indexUniform(plan.gpu, head),
+      number: indexUniform(plan.gpu, index),
+    },
+    grid: ({ sequences, longest, tokens }) =>
+      tokens > index * windows.stride ? [Math.ceil(longest / TILE), 1, sequences] : [0],
+  });
 }
 
 /** What the kernels that compute scores read. */
@@ -179,7 +178,9 @@ export function attentionForwardUniform(plan: Plan, t: AttentionInputs, sizes: A
     const c2p = positionScores(plan, context, head, context.query, context.positionKey);
     const p2c = positionScores(plan, context, head, context.key, context.positionQuery);
     const bindings = { ...scoreBindings(t, context, c2p, p2c), context: t.context, max_and_sum: t.maxAndSum };
-    forWindows(plan, "forward", context, head, bindings, { keys: context.key, values });
+    for (let index = 0; index < windows.count; index++) {
+      forWindow(plan, "forward", context, [head, index], bindings, { keys: context.key, values });
+    }
   }
 }
 
@@ -205,30 +206,33 @@ export function attentionBackwardUniform(
   for (let head = 0; head < heads; head++) {
     const c2p = positionScores(plan, context, head, query, positionKey);
     const p2c = positionScores(plan, context, head, key, positionQuery);
-    const pairs = () => plan.transient(`${label} pairs`, [tokens.capacity, pairStride(sizes.longestCapacity)]);
-    const [weights, dScores] = [pairs(), pairs()];
     const ofQueries = bucketSums(plan, context, positionKey);
-    forWindows(plan, "backward_query", context, head, {
+    const ofKeys = bucketSums(plan, context, positionQuery);
+    const queryBindings = {
       ...scoreBindings(t, context, c2p, p2c),
       ...ofQueries,
       context_in: t.context,
       max_and_sum_in: t.maxAndSum,
       d_context: t.dContext,
       d_query: context.head(dQuery, head),
-      weights,
-      d_scores: dScores,
-    }, { keys: key, values });
-    positionGradients(plan, context, head, query, dQuery, positionKey, dPositionKey, ofQueries.d_position);
-    const ofKeys = bucketSums(plan, context, positionQuery);
-    forWindows(plan, "backward_key", context, head, {
+    };
+    const keyBindings = {
       offsets: t.offsets,
       ...(positionQuery && { relative_index: t.relativeIndex! }),
       ...ofKeys,
       d_key: context.head(dKey, head),
       d_value: t.dValue,
-      weights_in: weights,
-      d_scores_in: dScores,
-    }, { queries: query, d_contexts: dContexts });
+    };
+    for (let index = 0; index < windows.count; index++) {
+      const pairs = () => plan.transient(`${label} pairs`, [windows.window, pairStride(sizes.longestCapacity)]);
+      const [weights, dScores] = [pairs(), pairs()];
+      const place = [head, index] as const;
+      const queried = { ...queryBindings, weights, d_scores: dScores };
+      forWindow(plan, "backward_query", context, place, queried, { keys: key, values });
+      const keyed = { ...keyBindings, weights_in: weights, d_scores_in: dScores };
+      forWindow(plan, "backward_key", context, place, keyed, { queries: query, d_contexts: dContexts });
+    }
+    positionGradients(plan, context, head, query, dQuery, positionKey, dPositionKey, ofQueries.d_position);
     positionGradients(plan, context, head, key, dKey, positionQuery, dPositionQuery, ofKeys.d_position);
   }
   copyHeads(plan, "merge", dQuery, t.dQuery, tokens, sizes, windows.padded);

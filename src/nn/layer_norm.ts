@@ -69,6 +69,24 @@ export function layerNormForward(
   });
 }
 
+/** y = weight · x̂ + bias from what the forward kept: its output again, where that was not kept. Without dropout. */
+export function layerNormAgain(
+  plan: Plan,
+  { kept, weight, bias, y }: { kept: LayerNormKept; weight: Tensor; bias: Tensor; y: Tensor },
+  { rows, columns }: Pick<LayerNormSizes, "rows" | "columns">,
+): void {
+  const { constants } = rowWalk(plan, rows, columns);
+  const none = { FORWARD: 0, GROUP, INPUT_DROPOUT: 0, OUTPUT_DROPOUT: 0, DX: 0, DRESIDUAL: 0 };
+  plan.dispatch({
+    kernel: "layer_norm",
+    entry: "again",
+    constants: { ...constants, ...none, COLUMNS: columns },
+    bindings: { rows: rows.uniform, normalised: kept.normalised, weight, bias, y },
+    grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) * blocksOf(columns) / 64)),
+    label: `${y.label} again`,
+  });
+}
+
 /**
  * From dy: dResidual = dz, dx = dropout(dz) (each written, where given; without dropout they are equal and one will do),
  * and dWeight, dBias, which are added to. `outputDropout`: the forward pass dropped y instead of x, as embeddings do.

@@ -8,11 +8,11 @@
 import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { appendProduct, type Product } from "./matmul.ts";
-import { appendUniformGradient, appendUniformProduct } from "./matmul_uniform.ts";
+import { appendWindowedProduct } from "./matmul_windows.ts";
 import type { Plan, Rows } from "./plan.ts";
 
 function product(plan: Plan, p: Product): void {
-  if (plan.variants.matmul === "register" && appendUniformProduct(plan, p)) return;
+  if (plan.variants.matmul === "register" && appendWindowedProduct(plan, p)) return;
   appendProduct(plan, p);
 }
 
@@ -52,12 +52,12 @@ export function linearBackwardWeight(
   s: { rows: Rows; inFeatures: number; outFeatures: number; label?: string },
 ): void {
   const { rows, inFeatures: n, outFeatures: m, label = "linear backward weight" } = s;
-  const inputs = { dy, x, dWeight, dBias };
-  if (plan.variants.matmul === "register" && appendUniformGradient(plan, inputs, { ...s, label })) return;
   const layout = { m, n, k: "rows", aAlongK: false, bAlongK: false, a: dy, b: x, rows, label } as const;
+  const whole = { ...layout, c: dWeight, accumulate: true };
+  if (plan.variants.matmul === "register" && appendWindowedProduct(plan, whole, dBias)) return;
   const slices = sharesOfRows(rows.capacity, Math.ceil(m / 64) * Math.ceil(n / 64));
   if (slices === 1) {
-    appendProduct(plan, { ...layout, c: dWeight, accumulate: true });
+    appendProduct(plan, whole);
   } else {
     const partials = plan.transient(`${label} partial sums`, [slices, m * n]);
     appendProduct(plan, { ...layout, c: partials, slices });
@@ -99,21 +99,5 @@ function addPartials(
     bindings: { partials, total },
     grid: (sizes) => (rows.count(sizes) === 0 ? [0] : grid),
     label: `${label} sum`,
-  });
-}
-
-/** dx = dy · gelu′(preActivation), all [rows, columns]; the exact GELU, x·Φ(x). */
-export function geluBackward(
-  plan: Plan,
-  { preActivation, dy, dx }: { preActivation: Tensor; dy: Tensor; dx: Tensor },
-  { rows, columns, label = "gelu backward" }: { rows: Rows; columns: number; label?: string },
-): void {
-  plan.dispatch({
-    kernel: "gelu",
-    entry: "backward",
-    constants: { COLUMNS: columns },
-    bindings: { pre_activation: preActivation, dy, dx, rows: rows.uniform },
-    grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) * columns / 64)),
-    label,
   });
 }

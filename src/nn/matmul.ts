@@ -61,7 +61,7 @@ export function appendProduct(plan: Plan, p: Product): void {
  * Outputs of one invocation, and how a workgroup's invocations lie; see kernels/matmul_register.wgsl. Rows of odd
  * lengths are small in practice, and take long to compile because every output is stored by itself.
  */
-const registerTile = (n: number) => ({ TM: 4, TN: byFour(n) ? 16 : 4, LM: 8, LN: 1, KU: 4, TU: 1 });
+const registerTile = (n: number) => ({ TM: 8, TN: byFour(n) ? 8 : 4, LM: 8, LN: 1, KU: 4, TU: 1 });
 
 export function productConstants(p: Product): Record<string, number> {
   const [m, n, k] = [fixed(p.m), p.n, fixed(p.k)];

@@ -211,8 +211,12 @@ export async function createParameterStore(
   }
   function single(name: string, role: ParameterRole): Tensor {
     const found = shardsOf(name, role);
-    if (found.length > 1) throw new Error(`${name} is split into ${found.length} shards: use its shards`);
-    return found[0].tensor;
+    if (found.length === 1) return found[0].tensor;
+    const bytes = found.reduce((sum, { tensor }) => sum + tensor.bytes, 0);
+    throw new EntailError(
+      "memory",
+      `out of memory on the device: ${name} takes ${mebibytes(bytes)}, more than one binding of this adapter shows`,
+    );
   }
   /** The parts of elements `offset` … `offset + count` in each shard: shard, begin inside it, position in the whole. */
   function* ranges(name: string, role: ParameterRole, offset: number, count: number) {

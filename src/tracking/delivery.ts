@@ -1,10 +1,12 @@
 /** Brings operations to a store from the background, in order: points in batches, failures again after a pause. */
+import { inShort } from "../formats/human.ts";
 import type { Journal } from "./journal.ts";
 import {
   type ArtifactOperation,
   type MetricsOperation,
   type Operation,
   Refused,
+  RefusedForNow,
   type StartOperation,
   type Store,
 } from "./operations.ts";
@@ -33,6 +35,8 @@ export interface DeliveryOptions {
   /** What the store is called in a notice. */
   storeName: string;
   onNotice(line: string): void;
+  /** What the store lacks, and where it is. */
+  onLack(line: string): void;
   patience: Patience;
 }
 
@@ -42,10 +46,15 @@ export interface Delivery {
   close(): Promise<void>;
 }
 
+/** Refusals that are told one by one; a store may have as many reasons as there are records. */
+const TOLD_REFUSALS = 10;
+
 export function startDelivery(store: Store, options: DeliveryOptions): Delivery {
-  const { journal, storeName, onNotice, patience } = options;
+  const { journal, storeName, onNotice, onLack, patience } = options;
   const queue: Operation[] = [...journal?.inherited ?? []];
   const underWay = new Map<string, StartOperation>();
+  /** What the store may take from a later process, in order. */
+  const refused: Operation[] = [];
   const refusals = new Set<string>();
   let closing = false;
   let pauseMs = 0;
@@ -78,7 +87,7 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
       write(journal);
     } catch (error) {
       journalWorks = false;
-      onNotice(
+      onLack(
         `MLflow: ${journal.path} cannot be written (${(error as Error).message}); unsent runs are in memory only`,
       );
     }
@@ -92,18 +101,40 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
     let count = 1;
     for (; count < queue.length; count++) {
       const more = queue[count];
-      if (more.kind !== "metrics" || more.run !== first.run) break;
+      if (more.kind !== "metrics" || more.run !== first.run || more.again !== first.again) break;
       if (merged.points.length + more.points.length > store.maxPoints) break;
       merged.points.push(...more.points);
     }
     return { operation: merged, count };
   }
 
-  function arrived(operation: Operation, count: number) {
-    queue.splice(0, count);
-    if (operation.kind === "start") underWay.set(operation.run, operation);
-    if (operation.kind === "end") underWay.delete(operation.run);
-    if (queue.length === 0) inJournal((journal) => journal.clear([...underWay.values()]));
+  function arrived(operation: Operation) {
+    const { kind, run } = operation;
+    if (kind === "start") underWay.set(run, operation);
+    // Where records of it are left, they need its start.
+    if (kind === "end" && !refused.some((other) => other.run === run)) underWay.delete(run);
+  }
+
+  function wasRefused(error: Refused, operation: Operation, count: number) {
+    // A later run has replaced many files at once: one of them is named.
+    const said = error instanceof Replaced ? Replaced.name : error.message;
+    if (said && !refusals.has(said) && refusals.size < TOLD_REFUSALS) {
+      onLack(`MLflow: ${storeName} lacks a part of a run: ${inShort(error.message)}`);
+      refusals.add(said);
+    }
+    if (!(error instanceof RefusedForNow)) return;
+    refused.push(...error.rest ? [error.rest] : queue.slice(0, count));
+    if (error.rest) arrived(operation);
+  }
+
+  function whatIsLeft(): string {
+    const isKept = journal && journalWorks;
+    const reason = queue.length > 0
+      ? `cannot be ${isKept ? "reached" : "written"} (${trouble})`
+      : `has refused ${refused.length} records`;
+    return isKept
+      ? `${reason}; what it has not got is in ${journal.path} and sent by the next run with this output folder`
+      : `${reason}; ${queue.length + refused.length} records of its runs are lost`;
   }
 
   async function attempt(operation: Operation, count: number): Promise<void> {
@@ -115,10 +146,10 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
         checkUnchanged(operation);
       }
       await store.apply(operation, { signal: giveUp.signal, answered });
+      arrived(operation);
       if (saidAway) onNotice(`MLflow: ${storeName} is back`);
       saidAway = false;
     } catch (error) {
-      const message = (error as Error).message;
       if (!(error instanceof Refused)) {
         trouble = giveUp.signal.aborted ? "no answer" : reasonOf(error as Error);
         if (!saidAway && !closing) {
@@ -128,13 +159,12 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
         pauseMs = Math.min(patience.longestPauseMs, Math.max(patience.firstPauseMs, 2 * pauseMs));
         return;
       }
-      // A later run has replaced many files at once: one of them is named.
-      const said = error instanceof Replaced ? Replaced.name : message;
-      if (message && !refusals.has(said)) onNotice(`MLflow: ${storeName} lacks a part of a run: ${message}`);
-      refusals.add(said);
+      wasRefused(error, operation, count);
     }
     pauseMs = 0;
-    arrived(operation, count);
+    queue.splice(0, count);
+    // What was refused stays, with all that came behind it, until the journal is left to a later process.
+    if (queue.length + refused.length === 0) inJournal((journal) => journal.clear([...underWay.values()]));
   }
 
   async function work(): Promise<void> {
@@ -183,16 +213,14 @@ export function startDelivery(store: Store, options: DeliveryOptions): Delivery 
       await worker;
       clearInterval(watch);
       clearTimeout(notice);
-      const done = queue.length === 0;
-      if (!done) {
-        onNotice(
-          journal && journalWorks
-            ? `MLflow: ${storeName} cannot be reached (${trouble}); what it has not got is in ${journal.path} and sent by the next ` +
-              "run with this output folder"
-            : `MLflow: ${storeName} cannot be written (${trouble}); ${queue.length} records of its runs are lost`,
-        );
+      const left = [...refused, ...queue];
+      if (refused.length > 0) {
+        const runs = new Set(left.flatMap((it) => it.kind === "start" && it.parent ? [it.run, it.parent] : [it.run]));
+        const starts = [...underWay.values()].filter(({ run }) => runs.has(run));
+        inJournal((journal) => journal.leave(starts, left));
       }
-      inJournal((journal) => journal.close(done));
+      if (left.length > 0) onLack(`MLflow: ${storeName} ${whatIsLeft()}`);
+      inJournal((journal) => journal.close(left.length === 0));
     },
   };
 }
@@ -218,5 +246,5 @@ function checkUnchanged({ file, bytes, modified }: ArtifactOperation): void {
 
 /** Why a store could not be reached: of what `fetch` says, the system's own words at the end. */
 function reasonOf({ message, cause }: Error): string {
-  return cause instanceof Error ? cause.message.split(": ").at(-1)! : message;
+  return inShort(cause instanceof Error ? cause.message.split(": ").at(-1)! : message);
 }

@@ -15,6 +15,8 @@ export interface Journal {
   append(operation: Operation): void;
   /** All has arrived: forgets it, but for the starts of runs that are under way. */
   clear(underWay: readonly StartOperation[]): void;
+  /** Before it is closed: leaves these operations and the starts of their runs, at any moment all or what it held. */
+  leave(underWay: readonly StartOperation[], operations: readonly Operation[]): void;
   /** Closes the file and, if `done`, removes it. */
   close(done: boolean): void;
 }
@@ -25,6 +27,17 @@ interface Header {
 }
 
 const HEADER_VERSION = 1;
+
+/** What a line must hold to be carried out. */
+const FIELDS: Record<Operation["kind"], Record<string, "string" | "number" | "object">> = {
+  start: { experiment: "string", name: "string", startTime: "number", tags: "object", params: "object" },
+  metrics: { points: "object" },
+  tags: { tags: "object" },
+  text: { path: "string", text: "string" },
+  artifact: { file: "string", folder: "string", bytes: "number", modified: "number" },
+  end: { status: "string", endTime: "number" },
+  left: { experiment: "string", status: "string", endTime: "number", tags: "object" },
+};
 
 /**
  * Opens the folder's first journal for this server that no other process uses; the lock on it goes with the process.
@@ -56,23 +69,31 @@ function tryLock(file: Deno.FsFile): boolean {
 
 /** The operations of a journal for `uri`; null if it is another server's. A line that a kill cut off is left out. */
 function readJournal(path: string, uri: string): Operation[] | null {
-  const [first, ...lines] = Deno.readTextFileSync(path).split("\n").map(parseLine);
-  const header = first as Header | undefined;
+  const [header, ...lines] = Deno.readTextFileSync(path).split("\n").map(parseLine);
   if (header && (header.version !== HEADER_VERSION || header.tracking_uri !== uri)) return null;
-  return lines.filter((line) => line !== undefined) as Operation[];
+  return lines.filter(isOperation).map((operation) =>
+    operation.kind === "metrics" ? { ...operation, points: operation.points.map(withNumber), again: true } : operation
+  );
 }
 
-function parseLine(line: string): unknown {
+type Line = Partial<Header & Operation> | undefined;
+
+function parseLine(line: string): Line {
   try {
-    const value = JSON.parse(line);
-    if (value.kind === "metrics") {
-      for (const point of value.points as MetricPoint[]) point.value = Number(point.value);
-    }
-    return value;
+    return Object(JSON.parse(line));
   } catch {
     return undefined;
   }
 }
+
+function isOperation(line: Line): line is Operation {
+  const fields = FIELDS[line?.kind as Operation["kind"]];
+  if (!fields || typeof line!.run !== "string") return false;
+  const values = line as Record<string, unknown>;
+  return Object.entries(fields).every(([name, type]) => typeof values[name] === type && values[name] !== null);
+}
+
+const withNumber = (point: MetricPoint): MetricPoint => ({ ...point, value: Number(point.value) });
 
 function journalIn(file: Deno.FsFile, path: string, uri: string, inherited: readonly Operation[]): Journal {
   const header: Header = { version: HEADER_VERSION, tracking_uri: uri };
@@ -81,17 +102,23 @@ function journalIn(file: Deno.FsFile, path: string, uri: string, inherited: read
     const bytes = new TextEncoder().encode(text);
     for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
   };
-  const rewrite = (operations: readonly object[]) => {
+  const textOf = (underWay: readonly StartOperation[], operations: readonly Operation[]) =>
+    [header, ...underWay.map((start) => ({ ...start, again: true })), ...operations].map(lineOf).join("");
+  const rewrite = (text: string) => {
     file.truncateSync(0);
     file.seekSync(0, Deno.SeekMode.Start);
-    write([header, ...operations].map(lineOf).join(""));
+    write(text);
   };
-  rewrite(inherited);
+  rewrite(textOf([], inherited));
   return {
     path,
     inherited,
     append: (operation) => write(lineOf(operation)),
-    clear: (underWay) => rewrite(underWay.map((start) => ({ ...start, again: true }))),
+    clear: (underWay) => rewrite(textOf(underWay, [])),
+    leave(underWay, operations) {
+      Deno.writeTextFileSync(`${path}.tmp`, textOf(underWay, operations));
+      Deno.renameSync(`${path}.tmp`, path);
+    },
     close(done) {
       if (done) Deno.removeSync(path);
       file.close();

@@ -32,6 +32,8 @@ export interface MetricsOperation {
   kind: "metrics";
   run: string;
   points: MetricPoint[];
+  /** Set when a later process sends them, also behind points that are there: the same point is not added twice. */
+  again?: true;
 }
 
 export interface TagsOperation {
@@ -108,8 +110,16 @@ export interface Attempt {
   answered(): void;
 }
 
-/** A store says no to an operation, for good. */
+/** A store says no to an operation: trying it again now is of no use. */
 export class Refused extends Error {}
+
+/** It may say yes another time, to a later process: another version, other limits. */
+export class RefusedForNow extends Refused {
+  /** `rest`: what of the operation is left to do. */
+  constructor(message: string, readonly rest?: Operation) {
+    super(message);
+  }
+}
 
 /** For `JSON.stringify`: numbers that JSON cannot say as the texts "NaN", "Infinity", "-Infinity"; `Number` reads them. */
 export const withNonFinite = (_key: string, value: unknown): unknown =>

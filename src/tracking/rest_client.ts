@@ -1,9 +1,10 @@
 /** Calls of MLflow's REST interface (3.17), and what its answers mean for a second try. */
 import { Buffer } from "node:buffer";
-import { type Attempt, Refused, withNonFinite } from "./operations.ts";
+import { inShort } from "../formats/human.ts";
+import { type Attempt, RefusedForNow, withNonFinite } from "./operations.ts";
 
 /** A server's answer with MLflow's own error code. */
-export class ServerRefused extends Refused {
+export class ServerRefused extends RefusedForNow {
   constructor(readonly code: string, message: string) {
     super(message);
   }
@@ -73,17 +74,27 @@ export function createRestClient(uri: string, env: (name: string) => string | un
 
 function authorization(url: URL, env: (name: string) => string | undefined): string | undefined {
   const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-  if (url.username) return basic(decodeURIComponent(url.username), decodeURIComponent(url.password));
+  if (url.username) return basic(decoded(url.username), decoded(url.password));
   const user = env("MLFLOW_TRACKING_USERNAME");
   const token = env("MLFLOW_TRACKING_TOKEN");
   if (user) return basic(user, env("MLFLOW_TRACKING_PASSWORD") ?? "");
   return token ? `Bearer ${token}` : undefined;
 }
 
+/** A `%` that begins no code stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 export const encodePath = (path: string): string => path.split("/").map(encodeURIComponent).join("/");
 
 /** The document that a status and a body stand for. What is not MLflow's own "no" may go well another time. */
 function answer(status: number, text: string): unknown {
+  if (status === 413) throw new RefusedForNow("HTTP 413: too large for the server, or for a proxy in front of it");
   let document: { error_code?: string; message?: string };
   try {
     document = JSON.parse(text);
@@ -92,7 +103,8 @@ function answer(status: number, text: string): unknown {
     throw new Error(`HTTP ${status}, and not MLflow's answer`);
   }
   if (status >= 200 && status < 300) return document;
-  const said = `HTTP ${status}: ${document.message ?? document.error_code ?? "no reason given"}`.split("\n")[0];
+  const reason = `${document.message ?? document.error_code ?? "no reason given"}`;
+  const said = `HTTP ${status}: ${inShort(reason.split("\n", 1)[0])}`;
   const isFinal = status >= 400 && status < 500 && ![401, 403, 408, 429].includes(status) && document.error_code;
   throw isFinal ? new ServerRefused(document.error_code!, said) : new Error(said);
 }

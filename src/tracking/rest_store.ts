@@ -11,6 +11,7 @@ import {
   type LeftOperation,
   type MetricPoint,
   Refused,
+  RefusedForNow,
   type StartOperation,
   type Store,
   type TagsOperation,
@@ -41,12 +42,14 @@ interface RunDocument {
 export function createRestStore(client: RestClient, settleMs: number): Store {
   const experiments = new Map<string, string>();
   const runs = new Map<string, RemoteRun>();
+  /** Runs that somebody has deleted on the server. */
+  const gone = new Set<string>();
 
   function remote(run: string): RemoteRun {
     const found = runs.get(run);
+    if (found) return found;
     // The start of the run was refused, and that has been said.
-    if (!found) throw new Refused("");
-    return found;
+    throw gone.has(run) ? new Refused("") : new RefusedForNow("");
   }
 
   async function experimentId(name: string, attempt: Attempt): Promise<string> {
@@ -66,8 +69,11 @@ export function createRestStore(client: RestClient, settleMs: number): Store {
         await client.call("POST", "runs/update", { run_id: found.info.run_id, status: "RUNNING" }, attempt);
       }
     } else {
-      if (operation.again) throw new Refused(`the run ${operation.name} is no longer there`);
-      const parent = operation.parent && runs.get(operation.parent)?.id;
+      if (operation.again) {
+        gone.add(operation.run);
+        throw new Refused(`the run ${operation.name} is no longer there`);
+      }
+      const parent = operation.parent && !gone.has(operation.parent) && remote(operation.parent).id;
       const tags = { ...operation.tags, [RUN_TAG]: operation.run, ...(parent && { "mlflow.parentRunId": parent }) };
       const { run: created } = await client.call("POST", "runs/create", {
         experiment_id: experiment,
@@ -82,8 +88,13 @@ export function createRestStore(client: RestClient, settleMs: number): Store {
     if (operation.shared) remote(operation.run).lastSteps.clear();
     const there = new Set(found?.data.params?.map(({ key }) => key));
     const params = pairs(operation.params).filter(({ key }) => !there.has(key));
-    for (const chunk of chunks(params, MAX_BATCH.params)) {
-      await client.call("POST", "runs/log-batch", { run_id: remote(operation.run).id, params: chunk }, attempt);
+    try {
+      for (const chunk of chunks(params, MAX_BATCH.params)) {
+        await client.call("POST", "runs/log-batch", { run_id: remote(operation.run).id, params: chunk }, attempt);
+      }
+    } catch (error) {
+      // The run has begun all the same.
+      throw error instanceof RefusedForNow ? new RefusedForNow(error.message, { ...operation, again: true }) : error;
     }
   }
 
@@ -150,7 +161,7 @@ export function createRestStore(client: RestClient, settleMs: number): Store {
       const { id, lastSteps } = remote(operation.run);
       switch (operation.kind) {
         case "metrics": {
-          const isNew = ({ key, step }: MetricPoint) => step > (lastSteps.get(key) ?? -Infinity);
+          const isNew = ({ key, step }: MetricPoint) => operation.again || step > (lastSteps.get(key) ?? -Infinity);
           for (const metrics of chunks(operation.points.filter(isNew), MAX_BATCH.metrics)) {
             await client.call("POST", "runs/log-batch", { run_id: id, metrics }, attempt);
           }

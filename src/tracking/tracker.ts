@@ -7,6 +7,7 @@ import { userInfo } from "node:os";
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { EntailError } from "../errors.ts";
+import { withoutPasswords } from "../formats/secrets.ts";
 import { artifactFiles } from "./artifact_files.ts";
 import { DEFAULT_PATIENCE, type Delivery, type Patience, startDelivery } from "./delivery.ts";
 import { openFileStore } from "./file_store.ts";
@@ -22,8 +23,10 @@ export interface TrackerOptions {
   source: string;
   /** Where a journal of what a server has not got yet is kept. */
   spoolFolder: string;
-  /** One line of text for people: where the runs are, what went wrong. */
+  /** One line of text for people: where the runs are, what goes wrong for now. */
   onNotice(line: string): void;
+  /** The same for what the store lacks when all is over. */
+  onLack(line: string): void;
   patience?: Patience;
 }
 
@@ -92,14 +95,16 @@ export async function openTracker(uri: string, options: TrackerOptions): Promise
 type OpenDelivery = Pick<Tracker, "location" | "description"> & { delivery: Delivery };
 
 async function openDelivery(uri: string, options: TrackerOptions): Promise<OpenDelivery> {
-  const { onNotice, patience = DEFAULT_PATIENCE } = options;
+  const { onNotice, onLack, patience = DEFAULT_PATIENCE } = options;
   if (/^https?:\/\//.test(uri)) {
-    if (!URL.canParse(uri)) throw new EntailError("usage", `mlflow.tracking_uri: ${uri} is not a web address`);
+    if (!URL.canParse(uri)) {
+      throw new EntailError("usage", `mlflow.tracking_uri: ${withoutPasswords(uri)} is not a web address`);
+    }
     const address = serverAddress(uri);
     const store = createRestStore(createRestClient(uri, (name) => Deno.env.get(name)), patience.settleMs);
     const journal = openJournal(options.spoolFolder, address);
     return {
-      delivery: startDelivery(store, { journal, storeName: address, onNotice, patience }),
+      delivery: startDelivery(store, { journal, storeName: address, onNotice, onLack, patience }),
       location: address,
       description: `MLflow: ${address}, experiment ${options.experimentName}`,
     };
@@ -107,7 +112,7 @@ async function openDelivery(uri: string, options: TrackerOptions): Promise<OpenD
   const folder = storeFolder(uri);
   const store = await openFileStore(folder);
   return {
-    delivery: startDelivery(store, { journal: null, storeName: folder, onNotice, patience }),
+    delivery: startDelivery(store, { journal: null, storeName: folder, onNotice, onLack, patience }),
     location: folder,
     description: `MLflow: ${folder}, see it with MLFLOW_ALLOW_FILE_STORE=true mlflow ui --backend-store-uri ${folder}`,
   };
@@ -118,7 +123,9 @@ export function storeFolder(uri: string): string {
   const scheme = uri.match(/^([A-Za-z][\w+.-]+):/)?.[1].toLowerCase();
   if (scheme && scheme !== "file") {
     const advice = /^(sqlite|postgresql|mysql|mssql)/.test(scheme)
-      ? `MLflow changes its tables with every release; run mlflow server --backend-store-uri ${uri} and give its address`
+      ? `MLflow changes its tables with every release; run mlflow server --backend-store-uri ${
+        withoutPasswords(uri)
+      } and give its address`
       : "give a folder or the address of an MLflow server";
     throw new EntailError("usage", `mlflow.tracking_uri: ${scheme}: cannot be written directly: ${advice}`);
   }
@@ -138,7 +145,9 @@ function pathOf(uri: string): string {
     try {
       return fileURLToPath(uri);
     } catch (cause) {
-      throw new EntailError("usage", `mlflow.tracking_uri: ${uri} is not a folder of this machine`, { cause });
+      throw new EntailError("usage", `mlflow.tracking_uri: ${withoutPasswords(uri)} is not a folder of this machine`, {
+        cause,
+      });
     }
   }
   const path = uri.replace(/^file:/i, "");

@@ -1,7 +1,7 @@
 /** Evaluating the best checkpoints of a training run again, each on the fold that it was not trained on. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import { checkWeights, loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -44,6 +44,7 @@ export async function evaluateRun(
     const state = await readState(checkpointFolder);
     const folder = await bestFolder(checkpointFolder, record, fold);
     const modelConfig = await readModelConfig(folder);
+    await checkWeights(modelConfig, folder, { trained: true });
     const validation = pairs.flatMap((_, index) => folds[index] === fold ? [index] : []);
     const members = validation.map((index) => pairs[index]);
     const tokens = await tokenizeFor({ config: modelConfig, tokenizerFolder: folder }, members, {

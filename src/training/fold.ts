@@ -264,7 +264,9 @@ async function noteEvaluation(
   }
   state.evaluationsSinceBest = 0;
   state.best = { epoch, loss: evaluation.loss, metrics: evaluation.metrics };
-  if (checkpointFolder) await saveBest(session, input.tokenizerFolder, checkpointFolder, input.marker);
+  if (checkpointFolder) {
+    await saveBest(session, input.tokenizerFolder, checkpointFolder, input.marker, evaluation.metrics);
+  }
   if (outputFolder) {
     const rows = validation.map((index, i) => ({ pair: pairs[index], probability: evaluation.probabilities[i] }));
     await writePredictions(join(outputFolder, "predictions.csv"), rows, settings.threshold);

@@ -12,12 +12,10 @@ import {
   type ClassifierHead,
   configFromArchitecture,
   type DebertaConfig,
+  withOrigin,
 } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
-
-/** Key of config.json: tokens of a pair at most, as the model was trained. */
-export const PAIR_MAX_LENGTH = "pair_max_length";
 
 export interface ModelSource {
   readonly config: DebertaConfig;
@@ -58,17 +56,14 @@ export async function openModelSource({ model, data, seed }: Config): Promise<Mo
   };
 }
 
-/**
- * Dropouts and threshold of the configuration; a null dropout leaves the model's own. The length of the training pairs
- * is recorded with the model, so that `predict` cuts posts alike.
- */
+/** Dropouts and threshold of the configuration; a null dropout leaves the model's own. */
 function withOverrides(config: DebertaConfig, model: Config["model"], maxLength: number): DebertaConfig {
-  return {
+  const overridden = {
     ...config,
     hiddenDropoutProb: model.hidden_dropout ?? config.hiddenDropoutProb,
     attentionProbsDropoutProb: model.attention_dropout ?? config.attentionProbsDropoutProb,
     clsDropout: model.classifier_dropout ?? config.clsDropout,
     positiveThreshold: model.positive_threshold,
-    other: { ...config.other, [PAIR_MAX_LENGTH]: maxLength },
   };
+  return withOrigin(overridden, maxLength, model.model_name);
 }

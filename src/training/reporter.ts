@@ -2,6 +2,8 @@
 export interface Reporter {
   /** One line of text for people. */
   info(line: string): void;
+  /** A line that people should see even if they asked for results only: something is lost, nothing has to stop. */
+  warn(line: string): void;
   /** A stage of known length: pairs tokenized, sequences scored, … Called often; `done` = `total` ends it. */
   progress(stage: string, done: number, total: number): void;
   /** The optimizer steps of a fold; called a few times a second. */
@@ -36,7 +38,7 @@ export interface EpochState {
 }
 
 /** Says nothing. */
-export const silentReporter: Reporter = { info() {}, progress() {}, training() {}, epoch() {} };
+export const silentReporter: Reporter = { info() {}, warn() {}, progress() {}, training() {}, epoch() {} };
 
 /** A stage's progress is shown once it has taken so long. */
 const PATIENCE_MS = 2000;

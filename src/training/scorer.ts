@@ -1,10 +1,9 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
-import { loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import { checkWeights, loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import { type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { positiveProbability, scorePairs } from "./evaluate.ts";
-import { PAIR_MAX_LENGTH } from "./model_source.ts";
 import { scoringCapacity } from "./run.ts";
 import { tokenizeFor } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
@@ -50,11 +49,11 @@ export async function openScorer(
 ): Promise<Scorer> {
   await requireModelFolder(folder);
   const config = await readModelConfig(folder);
-  const recorded = config.other[PAIR_MAX_LENGTH];
+  await checkWeights(config, folder, { trained: true });
   const scorer: Scorer = {
     config,
     folder,
-    maxLength: maxLength ?? (typeof recorded === "number" ? recorded : DEFAULT_MAX_LENGTH),
+    maxLength: maxLength ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
     batchSize,
     numWorkers,
     gpu,

@@ -128,15 +128,17 @@ export async function saveLast(
   });
 }
 
-/** Replaces `<checkpointFolder>/best` by the model as it is now. */
+/** Replaces `<checkpointFolder>/best` by the model as it is now; its card tells the `metrics` of its validation. */
 export async function saveBest(
   session: Session,
   tokenizerFolder: string,
   checkpointFolder: string,
-  marker?: Record<string, string>,
+  marker: Record<string, string> | undefined,
+  { f1, precision, recall, accuracy, auc }: Metrics,
 ): Promise<void> {
+  const metrics = { F1: f1, precision, recall, accuracy, ...(auc === null ? {} : { "ROC-AUC": auc }) };
   await replaceFolder(
     join(checkpointFolder, "best"),
-    (folder) => saveModel(session.parameters, session.config, tokenizerFolder, folder, marker),
+    (folder) => saveModel(session.parameters, session.config, tokenizerFolder, folder, marker, metrics),
   );
 }

@@ -8,9 +8,9 @@ const SHAPE = { m: 100, n: 32, k: 24 };
 
 /** A mistake for each benchmark, in a kernel that a software adapter runs at `SHAPE`. */
 const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
-  matmul: ["matmul_uniform.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = 1.01 * fma("],
-  matmul_input_gradient: ["matmul_uniform.wgsl", "s${I}_${4 * Q + J} = fma(", "s${I}_${4 * Q + J} = -fma("],
-  matmul_weight_gradient: ["matmul_uniform.wgsl", "k = max(b_first, part_begin)", "k = max(b_first, part_begin) + 1u"],
+  matmul: ["matmul_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = 1.01 * fma("],
+  matmul_input_gradient: ["matmul_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma("],
+  matmul_weight_gradient: ["matmul_windows.wgsl", "s${I}_${4 * Q + J} = fma(", "s${I}_${4 * Q + J} = -fma("],
   attention: ["attention_uniform.wgsl", "(highest${R} - peak${R})", "(0.0)"],
   attention_backward: ["attention_uniform.wgsl", "-dot_context${R}", "dot_context${R}"],
   layer_norm: ["lib/normalise_row.wgsl", "+ EPS", "+ 1e-3"],

@@ -25,7 +25,7 @@ Deno.test("entail train --cfg job: prints the resolved configuration as YAML", a
   const config = parse(stdout);
   assert.equal(config.training.learning_rate, 3e-5);
   assert.equal(config.seed, 7);
-  assert.equal(config.model.classifier_head, "max_pooling");
+  assert.equal(config.model.classifier_head, "pooler_linear");
 });
 
 Deno.test("entail: mistakes on the command line end with status 2 and name the nearest right word", async () => {

@@ -5,7 +5,8 @@ import { EntailError } from "../../src/errors.ts";
 import type { Summary } from "../../src/training/summary.ts";
 import type { LogEntry } from "../../src/training/metrics_log.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
-import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
+import { entail } from "../support/command_line.ts";
+import { inTemporaryFolder, runConfig, writeRunData } from "../support/run_data.ts";
 import { serveMlflow } from "../tracking/mlflow_server.ts";
 
 const AVERAGED = { f1: 0.5, precision: 1, recall: 0.25, accuracy: 0.75, auc: NaN };
@@ -123,5 +124,20 @@ Deno.test("openTrainingTracker: mlflow.enable=false records nothing; an error fa
     const { run_id } = JSON.parse(await Deno.readTextFile(join(folder, "run/mlflow.json")));
     const experiment = [...Deno.readDirSync(store)].find(({ name }) => /^\d{18}$/.test(name))!.name;
     assert.match(await Deno.readTextFile(join(store, experiment, run_id, "meta.yaml")), /^status: 4$/m);
+  });
+});
+
+Deno.test("entail train --quiet: what a tracking server has not got is said all the same", async () => {
+  const gone = serveMlflow();
+  await gone.stop();
+  await inTemporaryFolder(async (folder) => {
+    const overrides = [...writeRunData(folder), "training.num_epochs=1", "mlflow.enable=true"];
+    const args = ["train", "--quiet", "--fold", "0", ...overrides, `mlflow.tracking_uri=${gone.uri}`];
+    const { code, stderr } = await entail(args);
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /^MLflow: .* cannot be reached \(.*\); what it has not got is in .*mlflow-unsent-0\.jsonl.*\n$/,
+    );
   });
 });

@@ -95,3 +95,10 @@ Deno.test("composeDefaults: YAML errors name file, line and column", () => {
 Deno.test("composeDefaults: __proto__ is not a key", () => {
   assert.match(refusal({ "config.yaml": "__proto__: {x: 1}\n" }), /"__proto__" cannot be a configuration key/);
 });
+
+Deno.test("composeDefaults: lists that double at each file end", () => {
+  const files = Object.fromEntries(
+    Array.from({ length: 40 }, (_, i) => [`d${i}.yaml`, i === 39 ? "a: 1\n" : `defaults: [d${i + 1}, d${i + 1}]\n`]),
+  );
+  assert.match(refusal({ "config.yaml": "defaults: [d0]\n", ...files }), /more than 1000 files in all$/);
+});

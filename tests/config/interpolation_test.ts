@@ -105,3 +105,20 @@ Deno.test("resolveInterpolations: errors name the key that holds the interpolati
   assert.match(refusal({ a: "x${b}", b: { c: 1 } }), /puts a mapping or list into a text/);
   assert.match(refusal({ a: "${}" }), /^"a": interpolation key "" not found/);
 });
+
+Deno.test("resolveInterpolations: chains, nesting and growth have limits", () => {
+  const chain = (length: number, link: (next: string) => Tree[string]) =>
+    Object.fromEntries(
+      Array.from({ length }, (_, i) => [`k${i}`, i === length - 1 ? "end" : link(`\${k${i + 1}}`)]),
+    );
+  assert.match(refusal(chain(5000, (next) => next)), /^"k\d+": nested, or led on .* through more than 100 keys$/);
+  assert.match(refusal(chain(60, (next) => [next, next])), /^"k\d+": interpolations make more than 100000 values$/);
+  assert.match(refusal(chain(60, (next) => next.repeat(50))), /a text of more than 1000000 characters$/);
+  assert.match(refusal({ a: "${".repeat(20_000) + "b" + "}".repeat(20_000) }), /^"a": .* nested too deep/);
+  assert.match(refusal(chain(50, (next) => next)), /^accepted: .*"k0":"end"/);
+});
+
+Deno.test("resolveInterpolations: a name that no variable can have is one that is not set", () => {
+  assert.match(refusal({ a: "${oc.env:A=B}" }), /environment variable A=B is not set/);
+  assert.match(refusal({ a: "${oc.env:A\0B,c}" }), /^accepted: {"a":"c"}$/);
+});

@@ -79,3 +79,15 @@ Deno.test("parseOverride: a refusal quotes the override and says what to do", ()
   assert.match(refusal("a b=1"), /"a b" is not a configuration key/);
   assert.match(refusal("a=[ ,1]"), /unexpected ","/);
 });
+
+Deno.test("parseOverride: values nested without end are refused, and long ones quoted in short", () => {
+  for (const [open, close] of [["[", "]"], ["{a:", "}"]]) {
+    for (const value of [open.repeat(20_000), open.repeat(20_000) + close.repeat(20_000)]) {
+      const message = refusal(`model.architecture=${value}`);
+      assert.match(message, /…": lists and mappings nest deeper than 100$/);
+      assert.ok(message.length < 500);
+    }
+  }
+  assert.deepEqual(parseOverride(`a=${"[".repeat(100)}${"]".repeat(100)}`).kind, "change");
+  assert.match(refusal("a\nb=1"), /^override "a b=1": "a b" is not a configuration key$/);
+});

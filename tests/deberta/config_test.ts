@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   attentionScale,
+  baseModel,
   classifierDropout,
   configFromArchitecture,
   type DebertaConfig,
@@ -9,6 +10,7 @@ import {
   maxRelativePositions,
   parseConfig,
   positionSpan,
+  withOrigin,
   writeConfig,
 } from "../../src/deberta/config.ts";
 import { EntailError, type ErrorKind } from "../../src/errors.ts";
@@ -139,6 +141,15 @@ Deno.test("parseConfig: every bad value is an error that names file and key", ()
     ["attention_head_size", 32],
     ["conv_kernel_size", 3],
     ["num_labels", 0],
+    ["num_labels", 3],
+    ["num_labels", 1e9],
+    ["num_hidden_layers", 1e5],
+    ["num_attention_heads", 1e9],
+    ["intermediate_size", 1e9],
+    ["hidden_size", 1e9],
+    ["vocab_size", 1e12],
+    ["max_position_embeddings", 1e9],
+    ["position_buckets", 1e9],
     ["id2label", ["a", "b"]],
     ["classifier_head", "mlp9"],
     ["positive_threshold", 1.5],
@@ -167,7 +178,55 @@ Deno.test("writeConfig: what it writes is read back, foreign keys stay, the old 
   assert.equal(written.dtype, "float32");
   assert.ok(!("torch_dtype" in written));
   assert.deepEqual(written.label2id, { no: 0, yes: 1 });
-  assert.equal(written.model_type, "deberta-v2");
+});
+
+Deno.test("parseConfig: more than two labels are refused, by count or by name", () => {
+  const names = { 0: "contradiction", 1: "entailment", 2: "neutral" };
+  fails("data", /^dir\/config\.json: num_labels: is 3; only 1 \(sigmoid\) or 2 labels/, () => {
+    parseConfig({ ...V3_BASE, id2label: names }, "dir/config.json");
+  });
+  assert.equal(parseConfig({ ...V3_BASE, id2label: names, num_labels: 2 }, "c").labels.length, 2);
+});
+
+Deno.test("writeConfig: a head that transformers lacks is a type of its own, with the classes that compute it", () => {
+  const config = parseConfig({ ...V3_BASE, classifier_head: "mean_pooling" }, "c");
+  const written = writeConfig(config);
+  assert.equal(written.model_type, "entail-deberta-v2");
+  assert.deepEqual(written.architectures, ["EntailDebertaV2ForSequenceClassification"]);
+  assert.deepEqual(written.auto_map, {
+    AutoConfig: "modeling_entail_deberta_v2.EntailDebertaV2Config",
+    AutoModelForSequenceClassification: "modeling_entail_deberta_v2.EntailDebertaV2ForSequenceClassification",
+  });
+  assert.deepEqual(parseConfig(written, "c"), config);
+  const { classifier_head: _, ...headless } = written;
+  fails("data", /^c: classifier_head: is missing/, () => parseConfig(headless, "c"));
+  const stock = writeConfig({ ...config, classifierHead: "pooler_linear" });
+  assert.deepEqual([stock.model_type, stock.auto_map], ["deberta-v2", undefined]);
+});
+
+Deno.test("parseConfig: a pooling head under DeBERTa-v2's own type, as earlier versions wrote it, is still read", () => {
+  assert.equal(parseConfig({ ...V3_BASE, classifier_head: "max_pooling" }, "c").classifierHead, "max_pooling");
+});
+
+Deno.test("writeConfig: what a model was used for before is not handed on", () => {
+  const before = {
+    auto_map: { AutoModel: "other.Model" },
+    problem_type: "regression",
+    sentence_transformers: { activation_fn: "torch.nn.modules.activation.Sigmoid" },
+  };
+  const written = writeConfig(parseConfig({ ...V3_BASE, ...before }, "c"));
+  for (const key of Object.keys(before)) assert.ok(!(key in written), key);
+});
+
+Deno.test("writeConfig: pairs longer than max_position_embeddings move it, and no distance changes", () => {
+  const config = withOrigin(parseConfig({ ...V3_BASE, position_buckets: -1 }, "c"), 700, "/home/me/model");
+  const written = writeConfig(config);
+  assert.deepEqual([written.max_position_embeddings, written.max_relative_positions], [700, 512]);
+  assert.equal(positionSpan(parseConfig(written, "c")), positionSpan(config));
+  const short = writeConfig(withOrigin(config, 512, null));
+  assert.deepEqual([short.max_position_embeddings, short.max_relative_positions], [512, -1]);
+  assert.equal(baseModel(config), null);
+  assert.equal(baseModel(withOrigin(config, 512, "microsoft/deberta-v3-base")), "microsoft/deberta-v3-base");
 });
 
 Deno.test("writeConfig: a pooler_linear model is a DebertaV2ForSequenceClassification", () => {

@@ -15,8 +15,8 @@ import { assertClose } from "../support/close.ts";
 import { type DebertaFixture, loadDebertaFixture } from "../support/deberta_fixture.ts";
 import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
 
-const SOFTWARE: Variants = { matmul: "register", row: "invocation", attention: "invocation" };
-const HARDWARE: Variants = { matmul: "tiled", row: "workgroup", attention: "tiled" };
+const SOFTWARE: Variants = { matmul: "register", row: "invocation", attention: "invocation", windowRows: 4 };
+const HARDWARE: Variants = { matmul: "tiled", row: "workgroup", attention: "tiled", windowRows: 4 };
 
 interface Outcome {
   logits: Float32Array;

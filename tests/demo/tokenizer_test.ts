@@ -50,7 +50,7 @@ Deno.test("demo model folder: config.json agrees with the tokenizer", () => {
   const config = parseConfig(JSON.parse(readModel("config.json")), "config.json");
   const vocab: unknown[] = JSON.parse(readModel("tokenizer.json")).model.vocab;
   assert.equal(config.vocabSize, vocab.length);
-  assert.equal(config.classifierHead, "max_pooling");
+  assert.equal(config.classifierHead, "pooler_linear");
   assert.equal(config.labels.length, 2);
   assert.deepEqual(parseConfig(modelConfig(vocab.length), "modelConfig").posAttType, config.posAttType);
 });

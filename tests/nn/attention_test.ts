@@ -156,14 +156,25 @@ for (const headSize of [4, 6]) {
   }
 }
 
-gpuTest("attention: groups of heads give the same bits as all heads at once", async (gpu) => {
-  const x = randomInputs(dropped, 5, { rows: 16 });
-  const twoHeads = 4 * 41 * 40 * 2; // bytes of their largest transient
-  assert.deepEqual(
-    await runAttention(gpu, dropped, x, { maxBindingBytes: twoHeads }),
-    await runAttention(gpu, dropped, x),
+/** All heads at once, two at a time, and chunks of 40 tokens of one head. */
+async function checkCuts(gpu: Gpu, variant: typeof VARIANTS[number]) {
+  const shape = { ...dropped, lengths: [33, 7, 20, 40, 1, 12, 39, 40, 5] };
+  const x = randomInputs(shape, 5, { rows: 16 });
+  const whole = await runAttention(gpu, shape, x, { variant });
+  const pairsOfHead = 2 * 4 * 197 * 40;
+  for (const limits of [{ maxBindingBytes: pairsOfHead }, { workspaceBytes: 2 * pairsOfHead }, { workspaceBytes: 1 }]) {
+    assert.deepEqual(await runAttention(gpu, shape, x, { variant, ...limits }), whole, JSON.stringify(limits));
+  }
+}
+
+for (const variant of VARIANTS) {
+  gpuTest(
+    `attention: ${variant}, groups of heads and chunks of tokens give the same bits as all at once`,
+    async (gpu) => {
+      await checkCuts(gpu, variant);
+    },
   );
-});
+}
 
 gpuTest("attention: without a dropout uniform as with rate 0", async (gpu) => {
   const x = randomInputs(base, 8, { rows: 16 });
@@ -263,3 +274,6 @@ for (const [file, headSize] of [["attention_uniform.wgsl", 4], ["attention_invoc
     check,
   );
 }
+negativeControl("lib/attention.wgsl", "first / ${CHUNK}u == chunk", "first / ${CHUNK}u <= chunk", (gpu) => {
+  return checkCuts(gpu, "invocation");
+});

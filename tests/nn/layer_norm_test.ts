@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { layerNormBackward, layerNormForward } from "../../src/nn/layer_norm.ts";
+import { layerNormAgain, layerNormBackward, layerNormForward } from "../../src/nn/layer_norm.ts";
 import { createPlan, type Variants, variantsFor } from "../../src/nn/plan.ts";
 import { centralDifferences, dot } from "../reference/central_differences.ts";
 import { layerNormBackwardReference, layerNormReference } from "../../src/bench/reference/layer_norm.ts";
@@ -39,9 +39,11 @@ async function run(gpu: Gpu, { rows: count, columns, rate, residual, seed = 1, v
   const vector = (label: string, values: Float32Array) => upload(gpu, label, [columns], values);
   const dropout = rate === undefined ? undefined : dropoutUniform(gpu, rate, KEY, 3);
   const weight = await vector("weight", data.weight);
+  const bias = await vector("bias", data.bias);
   const kept = { normalised: await matrix("normalised"), rstd: await upload(gpu, "rstd", [count]) };
   const out = {
     y: await matrix("y"),
+    again: await matrix("y again"),
     dx: await matrix("dx"),
     dResidual: await matrix("dResidual"),
     dWeight: await vector("dWeight", data.gradient),
@@ -52,12 +54,13 @@ async function run(gpu: Gpu, { rows: count, columns, rate, residual, seed = 1, v
     x: await matrix("x", data.x),
     residual: residual ? await matrix("residual", data.residual) : undefined,
     weight,
-    bias: await vector("bias", data.bias),
+    bias,
     dropout,
     y: out.y,
     kept,
   }, sizes);
   layerNormBackward(plan, { dy: await matrix("dy", data.dy), weight, kept, dropout, ...out }, sizes);
+  layerNormAgain(plan, { kept, weight, bias, y: out.again }, sizes);
   await runPlan(gpu, plan);
   const result = Object.fromEntries(
     await Promise.all(Object.entries({ ...out, ...kept }).map(async ([name, t]) => [name, await download(gpu, t)])),
@@ -79,6 +82,7 @@ async function check(gpu: Gpu, options: Case) {
   close("normalised", forward.normalised, 2e-6 * loose);
   close("rstd", forward.rstd, 0);
   close("y", forward.y, 2e-6 * loose);
+  assert.deepEqual(result.again, result.y);
   close("dResidual", backward.dz, 5e-6 * loose);
   close("dx", backward.dz.map((value, i) => value * factor[i]), 5e-6 * loose);
   const sum = 1e-6 * Math.sqrt(options.rows) * loose;
@@ -129,5 +133,6 @@ for (const variant of ["invocation", "workgroup"] as const) {
   negativeControl("lib/normalise_row.wgsl", "+ EPS);", "+ 1e-4);", checkRows);
   negativeControl("layer_norm.wgsl", "z += residual[at]", "z -= residual[at]", checkRows);
   negativeControl("layer_norm.wgsl", "product += g", "product -= g", checkRows);
+  negativeControl("layer_norm.wgsl", "+ bias[at % BLOCKS]", "- bias[at % BLOCKS]", checkRows);
   negativeControl("reduce.wgsl", "group = 0u", "group = 1u", checkRows);
 }

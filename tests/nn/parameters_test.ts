@@ -94,7 +94,7 @@ gpuTest("createParameterStore: a parameter larger than a chunk becomes shards of
   assert.ok(shards.every(({ tensor }) => tensor.offset === 0 && tensor.shape[1] === 30));
   assert.equal(new Set(shards.map(({ tensor }) => tensor.buffer)).size, 3);
   assert.deepEqual(store.gradientShards("table").map(({ rows }) => rows), [17, 17, 6]);
-  assert.throws(() => store.value("table"), /3 shards/);
+  assert.throws(() => store.value("table"), { kind: "memory", message: /table takes/ });
   assert.ok(store.chunks.every(({ elements }) => elements * 4 <= maxChunkBytes));
   assert.equal(store.valueShards("bias").length, 1);
 

@@ -8,6 +8,7 @@ const tracker = await openTracker(uri, {
   source: "entail train",
   spoolFolder: folder,
   onNotice: (line) => console.error(line),
+  onLack: (line) => console.error(line),
 });
 const parent = tracker.startRun({
   name: "whole",

@@ -33,8 +33,9 @@ interface Options {
   evaluation?: boolean;
   /** Tokens that fit the plan: at least those of the batch. */
   capacity?: number;
-  /** Replaces the device's limit, to force groups of heads. */
+  /** Replace the device's, to force groups of heads and chunks of tokens. */
   maxBindingBytes?: number;
+  workspaceBytes?: number;
 }
 
 /** Everything the layer writes, by name; canaries are checked. */
@@ -42,7 +43,7 @@ export async function runAttention(
   gpu: Gpu,
   shape: AttentionCase,
   x: AttentionArrays & { dContext: ArrayLike<number> },
-  { variant = "invocation", evaluation = false, capacity, maxBindingBytes = gpu.maxBindingBytes }: Options = {},
+  { variant = "invocation", evaluation = false, capacity, ...limits }: Options = {},
 ): Promise<Record<string, Float32Array>> {
   const { heads, headSize, lengths, longest, relativeIndex, dropout } = shape;
   const hidden = heads * headSize;
@@ -84,7 +85,7 @@ export async function runAttention(
     scale: 1 / Math.sqrt(headSize * (1 + Number(!!inputs.positionKey) + Number(!!inputs.positionQuery))),
     site: dropout.site,
   };
-  const limited = { ...gpu, maxBindingBytes };
+  const limited = { ...gpu, ...limits };
   const plan = createPlan(limited, "attention", { attention: variant });
   attentionForward(plan, inputs, sizes);
   const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = outputs;

@@ -1,42 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { newRunId, openTracker, type Tracker } from "../../src/tracking/tracker.ts";
+import { newRunId } from "../../src/tracking/tracker.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
-import { type MlflowServer, serveMlflow } from "./mlflow_server.ts";
-
-/** For servers that answer: short pauses, and time enough for a busy machine. */
-const ANSWERING = { firstPauseMs: 10, longestPauseMs: 20, closingMs: 20_000, settleMs: 50 };
-/** For a server that never does. */
-const HANGING = { ...ANSWERING, closingMs: 100 };
-
-function open(uri: string, folder: string, notices: string[] = [], patience = ANSWERING): Promise<Tracker> {
-  return openTracker(uri, {
-    experimentName: "unit test",
-    source: "entail train",
-    spoolFolder: folder,
-    onNotice: (line) => notices.push(line),
-    patience,
-  });
-}
-
-const steps = (server: MlflowServer, name: string, key: string) =>
-  server.runNamed(name).metrics.filter((point) => point.key === key).map(({ step }) => step);
-
-const until = async (condition: () => boolean) => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
-};
-
-async function withServer(
-  test: (server: MlflowServer, folder: string) => Promise<void>,
-  options?: Parameters<typeof serveMlflow>[0],
-): Promise<void> {
-  const server = serveMlflow(options);
-  try {
-    await inTemporaryFolder((folder) => test(server, folder));
-  } finally {
-    await server.stop();
-  }
-}
+import { serveMlflow } from "./mlflow_server.ts";
+import { HANGING, open, steps, until, withServer } from "./tracking.ts";
 
 Deno.test("openTracker: a server gets nested runs, batches within its limits, and artifacts", async () => {
   await withServer(async (server, folder) => {
@@ -215,27 +182,6 @@ Deno.test("openTracker: a run on a server goes on, with the points and parameter
     }
     assert.deepEqual(steps(server, "r", "loss"), [1, 2, 3, 4]);
     assert.deepEqual(server.runNamed("r").params, { status: "KILLED" });
-  });
-});
-
-Deno.test("openTracker: what the server refuses is said once and holds nothing up", async () => {
-  await withServer(async (server, folder) => {
-    const notices: string[] = [];
-    server.before = (call) =>
-      call === "POST runs/log-batch"
-        ? Response.json({ error_code: "INVALID_PARAMETER_VALUE", message: "no such thing" }, { status: 400 })
-        : undefined;
-    const tracker = await open(server.uri, folder, notices);
-    const run = tracker.startRun({ name: "r" });
-    for (let step = 0; step < 5; step++) {
-      run.logMetrics(step, { loss: 1 });
-      run.setTags({ step: `${step}` });
-    }
-    run.end("FINISHED");
-    await tracker.close();
-    assert.equal(server.runNamed("r").status, "FINISHED");
-    assert.equal(notices.length, 1);
-    assert.match(notices[0], /no such thing/);
   });
 });
 

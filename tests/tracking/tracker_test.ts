@@ -9,6 +9,7 @@ const open = (folder: string): Promise<Tracker> =>
     source: "entail train",
     spoolFolder: folder,
     onNotice: (line) => assert.fail(line),
+    onLack: (line) => assert.fail(line),
   });
 
 /** Every file below a folder with its content. */

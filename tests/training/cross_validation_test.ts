@@ -75,6 +75,8 @@ gpuTest(
       const best = epochs.reduce((a, b) => b.eval_f1 > a.eval_f1 ? b : a);
       assert.equal(summary.folds[0].best_epoch, best.epoch);
       assert.equal(summary.folds[0].metrics.f1, best.eval_f1);
+      const card = await Deno.readTextFile(join(run, "checkpoints/fold_0/best/README.md"));
+      assert.ok(card.includes(`| F1 | ${best.eval_f1.toFixed(4)} |`) && card.includes("max_length=32"));
       const written = JSON.parse(await Deno.readTextFile(join(run, "summary.json")));
       assert.deepEqual(written, JSON.parse(JSON.stringify(summary)));
       assert.equal((await Deno.readTextFile(join(run, "folds.csv"))).split("\n")[0], "post_id,criterion_id,fold");

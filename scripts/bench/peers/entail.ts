@@ -1,0 +1,87 @@
+/** Entail as a contestant: what training runs, through the layers' and the session's own functions. */
+import "./device_clock.ts";
+import { openSteps } from "../../../src/bench/step.ts";
+import { packBatch } from "../../../src/dataset/batches.ts";
+import { loadWeights, readModelConfig } from "../../../src/deberta/checkpoint.ts";
+import { configFromArchitecture } from "../../../src/deberta/config.ts";
+import { openGpu } from "../../../src/gpu/device.ts";
+import { preparePrograms } from "../../../src/gpu/program.ts";
+import { createTensor, readTensor, writeTensor } from "../../../src/gpu/tensor.ts";
+import { linearBackwardInput, linearBackwardWeight, linearForward } from "../../../src/nn/linear.ts";
+import { createPlan, fixedRows } from "../../../src/nn/plan.ts";
+import { openSession } from "../../../src/training/session.ts";
+import { type ForwardJob, operandsOf, operandValues, type ProductJob, type StepJob, tokenIds } from "./job.ts";
+import { serve, type Task } from "./serve.ts";
+
+await serve(async () => {
+  const gpu = await openGpu();
+
+  async function product(job: ProductJob): Promise<Task> {
+    const { a, b, m, n } = operandsOf(job);
+    const [left, right, c] = [
+      await createTensor(gpu, "a", a),
+      await createTensor(gpu, "b", b),
+      await createTensor(gpu, "c", [m, n]),
+    ];
+    writeTensor(gpu, left, operandValues("a", a));
+    writeTensor(gpu, right, operandValues("b", b));
+    const plan = createPlan(gpu, job.operation);
+    const { rows: count, inFeatures, outFeatures } = job;
+    const sizes = { rows: fixedRows(gpu, "rows", count), inFeatures, outFeatures };
+    switch (job.operation) {
+      case "y = x·Wᵀ":
+        linearForward(plan, { x: left, weight: right, y: c }, sizes);
+        break;
+      case "dX = dY·W":
+        linearBackwardInput(plan, { dy: left, weight: right, dx: c }, { ...sizes, accumulate: false });
+        break;
+      case "dW = dYᵀ·X":
+        linearBackwardWeight(plan, { dy: left, x: right, dWeight: c }, sizes);
+    }
+    const { executables: [executable], memory } = await preparePrograms(gpu, job.operation, [plan]);
+    const run = async (times: number) => {
+      for (let i = 0; i < times; i++) executable.run({ tokens: count, sequences: 1, longest: count, uniqueIds: 1 });
+      await gpu.device.queue.onSubmittedWorkDone();
+      gpu.check();
+    };
+    return {
+      run,
+      async result() {
+        writeTensor(gpu, c, new Float32Array(m * n)); // gradients of weights are added up
+        await run(1);
+        return await readTensor(gpu, c);
+      },
+      release() {
+        memory.release();
+        for (const { buffer } of [left, right, c]) buffer!.destroy();
+      },
+    };
+  }
+
+  async function forward(job: ForwardJob): Promise<Task> {
+    const { folder, batchSize, maxLength } = job;
+    const config = await readModelConfig(folder);
+    const capacity = { tokens: batchSize * maxLength, sequences: batchSize, longest: maxLength };
+    const session = await openSession(gpu, config, { inference: capacity });
+    await loadWeights(session.parameters, config, folder);
+    const ids = tokenIds(job);
+    const sequences = Array.from({ length: batchSize }, (_, i) => ({
+      ids: ids.slice(i * maxLength, (i + 1) * maxLength),
+      typeIds: new Uint8Array(maxLength),
+    }));
+    const batch = packBatch(sequences, sequences.map((_, i) => i));
+    const score = (times: number) => session.score(Array.from({ length: times }, () => batch));
+    return { run: score, result: async () => (await score(1)).flatMap((row) => [...row]), release: session.release };
+  }
+
+  async function step({ architecture, batchSize, maxLength }: StepJob): Promise<Task> {
+    const config = configFromArchitecture(architecture, { numLabels: 2, classifierHead: "pooler_linear" });
+    const { run, bytes, release } = await openSteps(gpu, config, { batchSize, maxLength, lossKind: "ce" });
+    return { run, peakBytes: bytes, release };
+  }
+
+  return {
+    name: "entail",
+    prepare: (job) => job.kind === "product" ? product(job) : job.kind === "forward" ? forward(job) : step(job),
+  };
+});

@@ -1,0 +1,48 @@
+/** Device memory by plan, without a device that has it. */
+import assert from "node:assert/strict";
+import { configFromArchitecture } from "../../src/deberta/config.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { sessionBytes } from "../../src/training/session.ts";
+import { gpuTest } from "../support/gpu.ts";
+
+/** DeBERTa-v3-base. */
+const BASE = configFromArchitecture({
+  vocab_size: 128100,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  relative_attention: true,
+  position_buckets: 256,
+  norm_rel_ebd: "layer_norm",
+  share_att_key: true,
+  pos_att_type: ["p2c", "c2p"],
+  position_biased_input: false,
+  max_position_embeddings: 512,
+}, { numLabels: 2, classifierHead: "pooler_linear" });
+
+/** What a GPU like an H100 would be asked for, in GB. */
+async function plannedGigabytes(gpu: Gpu, sequences: number, longest: number, workspaceMb = 256): Promise<number> {
+  const large: Gpu = {
+    ...gpu,
+    kind: "hardware",
+    maxBindingBytes: 2 ** 31 - 4,
+    maxBufferBytes: 2 ** 32,
+    maxWorkgroupBytes: 48 << 10,
+    workspaceBytes: workspaceMb * 2 ** 20,
+  };
+  const capacity = { tokens: sequences * longest, sequences, longest };
+  const training = { capacity, lossKind: "ce", freezeEncoder: false } as const;
+  return await sessionBytes(large, BASE, { inference: capacity, training }) / 1e9;
+}
+
+gpuTest("sessionBytes: DeBERTa-v3-base trains 24 × 512 tokens in fp32 in less than 9 GB", async (gpu) => {
+  assert.ok(await plannedGigabytes(gpu, 24, 512) < 9);
+});
+
+gpuTest("sessionBytes: gpu.workspace_mb bounds what attention takes for pairs of tokens", async (gpu) => {
+  const small = await plannedGigabytes(gpu, 4, 2048, 80);
+  const large = await plannedGigabytes(gpu, 4, 2048, 1600);
+  // Pairs of 4 × 2,048 tokens take 134 MB a head; a sequence alone needs 67 MB at least.
+  assert.ok(large - small > 1.4, `${large} - ${small}`);
+});
