@@ -149,7 +149,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     {
       let p = select(vec4(0.0), exp(x${C} - peak), column${C} < length);
       mine += p;
-      let kept = vec4(bits0, bits1, bits2, bits3) >> vec4(tx + ${8 * C}u) & vec4(1u);
+      let kept = (vec4(bits0, bits1, bits2, bits3) >> vec4(tx + ${8 * C}u)) & vec4(1u);
       // Transposed: [column][row].
       pairs_a[(tx + ${8 * C}u) * PAIR_ROW + ty] = select(vec4(0.0), p, kept != vec4(0u));
     }
@@ -252,7 +252,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
     //#for C in 0..4
     {
       let column = begin + tx + ${8 * C}u;
-      let kept = vec4(bits0, bits1, bits2, bits3) >> vec4(tx + ${8 * C}u) & vec4(1u);
+      let kept = (vec4(bits0, bits1, bits2, bits3) >> vec4(tx + ${8 * C}u)) & vec4(1u);
       let valid = owned & vec4(column < length);
       var score = vec4(0.0);
       //#for R in 0..4

@@ -26,7 +26,8 @@ export async function projectImports(root: URL): Promise<Imports> {
   return imports;
 }
 
-function* sourceFiles(folder: URL): Generator<URL> {
+/** Every TypeScript file below `folder`, itself ended by a slash. */
+export function* sourceFiles(folder: URL): Generator<URL> {
   for (const { name, isDirectory } of Deno.readDirSync(folder)) {
     if (isDirectory) yield* sourceFiles(new URL(`${name}/`, folder));
     else if (name.endsWith(".ts")) yield new URL(name, folder);

@@ -151,7 +151,7 @@ async function compile(gpu: Gpu, spec: KernelSpec): Promise<string | null> {
     thrown = error;
   }
   const error = await gpu.device.popErrorScope();
-  if (error) return gpuError(error, `kernels/${spec.kernel}.wgsl ${spec.entry}`).message;
+  if (error) return gpuError(gpu.backend, error, `kernels/${spec.kernel}.wgsl ${spec.entry}`).message;
   return thrown === undefined ? null : (thrown as Error).message;
 }
 

@@ -1,4 +1,5 @@
-/** `check`: what can be proved without running anything: format, lint, types, who imports whom, and the kernels. */
+/** `check`: what can be proved without running anything: format, lint, types, who imports whom, who names WebGPU's globals, and the kernels. */
+import { globalProblems } from "../check/globals.ts";
 import { projectImports } from "../check/imports.ts";
 import { kernelProblems } from "../check/kernels.ts";
 import { roomProblems } from "../check/rooms.ts";
@@ -21,6 +22,7 @@ export async function check({ quiet }: CommonOptions): Promise<void> {
     if (!success) throw new EntailError("usage", `deno ${args[0]} found something to mend (see above)`);
   }
   refuse("imports", roomProblems(await projectImports(ROOT)));
+  refuse("globals", globalProblems(ROOT));
   const gpu = await openGpu();
   refuse("kernels", await kernelProblems(gpu));
   if (!quiet) {

@@ -14,6 +14,7 @@ export function resolveConfig(overrides: string[], { cfg, configDir }: CommonOpt
 /** Opens the adapter that `gpu.*` asks for. */
 export async function openConfiguredGpu({ gpu }: Config): Promise<Gpu> {
   return await openGpu({
+    backend: gpu.backend,
     allowSoftware: gpu.allow_software,
     powerPreference: gpu.power_preference ?? undefined,
     workspaceMb: gpu.workspace_mb,

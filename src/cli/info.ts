@@ -12,15 +12,20 @@ export async function info(overrides: string[], options: CommonOptions & { json?
   const variants = variantsFor(gpu);
   const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
   if (options.json) {
-    const { name, vendor, kind, features, hasTimestamps } = gpu;
+    const { name, vendor, kind, can, features, hasTimestamps } = gpu;
     const limits = { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes };
-    const adapter = { name, vendor, kind, features, timestamps: hasTimestamps, limits };
+    const adapter = { name, vendor, kind, backend: gpu.backend.name, can, features, timestamps: hasTimestamps, limits };
     console.log(JSON.stringify({ adapter, deno: Deno.version.deno, kernels: variants }, null, 2));
   } else {
     printTable(["property", "value"], [
       ["adapter", gpu.name],
+      ["backend", gpu.backend.name],
       ["kind", gpu.kind === "software" ? "software (runs on the CPU)" : "hardware"],
       ["Deno", Deno.version.deno],
+      [
+        "kernels may use",
+        Object.entries(gpu.can).filter(([, can]) => can).map(([what]) => what).join(", ") || "the core",
+      ],
       ["timestamps", gpu.hasTimestamps ? "yes" : "no"],
       ["one binding", mebibytes(maxBindingBytes)],
       ["one buffer", mebibytes(maxBufferBytes)],

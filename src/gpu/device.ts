@@ -1,9 +1,14 @@
 /** Finding an adapter, asking it for everything the kernels may need, and turning its errors into ours. */
 import { EntailError } from "../errors.ts";
 import { type Activity, createActivity } from "./activity.ts";
+import { type Backend, type BackendName, type Capabilities, capabilitiesOf } from "./backend.ts";
+import { dawnBackend } from "./dawn.ts";
+import { denoBackend } from "./deno.ts";
 import { type KernelCache, kernelCache } from "./kernel.ts";
 
 export interface GpuOptions {
+  /** Whose WebGPU: Deno's own, or Dawn where its package is installed. */
+  backend?: BackendName;
   /** Whether an adapter that runs on the CPU will do. */
   allowSoftware?: boolean;
   powerPreference?: GPUPowerPreference;
@@ -13,12 +18,14 @@ export interface GpuOptions {
 
 /** An open device and what the rest of the program asks about it. */
 export interface Gpu {
+  readonly backend: Backend;
   readonly device: GPUDevice;
   /** Human-readable adapter name, e.g. "NVIDIA H100 80GB HBM3" or "llvmpipe (LLVM 15.0.6, 256 bits)". */
   readonly name: string;
   readonly vendor: string;
   /** Kernels come in variants; this is what chooses between them. */
   readonly kind: "software" | "hardware";
+  readonly can: Capabilities;
   readonly features: readonly string[];
   readonly hasTimestamps: boolean;
   /** Largest range of a buffer that one binding can see, in bytes. */
@@ -36,7 +43,11 @@ export interface Gpu {
   close(): void;
 }
 
-const WANTED_FEATURES: GPUFeatureName[] = ["timestamp-query"];
+const BACKENDS: Record<BackendName, () => Backend | Promise<Backend>> = {
+  deno: denoBackend,
+  dawn: () => dawnBackend(),
+};
+
 const WANTED_LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -51,17 +62,11 @@ const WANTED_LIMITS = [
  * Throws an `EntailError` of kind "adapter" when there is none, or only a software one that is not allowed.
  */
 export async function openGpu(
-  { allowSoftware = true, powerPreference, workspaceMb = 256 }: GpuOptions = {},
+  { backend: name = "deno", allowSoftware = true, powerPreference, workspaceMb = 256 }: GpuOptions = {},
 ): Promise<Gpu> {
-  // Elsewhere than Vulkan (an OpenGL driver, say) nothing has been tried. Read once, when the first adapter is asked for.
-  if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference });
-  if (!adapter) {
-    throw new EntailError(
-      "adapter",
-      "no WebGPU adapter: install a Vulkan driver for your GPU, or the software one (Debian/Ubuntu: apt-get install libvulkan1 mesa-vulkan-drivers)",
-    );
-  }
+  const backend = await BACKENDS[name]();
+  const adapter = await backend.requestAdapter({ powerPreference });
+  if (!adapter) throw new EntailError("adapter", backend.noAdapter);
   const { description, vendor, isFallbackAdapter } = adapter.info;
   const kind = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|softpipe/i.test(description)
     ? "software"
@@ -72,13 +77,12 @@ export async function openGpu(
       `only a software adapter is here (${description}): set gpu.allow_software=true or install a GPU driver`,
     );
   }
-  const features = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
-  const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((name) => [name, adapter.limits[name]]));
+  const requiredLimits = Object.fromEntries(WANTED_LIMITS.map((limit) => [limit, adapter.limits[limit]]));
   let device: GPUDevice;
   try {
-    device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits });
+    device = await backend.requestDevice(adapter, requiredLimits);
   } catch (cause) {
-    throw new EntailError("adapter", `${description}: the device could not be opened: ${firstLine(cause)}`, { cause });
+    throw new EntailError("adapter", `${description}: the device could not be opened: ${oneLine(cause)}`, { cause });
   }
 
   const activity = createActivity();
@@ -86,21 +90,23 @@ export async function openGpu(
   let closed = false;
   device.lost.then(({ reason, message }) => {
     if (!closed) {
-      failure ??= new EntailError("adapter", `device lost (${reason}): ${firstLine(message)}; resume with resume=true`);
+      failure ??= new EntailError("adapter", `device lost (${reason}): ${oneLine(message)}; resume with resume=true`);
     }
   });
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
-    failure ??= gpuError((event as GPUUncapturedErrorEvent).error);
+    failure ??= gpuError(backend, (event as GPUUncapturedErrorEvent).error);
   });
 
   return {
+    backend,
     device,
-    name: description || adapter.info.device || "unknown adapter",
+    name: backend.adapterName(adapter.info),
     vendor,
     kind,
-    features: [...adapter.features].sort(),
-    hasTimestamps: features.includes("timestamp-query"),
+    can: capabilitiesOf(device),
+    features: [...new Set([...adapter.features, ...device.features])].sort(),
+    hasTimestamps: device.features.has("timestamp-query"),
     maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
     maxBufferBytes: device.limits.maxBufferSize,
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
@@ -123,15 +129,19 @@ export async function openGpu(
 }
 
 /** A `GPUError` as one line; running out of memory keeps its own kind. */
-export function gpuError(error: GPUError, where = ""): EntailError {
-  const text = `${where ? `${where}: ` : ""}${firstLine(error.message)}`;
-  return error instanceof GPUOutOfMemoryError
+export function gpuError({ OutOfMemoryError }: Backend, error: GPUError, where = ""): EntailError {
+  const text = `${where ? `${where}: ` : ""}${oneLine(error.message)}`;
+  return error instanceof OutOfMemoryError
     ? new EntailError("memory", `out of memory on the device: ${text}; lower training.batch_size`)
     : new EntailError("adapter", `the device refused a command: ${text}`);
 }
 
-/** wgpu's messages are several lines of "caused by": joined, they name the kernel and the reason. */
-function firstLine(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.split("\n").map((line) => line.trim()).filter((line) => line && line !== "Caused by:").join(": ");
+/** Messages have several lines ("caused by" in wgpu, "while calling" in Dawn): joined, they name the kernel and the reason. */
+function oneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  const lines = message.split("\n").map((line) => line.trim().replace(/^- |\.$/g, ""));
+  return lines.filter((line) => line && line !== "Caused by:" && !IN_DAWN.test(line)).join(": ");
 }
+
+/** Where in Dawn's own source an error arose. */
+const IN_DAWN = /^at \w+ \(.*\)$/;

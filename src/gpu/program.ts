@@ -204,7 +204,7 @@ export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): 
     });
     problems.push(
       device.popErrorScope().then((error) => {
-        if (error) throw gpuError(error, kernel.label);
+        if (error) throw gpuError(gpu.backend, error, kernel.label);
       }),
     );
     return { kind: "dispatch" as const, kernel, group, grid: dispatch.grid, label: dispatch.label ?? kernel.label };

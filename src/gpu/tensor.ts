@@ -25,8 +25,8 @@ export const elements = (shape: readonly number[]): number => shape.reduce((prod
 export const alignBytes = (bytes: number): number => Math.ceil(bytes / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
 
 /** Uniform too: software adapters read small uniform windows an order of magnitude faster than storage. */
-const STORAGE = () =>
-  GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+const storageUsage = ({ backend: { BufferUsage } }: Gpu) =>
+  BufferUsage.STORAGE | BufferUsage.UNIFORM | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
 
 /** Allocates buffers of the given sizes in bytes, all or none. Throws an `EntailError` of kind "memory". */
 export async function allocateBuffers(gpu: Gpu, label: string, sizes: readonly number[]): Promise<GPUBuffer[]> {
@@ -44,11 +44,12 @@ export async function allocateBuffers(gpu: Gpu, label: string, sizes: readonly n
     if (total > 0.9 * available) throw refuse(`${mebibytes(available)} are free`);
   }
   gpu.device.pushErrorScope("out-of-memory");
-  const buffers = sizes.map((size) => gpu.device.createBuffer({ label, size: Math.max(size, 16), usage: STORAGE() }));
+  const usage = storageUsage(gpu);
+  const buffers = sizes.map((size) => gpu.device.createBuffer({ label, size: Math.max(size, 16), usage }));
   const error = await gpu.device.popErrorScope();
   if (error) {
     for (const buffer of buffers) buffer.destroy();
-    throw gpuError(error, `${label} (${mebibytes(total)})`);
+    throw gpuError(gpu.backend, error, `${label} (${mebibytes(total)})`);
   }
   return buffers;
 }
@@ -77,7 +78,8 @@ export async function createTensor(gpu: Gpu, label: string, shape: readonly numb
 /** A tensor that shaders read as `var<uniform>`; small, with a buffer of its own. */
 export function createUniform(gpu: Gpu, label: string, words: number): Tensor {
   const bytes = Math.ceil(words / 4) * 16;
-  const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  const { BufferUsage } = gpu.backend;
+  const usage = BufferUsage.UNIFORM | BufferUsage.COPY_DST;
   return { label, shape: [words], bytes, buffer: gpu.device.createBuffer({ label, size: bytes, usage }), offset: 0 };
 }
 
@@ -136,12 +138,13 @@ export async function readTensor(
   offsetElements = 0,
   countElements = elements(tensor.shape) - offsetElements,
 ): Promise<Float32Array<ArrayBuffer>> {
+  const { BufferUsage, MapMode } = gpu.backend;
   const result = new Float32Array(countElements);
   const step = TRANSFER_BYTES / 4;
   const staging = gpu.device.createBuffer({
     label: `read ${tensor.label}`,
     size: Math.max(Math.min(countElements, step) * 4, 4),
-    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
   });
   try {
     for (let at = 0; at < countElements; at += step) {
@@ -149,16 +152,15 @@ export async function readTensor(
       const encoder = gpu.device.createCommandEncoder();
       encoder.copyBufferToBuffer(tensor.buffer!, tensor.offset + (offsetElements + at) * 4, staging, 0, bytes);
       const copied = gpu.submit(encoder);
-      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+      await staging.mapAsync(MapMode.READ, 0, bytes);
       gpu.activity.finished(copied);
       result.set(new Float32Array(staging.getMappedRange(0, bytes)), at);
       staging.unmap();
     }
   } catch (cause) {
     gpu.check();
-    throw new EntailError("adapter", `reading ${tensor.label} from the device failed: ${(cause as Error).message}`, {
-      cause,
-    });
+    const { name, message } = cause as Error;
+    throw new EntailError("adapter", `reading ${tensor.label} from the device failed: ${message || name}`, { cause });
   } finally {
     staging.destroy();
   }

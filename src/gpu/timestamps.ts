@@ -11,20 +11,20 @@ export interface Timestamps {
 }
 
 /** Room for `most` timestamps. */
-export function createTimestamps({ device, check }: Gpu, most: number): Timestamps {
+export function createTimestamps({ backend, device, check }: Gpu, most: number): Timestamps {
   const querySet = device.createQuerySet({ type: "timestamp", count: Math.max(most, 1) });
   return {
     querySet,
     async read(count) {
       const size = Math.max(count, 1) * 8;
-      const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+      const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = backend.BufferUsage;
       const resolved = device.createBuffer({ size, usage: QUERY_RESOLVE | COPY_SRC });
       const staging = device.createBuffer({ size, usage: COPY_DST | MAP_READ });
       const encoder = device.createCommandEncoder({ label: "timestamps" });
       if (count > 0) encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
       encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
       device.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ);
+      await staging.mapAsync(backend.MapMode.READ);
       const times = Array.from(new BigInt64Array(staging.getMappedRange()), Number).slice(0, count);
       staging.unmap();
       for (const object of [querySet, resolved, staging]) object.destroy();

@@ -2,7 +2,6 @@
 import type { Config } from "../config/schema.ts";
 import type { TokenizedPair } from "../dataset/batches.ts";
 import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
-import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
 import { checkAugmentationKeys } from "./augmentation.ts";
@@ -13,11 +12,7 @@ import type { LossWeights } from "./step.ts";
 
 /** Says no to what a configuration may name but this version does not do, or cannot without another key. */
 export function checkAvailable(config: Config): void {
-  const { gpu } = config;
   checkAugmentationKeys(config);
-  if (gpu.backend !== "deno") {
-    throw new EntailError("usage", `gpu.backend: ${gpu.backend} is not available yet; set gpu.backend=deno`);
-  }
 }
 
 /** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */

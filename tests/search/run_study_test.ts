@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Config } from "../../src/config/config.ts";
 import { EntailError } from "../../src/errors.ts";
-import { type Gpu, openGpu } from "../../src/gpu/device.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
 import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY, WORKER } from "../../src/search/objective.ts";
 import { runStudy, type RunStudyOptions } from "../../src/search/run_study.ts";
 import { CONFIG_ATTRIBUTE, configOfTrial } from "../../src/search/stored_config.ts";
@@ -15,7 +15,7 @@ import { silentReporter } from "../../src/training/reporter.ts";
 import { trainingOptions } from "../../src/training/run.ts";
 import { loadRunData } from "../../src/training/run_data.ts";
 import { openSession, sessionBytes } from "../../src/training/session.ts";
-import { gpuTest } from "../support/gpu.ts";
+import { gpuTest, openTestGpu } from "../support/gpu.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
 
 const SINGLE = ["hpo.hpo_mode.mode=single_split", "hpo.hpo_mode.validation_fraction=0.5"];
@@ -282,7 +282,7 @@ gpuTest("runStudy: after a lost device the trial is FAIL and the next one has a 
     const trials = await trialsOf(config, {
       reporter: silentReporter,
       async openDevice() {
-        opened.push(await openGpu());
+        opened.push(await openTestGpu());
         return opened.at(-1)!;
       },
       observer: { evaluated: ({ number }) => number === 0 && opened[0].device.destroy() },

@@ -1,5 +1,6 @@
 /** Running layers on the machine's adapter: one device for all tests of a process, memory with canaries. */
 import assert, { AssertionError } from "node:assert/strict";
+import type { BackendName } from "../../src/gpu/backend.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import { kernelCache, type SourceEdit } from "../../src/gpu/kernel.ts";
 import { allocateMemory, compileProgram, planMemory, type Program } from "../../src/gpu/program.ts";
@@ -8,8 +9,14 @@ import { type BatchSizes, fixedRows, type Rows } from "../../src/nn/plan.ts";
 
 let shared: Promise<Gpu> | undefined;
 
-/** The shared device. Fails, never skips, where there is no adapter. */
-export const testGpu = (): Promise<Gpu> => shared ??= openGpu();
+/** Whose WebGPU the tests use: ENTAIL_TEST_BACKEND=dawn ./entail test tests/gpu tests/nn tests/deberta tests/training */
+export const testBackend = (Deno.env.get("ENTAIL_TEST_BACKEND") || "deno") as BackendName;
+
+/** A device of the test's own. Fails, never skips, where there is no adapter. */
+export const openTestGpu = (): Promise<Gpu> => openGpu({ backend: testBackend });
+
+/** The shared device. */
+export const testGpu = (): Promise<Gpu> => shared ??= openTestGpu();
 
 type GpuTest = (gpu: Gpu) => Promise<void>;
 

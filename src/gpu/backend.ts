@@ -1,0 +1,42 @@
+/** What differs between implementations of WebGPU. `deno.ts` and `dawn.ts` are the two; nobody else names a global of theirs. */
+
+export type BackendName = "deno" | "dawn";
+
+export interface Backend {
+  readonly name: BackendName;
+  readonly BufferUsage: typeof GPUBufferUsage;
+  readonly MapMode: typeof GPUMapMode;
+  readonly OutOfMemoryError: typeof GPUOutOfMemoryError;
+  /** What to do when it finds no adapter. */
+  readonly noAdapter: string;
+  requestAdapter(options: GPURequestAdapterOptions): Promise<GPUAdapter | null>;
+  /** Opens a device with those optional features of use here that the adapter has, whether it lists them or not. */
+  requestDevice(adapter: GPUAdapter, requiredLimits: Record<string, number>): Promise<GPUDevice>;
+  /** The adapter's name for people. */
+  adapterName(info: GPUAdapterInfo): string;
+}
+
+/** What kernels may use on a device besides the core of WebGPU. */
+export interface Capabilities {
+  /** 16-bit floats. */
+  readonly f16: boolean;
+  /** Sums and exchanges between the invocations of a subgroup. */
+  readonly subgroups: boolean;
+  /** Products of small matrices by a whole subgroup: tensor cores. */
+  readonly matrices: boolean;
+}
+
+export function capabilitiesOf({ features }: GPUDevice): Capabilities {
+  return {
+    f16: features.has("shader-f16"),
+    subgroups: features.has("subgroups"),
+    matrices: features.has(SUBGROUP_MATRIX),
+  };
+}
+
+/** Known to Dawn alone so far. */
+export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
+
+/** Those of `names` that the adapter lists. */
+export const listed = (adapter: GPUAdapter, names: readonly GPUFeatureName[]): GPUFeatureName[] =>
+  names.filter((name) => adapter.features.has(name));
