@@ -3,7 +3,7 @@ import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import Table from "cli-table3";
 import process from "node:process";
 import pc from "picocolors";
-import { duration } from "../formats/human.ts";
+import { duration, epochsText } from "../formats/human.ts";
 import { type EpochState, type Reporter, silentReporter, type TrainingState } from "../training/reporter.ts";
 import { say } from "./say.ts";
 
@@ -25,7 +25,7 @@ export function createReporter({ quiet = false }: { quiet?: boolean }): Terminal
 
 function epochText(state: EpochState): string {
   const mark = state.bestEpoch === state.epoch ? " *" : "";
-  return `fold ${state.fold}  epoch ${state.epoch}/${state.epochs}  loss ${number(state.loss)}  ` +
+  return `fold ${state.fold}  epoch ${epochsText(state.epoch)}/${state.epochs}  loss ${number(state.loss)}  ` +
     `eval loss ${number(state.evalLoss)}  F1 ${number(state.f1)}  Best F1 ${number(state.bestF1)}  ` +
     `${Math.round(state.samplesPerSecond)} samples/s${mark}`;
 }

@@ -1,5 +1,5 @@
 /** `train`: K-fold training, all folds or one. */
-import { duration } from "../formats/human.ts";
+import { duration, epochsText } from "../formats/human.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { crossValidate } from "../training/cross_validation.ts";
 import type { Metrics } from "../training/metrics.ts";
@@ -47,7 +47,7 @@ const cells = (metrics: Pick<Metrics, typeof SUMMARY_METRICS[number]>): string[]
 export function printSummary({ folds, mean, std, overall, per_criterion }: Summary): void {
   const names = SUMMARY_METRICS.map((name) => name === "f1" ? "F1" : name === "auc" ? "AUC" : name);
   printTable(["fold", "best epoch", ...names], [
-    ...folds.map(({ fold, best_epoch, metrics }) => [`${fold}`, `${best_epoch}`, ...cells(metrics)]),
+    ...folds.map(({ fold, best_epoch, metrics }) => [`${fold}`, epochsText(best_epoch), ...cells(metrics)]),
     ["mean", "", ...SUMMARY_METRICS.map((name) => cell(mean[name]))],
     ["std", "", ...SUMMARY_METRICS.map((name) => cell(std[name]))],
     ["all pairs", "", ...cells(overall)],

@@ -15,6 +15,9 @@ export function paramText(value: null | boolean | number | string): string {
   return Math.abs(value) < 1e-3 ? value.toExponential(3) : `${Number(value.toPrecision(4))}`;
 }
 
+/** A number of epochs, the last of which `training.max_steps` may have cut short: two decimals at most. */
+export const epochsText = (epochs: number): string => `${Number(epochs.toFixed(2))}`;
+
 /** "12.5 %"; a dash where there is nothing to share. */
 export const percent = (share: number | null): string => share === null ? "–" : `${(share * 100).toFixed(1)} %`;
 
