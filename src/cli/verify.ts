@@ -18,10 +18,10 @@ import {
 import { splitConfig } from "../search/workbench.ts";
 import { openStorage } from "../studies/open_storage.ts";
 import { sqlitePath } from "../studies/sqlite_storage.ts";
-import { checkAugmentation, evidenceOf } from "../training/augmentation.ts";
+import { checkAugmentation, checkAugmentationKeys, evidenceOf } from "../training/augmentation.ts";
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession } from "../training/physical_batch.ts";
-import { checkAvailable, settingsInVain } from "../training/run.ts";
+import { settingsInVain } from "../training/run.ts";
 import { loadRunData, type RunData } from "../training/run_data.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -101,7 +101,7 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
 }
 
 function checkSpace(config: Config): Promise<[true, string]> {
-  checkAvailable(config);
+  checkAugmentationKeys(config);
   checkSearchSpace(config);
   const sampled = Object.keys(config.hpo.search_space).length - leftOutParameters(config).size;
   return Promise.resolve([true, `${sampled} parameters, all can be trained with`]);

@@ -90,7 +90,10 @@ export async function openGpu(
   let closed = false;
   device.lost.then(({ reason, message }) => {
     if (!closed) {
-      failure ??= new EntailError("adapter", `device lost (${reason}): ${oneLine(message)}; resume with resume=true`);
+      failure ??= new EntailError(
+        "adapter",
+        `device lost (${reason}): ${oneLine(message)}; the same command goes on from the last checkpoint`,
+      );
     }
   });
   device.addEventListener("uncapturederror", (event) => {

@@ -6,9 +6,9 @@ import { failStaleTrials, graceSeconds } from "../studies/heartbeat.ts";
 import { type FrozenTrial, isFinished } from "../studies/frozen_trial.ts";
 import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
-import { checkAugmentation } from "../training/augmentation.ts";
+import { checkAugmentation, checkAugmentationKeys } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { checkAvailable, settingsInVain } from "../training/run.ts";
+import { settingsInVain } from "../training/run.ts";
 import { leftOutParameters } from "./effects.ts";
 import { createObjective, TrialFailed, type TrialObserver, WORKER } from "./objective.ts";
 import {
@@ -74,7 +74,7 @@ export const finishedTrials = (trials: readonly FrozenTrial[]): number =>
  */
 export async function runStudy(config: Config, options: RunStudyOptions): Promise<Study> {
   const { nTrials, observer, reporter, signal } = options;
-  checkAvailable(config);
+  checkAugmentationKeys(config);
   checkSearchSpace(config);
   const notices = [...settingsInVain(config), ...leftOutParameters(config).values(), ...replacedParameters(config)];
   for (const notice of notices) reporter.info(notice);

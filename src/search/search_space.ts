@@ -10,7 +10,7 @@ import {
   type ParamValue,
 } from "../studies/distributions.ts";
 import type { FrozenTrial } from "../studies/frozen_trial.ts";
-import { checkAvailable } from "../training/run.ts";
+import { checkAugmentationKeys } from "../training/augmentation.ts";
 import { checkEffects, leftOutParameters } from "./effects.ts";
 import { sampleValues, suggest, type Suggestions } from "./sampling.ts";
 
@@ -103,7 +103,7 @@ export function checkSearchSpace(config: Config): void {
     const base = key === "augmentation.method" && augmented ? augmented : config;
     const refused = (choices ?? []).flatMap((choice) => {
       try {
-        checkAvailable(setByPath(base, key, choice));
+        checkAugmentationKeys(setByPath(base, key, choice));
         return [];
       } catch (error) {
         if (!(error instanceof EntailError)) throw error;

@@ -4,14 +4,14 @@ import type { Config } from "../config/schema.ts";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { createAugmenter } from "./augmentation.ts";
+import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
 import { trainFold } from "./fold.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
 import { type Prediction, readPredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
-import { checkAvailable, foldSettings } from "./run.ts";
+import { foldSettings } from "./run.ts";
 import { loadSplit, type RunSplit, tokenizeSplit } from "./run_data.ts";
 import {
   beginRun,
@@ -42,7 +42,7 @@ export interface CrossValidateOptions {
  */
 export async function crossValidate(gpu: Gpu, config: Config, options: CrossValidateOptions): Promise<Summary> {
   const { fold, reporter } = options;
-  checkAvailable(config);
+  checkAugmentationKeys(config);
   const { n_splits: nSplits } = config.kfold;
   if (fold !== undefined && fold >= nSplits) {
     throw new EntailError("usage", `--fold ${fold}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);

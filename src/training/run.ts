@@ -1,19 +1,13 @@
-/** What a configuration means in numbers: what it asks for that is not there, sizes of batches, settings of a fold. */
+/** What a configuration means in numbers: what it asks for in vain, sizes of batches, settings of a fold. */
 import type { Config } from "../config/schema.ts";
 import type { TokenizedPair } from "../dataset/batches.ts";
 import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
-import { checkAugmentationKeys } from "./augmentation.ts";
 import type { FoldSettings } from "./fold.ts";
 import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
 import type { LossWeights } from "./step.ts";
-
-/** Says no to what a configuration may name but this version does not do, or cannot without another key. */
-export function checkAvailable(config: Config): void {
-  checkAugmentationKeys(config);
-}
 
 /** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
 export function settingsInVain({ training: { optimization }, reproducibility }: Config): string[] {

@@ -88,7 +88,7 @@ export async function scoreTexts(
     }
     const logits = await scorePairs(scorer.session!, tokens, tokens.map((_, i) => i), (done) => onProgress(at + done));
     for (const row of logits) scores.push({ logits: [...row], probability: positiveProbability(row) });
-    if (signal?.aborted) throw new EntailError("interrupted", "interrupted; nothing was written");
+    if (signal?.aborted) throw new EntailError("interrupted", "interrupted before all pairs were scored");
   }
   return scores;
 }

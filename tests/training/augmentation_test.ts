@@ -3,10 +3,15 @@ import { join } from "node:path";
 import type { Config } from "../../src/config/config.ts";
 import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { type Augmenter, checkAugmentation, createAugmenter } from "../../src/training/augmentation.ts";
+import {
+  type Augmenter,
+  checkAugmentation,
+  checkAugmentationKeys,
+  createAugmenter,
+} from "../../src/training/augmentation.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
 import { type Reporter, silentReporter } from "../../src/training/reporter.ts";
-import { batchCapacity, checkAvailable, trainingOptions } from "../../src/training/run.ts";
+import { batchCapacity, trainingOptions } from "../../src/training/run.ts";
 import { loadRunData } from "../../src/training/run_data.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
 
@@ -118,7 +123,7 @@ Deno.test("checkAugmentation: what is missing is named by its key", async () => 
   await inTemporaryFolder(async (folder) => {
     const config = (...more: string[]) => runConfig(folder, ...writeAnnotations(folder), ...more);
     await checkAugmentation(config());
-    checkAvailable(config());
+    checkAugmentationKeys(config());
     const nowhere = join(folder, "nowhere");
     const cases: [string[], string, RegExp][] = [
       [["data.annotations_csv=null"], "usage", /^data\.annotations_csv: is null/],
