@@ -1,14 +1,10 @@
-// Elementwise on f32 [rows, COLUMNS]: dropout, y = x * factor, which is its own backward (lib/dropout.wgsl), and
-// accumulate, y += x. One invocation per block of columns.
-//#include "lib/block.wgsl"
-//#include "lib/linear_id.wgsl"
+// Elementwise on [rows, COLUMNS]: dropout, y = x * factor, which is its own backward (lib/dropout.wgsl), and accumulate,
+// y += x. One invocation per quad.
+//#include "lib/quads.wgsl"
+//#include "lib/dropout_quad.wgsl"
 
-@group(0) @binding(0) var<uniform> rows: u32;
-@group(0) @binding(1) var<storage, read> x: array<Block>;
-@group(0) @binding(2) var<storage, read_write> y: array<Block>;
-
-//#if DROPOUT
-//#include "lib/dropout_block.wgsl"
+//#tensor x read COLUMNS
+//#tensor y update COLUMNS
 
 @compute @workgroup_size(64)
 fn apply(
@@ -16,21 +12,20 @@ fn apply(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = linear_workgroup(group, grid) * 64u + local;
-  if (at < rows * BLOCKS) {
-    y[at] = x[at] * dropout_block(at);
+  let at = quad_at(linear_workgroup(group, grid) * 64u + local);
+  if (at.row < rows) {
+    store_y(at.row, at.quad, load_x(at.row, at.quad) * dropout_at(at.row, at.quad));
   }
 }
-//#else
+
 @compute @workgroup_size(64)
 fn accumulate(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = linear_workgroup(group, grid) * 64u + local;
-  if (at < rows * BLOCKS) {
-    y[at] += x[at];
+  let at = quad_at(linear_workgroup(group, grid) * 64u + local);
+  if (at.row < rows) {
+    store_y(at.row, at.quad, load_y(at.row, at.quad) + load_x(at.row, at.quad));
   }
 }
-//#end

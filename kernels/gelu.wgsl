@@ -1,14 +1,12 @@
-// The exact GELU, element by element: forward y = gelu(pre_activation), backward dx = dy * gelu'(pre_activation).
+// The exact GELU, element by element on [rows, COLUMNS]: forward y = gelu(pre_activation), backward
+// dx = dy * gelu'(pre_activation).
 //#include "lib/gelu.wgsl"
-//#include "lib/linear_id.wgsl"
+//#include "lib/quads.wgsl"
 
-override COLUMNS: u32;
-
-@group(0) @binding(0) var<storage, read> pre_activation: array<f32>;
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(3) var<uniform> rows: u32;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+//#tensor pre_activation read COLUMNS
+//#tensor dy read COLUMNS
+//#tensor dx write COLUMNS
+//#tensor y write COLUMNS
 
 @compute @workgroup_size(64)
 fn forward(
@@ -16,9 +14,9 @@ fn forward(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = linear_workgroup(workgroup, grid) * 64u + lane;
-  if (index < rows * COLUMNS) {
-    y[index] = gelu(pre_activation[index]);
+  let at = quad_at(linear_workgroup(workgroup, grid) * 64u + lane);
+  if (at.row < rows) {
+    store_y(at.row, at.quad, gelu_quad(load_pre_activation(at.row, at.quad)));
   }
 }
 
@@ -28,8 +26,9 @@ fn backward(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = linear_workgroup(workgroup, grid) * 64u + lane;
-  if (index < rows * COLUMNS) {
-    dx[index] = dy[index] * gelu_derivative(pre_activation[index]);
+  let at = quad_at(linear_workgroup(workgroup, grid) * 64u + lane);
+  if (at.row < rows) {
+    let slope = gelu_derivative_quad(load_pre_activation(at.row, at.quad));
+    store_dx(at.row, at.quad, load_dy(at.row, at.quad) * slope);
   }
 }

@@ -1,5 +1,6 @@
 // Dropout decided by Philox: element `index` of dropout site `site` in micro-step `step` is kept when its word is at or
 // above `threshold` = rate * 2^32; kept values are scaled by `scale` = 1 / (1 - rate). Rate 0: threshold 0, scale 1.
+//#once
 struct Dropout {
   key: vec2<u32>, // the run's seed
   step: u32, // counts micro-batches, so that no two of a run share a mask

@@ -1,5 +1,6 @@
 // erf by N. Juffa's minimax polynomials (error below 1 ulp with an exact exp), and the exact GELU built on it:
 // x Phi(x), Phi(x) = (1 + erf(x / sqrt 2)) / 2; Hendrycks & Gimpel, "Gaussian Error Linear Units", 2016.
+//#once
 // Both ranges are computed and one is selected: branches cost more than a few products.
 fn erf(x: f32) -> f32 {
   // Beyond 4 the result is 1 to the last bit; the polynomial is good as far as that.
@@ -26,4 +27,12 @@ fn gelu(x: f32) -> f32 {
 // d gelu / dx = Phi(x) + x phi(x)
 fn gelu_derivative(x: f32) -> f32 {
   return 0.5 * (1.0 + erf(x * 0.70710678118654752)) + x * 0.39894228040143268 * exp(-0.5 * x * x);
+}
+
+fn gelu_quad(x: vec4<f32>) -> vec4<f32> {
+  return vec4(gelu(x.x), gelu(x.y), gelu(x.z), gelu(x.w));
+}
+
+fn gelu_derivative_quad(x: vec4<f32>) -> vec4<f32> {
+  return vec4(gelu_derivative(x.x), gelu_derivative(x.y), gelu_derivative(x.z), gelu_derivative(x.w));
 }

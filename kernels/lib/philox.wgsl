@@ -1,5 +1,6 @@
 // Philox 4x32-10, a counter-based generator: the same (counter, key) always gives the same four words, so dropout masks
 // are never stored. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011, section 3.3 and table 2.
+//#once
 
 // High and low word of a * b.
 fn mul_wide(a: u32, b: u32) -> vec2<u32> {

@@ -6,7 +6,7 @@ import { maskedLmParameters } from "../deberta/parameters.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import { type Gpu, gpuError } from "../gpu/device.ts";
 import type { KernelSpec } from "../gpu/kernel.ts";
-import type { Program } from "../gpu/program.ts";
+import { type Program, specOf } from "../gpu/program.ts";
 import { createTensor } from "../gpu/tensor.ts";
 import { createDeviceBatch } from "../nn/batch.ts";
 import type { LossKind } from "../nn/loss.ts";
@@ -98,7 +98,7 @@ async function plannedKernels(gpu: Gpu, kind: Gpu["kind"], model: Model): Promis
     training: { capacity, lossKind: loss, freezeEncoder: false },
   }, (resource) => resource);
   return [...programs, await maskedLm(counting, config, capacity)].flatMap(({ commands }) =>
-    commands.flatMap((command) => command.kind === "dispatch" ? [command.dispatch] : [])
+    commands.flatMap((command) => command.kind === "dispatch" ? [specOf(command.dispatch)] : [])
   );
 }
 
@@ -126,14 +126,15 @@ export async function kernelProblems(gpu: Gpu, models: typeof MODELS = MODELS): 
   const compiled = new Map<string, Set<string>>();
   for (const kind of ["software", "hardware"] as const) {
     for (const [name, model] of Object.entries(models)) {
-      for (const { kernel, entry, constants } of await plannedKernels(gpu, kind, model)) {
+      for (const spec of await plannedKernels(gpu, kind, model)) {
+        const { kernel, entry, constants, types } = spec;
         const point = `${kernel}.wgsl ${entry}`;
         const variants = compiled.get(point) ?? new Set();
         compiled.set(point, variants);
-        const variant = JSON.stringify(constants);
+        const variant = JSON.stringify([constants, types]);
         if (variants.has(variant)) continue;
         variants.add(variant);
-        const problem = await compile(gpu, { kernel, entry, constants });
+        const problem = await compile(gpu, spec);
         if (problem) problems.push(`${problem} (${name}, ${kind} adapter)`);
       }
     }

@@ -1,5 +1,5 @@
 /** `info`: the adapter, its features and limits, and the kernel variants that it would get. */
-import { variantsFor } from "../nn/plan.ts";
+import { usualVariants } from "../nn/plan.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -9,7 +9,7 @@ export async function info(overrides: string[], options: CommonOptions & { json?
   const config = resolveConfig(overrides, options);
   if (!config) return;
   const gpu = await openConfiguredGpu(config);
-  const variants = variantsFor(gpu);
+  const variants = usualVariants(gpu);
   const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
   if (options.json) {
     const { name, vendor, kind, can, features, hasTimestamps } = gpu;

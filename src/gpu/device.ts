@@ -34,6 +34,8 @@ export interface Gpu {
   readonly maxWorkgroupBytes: number;
   /** See `GpuOptions.workspaceMb`. */
   readonly workspaceBytes: number;
+  /** Variants of kernels that were measured to be the fastest here, by operation and key (src/nn/variants.ts). */
+  readonly tuned: ReadonlyMap<string, string>;
   readonly kernels: KernelCache;
   readonly activity: Activity;
   /** Submits commands; all go this way. Returns their number for `activity.finished`. */
@@ -114,6 +116,7 @@ export async function openGpu(
     maxBufferBytes: device.limits.maxBufferSize,
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     workspaceBytes: workspaceMb * 2 ** 20,
+    tuned: new Map(),
     kernels: kernelCache(device),
     activity,
     submit(encoder) {
@@ -131,9 +134,14 @@ export async function openGpu(
   };
 }
 
-/** A `GPUError` as one line; running out of memory keeps its own kind. */
-export function gpuError({ OutOfMemoryError }: Backend, error: GPUError, where = ""): EntailError {
-  const text = `${where ? `${where}: ` : ""}${oneLine(error.message)}`;
+/** A `GPUError` as one line; running out of memory keeps its own kind. `locate` finds the places that it names. */
+export function gpuError(
+  { OutOfMemoryError }: Backend,
+  error: GPUError,
+  where = "",
+  locate: (message: string) => string = (message) => message,
+): EntailError {
+  const text = `${where ? `${where}: ` : ""}${oneLine(locate(error.message))}`;
   return error instanceof OutOfMemoryError
     ? new EntailError("memory", `out of memory on the device: ${text}; lower training.batch_size`)
     : new EntailError("adapter", `the device refused a command: ${text}`);

@@ -1,5 +1,6 @@
 /** Kernels by name: `kernels/<name>.wgsl`, one or several entry points, specialised by named constants. */
 import { type Constants, expandTemplate } from "./template.ts";
+import type { DType } from "./dtype.ts";
 
 export interface KernelSpec {
   /** File name below `kernels/`, without the extension. */
@@ -10,11 +11,15 @@ export interface KernelSpec {
    * template directives.
    */
   constants?: Constants;
+  /** Types of the tensors that are bound, by variable. */
+  types?: Readonly<Record<string, DType>>;
 }
 
 export interface Kernel {
   readonly label: string;
   readonly pipeline: GPUComputePipeline;
+  /** A compiler's message, with kernel file and line for every line of the expanded shader that it names. */
+  locate(message: string): string;
   /** Binding number and kind of every module-scope `@group(0)` variable, by its WGSL name. */
   readonly bindings: ReadonlyMap<string, KernelBinding>;
 }
@@ -43,23 +48,35 @@ function readKernel(path: string): string {
 /** Gives a file below `kernels/` another text: how a test breaks a kernel. */
 export type SourceEdit = (path: string, text: string) => string;
 
-/** The shader text of a kernel and the overrides that remain for the pipeline. */
-export function specialise(
-  { kernel, entry, constants = {} }: KernelSpec,
-  edit: SourceEdit = (_path, text) => text,
-): { code: string; overrides: Constants } {
-  const path = `${kernel}.wgsl`;
-  const read = (file: string) => edit(file, readKernel(file));
-  let code: string;
-  try {
-    code = expandTemplate(read(path), constants, read);
-  } catch (cause) {
-    throw new Error(`kernels/${path}: ${(cause as Error).message}`, { cause });
-  }
-  if (!new RegExp(`\\bfn\\s+${entry}\\b`).test(code)) throw new Error(`kernels/${path} has no entry point ${entry}`);
-  const declared = new Set([...code.matchAll(/^\s*override\s+(\w+)/gm)].map(([, name]) => name));
-  return { code, overrides: Object.fromEntries(Object.entries(constants).filter(([name]) => declared.has(name))) };
+/** A kernel's shader text. */
+export interface Shader {
+  code: string;
+  /** File and line below `kernels/` of each line of `code`. */
+  origins: readonly string[];
+  /** The constants that the pipeline takes. */
+  overrides: Readonly<Record<string, number>>;
 }
+
+/** The shader text of a kernel. Throws an `Error` that names file and line where the template does not expand. */
+export function specialise(
+  { kernel, entry, constants = {}, types = {} }: KernelSpec,
+  edit: SourceEdit = (_path, text) => text,
+): Shader {
+  const path = `${kernel}.wgsl`;
+  const expansion = expandTemplate(path, { constants, types, read: (file) => edit(file, readKernel(file)) });
+  const { code } = expansion;
+  if (!new RegExp(`\\bfn\\s+${entry}\\b`).test(code)) throw new Error(`kernels/${path} has no entry point ${entry}`);
+  const declared = [...code.matchAll(/^\s*override\s+(\w+)/gm)].map(([, name]) => name);
+  const given = declared.filter((name) => name in constants).map((name) => [name, Number(constants[name])]);
+  return { ...expansion, overrides: Object.fromEntries(given) };
+}
+
+/** wgpu's "wgsl:12:5" and Dawn's ":12:5 error", as places in kernel files. */
+const locateIn = (origins: readonly string[]) => (message: string): string =>
+  message.replace(/(?:\bwgsl)?:(\d+):(\d+)\b/g, (place, line) => {
+    const origin = origins[Number(line) - 1];
+    return origin ? ` kernels/${origin}` : place;
+  });
 
 /** Binding number and access of each `@group(0) @binding(n) var<…> name` in `code`. */
 export function parseBindings(code: string): Map<string, KernelBinding> {
@@ -80,7 +97,7 @@ export function kernelCache(device: GPUDevice, edit?: SourceEdit): KernelCache {
   const bySpec = new Map<string, Kernel>();
 
   function compiled(spec: KernelSpec): Kernel {
-    const { code, overrides } = specialise(spec, edit);
+    const { code, overrides, origins } = specialise(spec, edit);
     const sorted = Object.entries(overrides).sort(([a], [b]) => (a < b ? -1 : 1));
     const key = JSON.stringify([code, spec.entry, sorted]);
     const known = kernels.get(key);
@@ -93,14 +110,14 @@ export function kernelCache(device: GPUDevice, edit?: SourceEdit): KernelCache {
       layout: "auto",
       compute: { module, entryPoint: spec.entry, constants: overrides },
     });
-    const kernel = { label, pipeline, bindings: parseBindings(code) };
+    const kernel = { label, pipeline, bindings: parseBindings(code), locate: locateIn(origins) };
     kernels.set(key, kernel);
     return kernel;
   }
 
   return {
     get(spec) {
-      const key = JSON.stringify([spec.kernel, spec.entry, spec.constants]);
+      const key = JSON.stringify([spec.kernel, spec.entry, spec.constants, spec.types]);
       let kernel = bySpec.get(key);
       if (!kernel) bySpec.set(key, kernel = compiled(spec));
       return kernel;

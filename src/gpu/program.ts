@@ -13,6 +13,7 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "./device.ts";
 import { gpuError } from "./device.ts";
 import type { KernelSpec } from "./kernel.ts";
+import { type DType, elementBytes } from "./dtype.ts";
 import { alignBytes, allocateBuffers, elements, mebibytes, type Tensor, TENSOR_ALIGNMENT } from "./tensor.ts";
 import { createTimestamps, MAX_TIMESTAMPS } from "./timestamps.ts";
 
@@ -35,9 +36,9 @@ type Command<Sizes> =
 export interface Program<Sizes> {
   readonly label: string;
   /** A tensor that lives from its first to its last use in this program. */
-  transient(label: string, shape: readonly number[]): Tensor;
+  transient(label: string, shape: readonly number[], dtype?: DType): Tensor;
   /** Like `transient`, but its content stays until the program runs again, for a later copy or read. */
-  result(label: string, shape: readonly number[]): Tensor;
+  result(label: string, shape: readonly number[], dtype?: DType): Tensor;
   dispatch(dispatch: Dispatch<Sizes>): void;
   clear(tensor: Tensor): void;
   copy(from: Tensor, to: Tensor): void;
@@ -52,9 +53,9 @@ export function createProgram<Sizes>(label: string): Program<Sizes> {
   const spans = new Map<Tensor, { first: number; last: number }>();
   const kept = new Set<Tensor>();
 
-  function create(tensorLabel: string, shape: readonly number[]): Tensor {
-    const bytes = Math.max(elements(shape), 1) * 4;
-    const tensor: Tensor = { label: tensorLabel, shape, bytes, buffer: null, offset: 0 };
+  function create(tensorLabel: string, shape: readonly number[], dtype: DType = "f32"): Tensor {
+    const bytes = Math.max(elements(shape), 1) * elementBytes(dtype);
+    const tensor: Tensor = { label: tensorLabel, shape, dtype, bytes, buffer: null, offset: 0 };
     spans.set(tensor, { first: Infinity, last: -1 });
     return tensor;
   }
@@ -69,8 +70,8 @@ export function createProgram<Sizes>(label: string): Program<Sizes> {
     label,
     commands,
     transient: create,
-    result(tensorLabel, shape) {
-      const tensor = create(tensorLabel, shape);
+    result(tensorLabel, shape, dtype) {
+      const tensor = create(tensorLabel, shape, dtype);
       kept.add(tensor);
       return tensor;
     },
@@ -173,6 +174,12 @@ export async function allocateMemory(gpu: Gpu, label: string, plan: MemoryPlan):
   };
 }
 
+/** What a dispatch needs compiled: its kernel for the tensors that it binds. */
+export function specOf({ kernel, entry, constants, bindings }: Omit<Dispatch<never>, "grid">): KernelSpec {
+  const types = Object.fromEntries(Object.entries(bindings).map(([name, { dtype }]) => [name, dtype]));
+  return { kernel, entry, constants, types };
+}
+
 /**
  * Compiles a program whose tensors all have memory by now. Throws an `Error` that names the kernel if a shader does
  * not compile or a binding does not fit: both are defects, not the user's doing.
@@ -184,7 +191,7 @@ export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): 
     if (command.kind !== "dispatch") return command;
     const { dispatch } = command;
     device.pushErrorScope("validation");
-    const kernel = gpu.kernels.get(dispatch);
+    const kernel = gpu.kernels.get(specOf(dispatch));
     const entries = Object.entries(dispatch.bindings).map(([name, tensor]) => {
       const binding = kernel.bindings.get(name);
       if (!binding) throw new Error(`${kernel.label} has no variable ${name}`);
@@ -204,7 +211,7 @@ export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): 
     });
     problems.push(
       device.popErrorScope().then((error) => {
-        if (error) throw gpuError(gpu.backend, error, kernel.label);
+        if (error) throw gpuError(gpu.backend, error, kernel.label, kernel.locate);
       }),
     );
     return { kind: "dispatch" as const, kernel, group, grid: dispatch.grid, label: dispatch.label ?? kernel.label };

@@ -2,79 +2,144 @@
  * The one visible step between a kernel file and the shader that is compiled. WGSL has neither includes nor compile-time
  * loops, and drivers do not unroll loops that naga has bounded, so kernels say what they want unrolled:
  *
- *     //#include "lib/philox.wgsl"
+ *     //#include "lib/philox.wgsl"          //#include "lib/stage.wgsl" FROM="a" STEP=K/4
  *     //#for I in 0..ROWS      … ${I} … ${I * 4 + 1} …      //#end
- *     //#if BIAS && COLS % 4 == 0      …      //#else      …      //#end
+ *     //#if HAS_bias && CORE == "tiles"      …      //#else      …      //#end
+ *     //#tensor x read COLUMNS
  *
- * Names in ranges, conditions and `${…}` are loop variables and the constants the kernel is specialised with.
+ * Names in ranges, conditions and `${…}` are loop variables, arguments of the include and the constants the kernel is
+ * specialised with; HAS_x says whether a tensor is bound to x, TYPE_x of which type its elements are. `//#tensor` stands
+ * for kernels/lib/tensor.wgsl: the variable x and the functions that read and write it by rows of COLUMNS elements, four
+ * at a time, whatever their type. What a file with `//#once` in it declares is there once, however often it is included.
  */
-export type Constants = Readonly<Record<string, number>>;
+import type { DType } from "./dtype.ts";
 
-/** Expands `source`; `include` returns the text of a file below `kernels/`. Throws `SyntaxError` with the line. */
-export function expandTemplate(source: string, constants: Constants, include: (path: string) => string): string {
-  const lines = source.split("\n");
+export type Constants = Readonly<Record<string, number | string>>;
+
+/** What a template is expanded with. */
+export interface TemplateInput {
+  constants?: Constants;
+  /** Types of the tensors that are bound, by variable. */
+  types?: Readonly<Record<string, DType>>;
+  /** The text of a file below `kernels/`. */
+  read(path: string): string;
+}
+
+export interface Expansion {
+  code: string;
+  /** File and line below `kernels/` that each line of `code` comes from, e.g. "lib/gelu.wgsl:12". */
+  origins: string[];
+}
+
+/** Bindings of `//#tensor` count from here; a file numbers those it declares itself below. */
+const FIRST_TENSOR = 64;
+
+/** Expands a file below `kernels/`. Throws `SyntaxError` with file and line. */
+export function expandTemplate(file: string, { constants = {}, types = {}, read }: TemplateInput): Expansion {
   const output: string[] = [];
-  const end = expandBlock(0, constants, true);
-  if (end < lines.length) fail(end, "#else or #end without a beginning");
-  return output.join("\n");
+  const origins: string[] = [];
+  const once = new Set<string>();
+  let tensors = 0;
+  expandFile(file, constants, true);
+  return { code: output.join("\n"), origins };
 
-  /** Emits lines from `start` to the matching #else/#end (returned) or the end of the file. */
-  function expandBlock(start: number, names: Constants, emit: boolean): number {
-    let at = start;
-    while (at < lines.length) {
-      const directive = /^\s*\/\/#(include|for|if|else|end)\b\s*(.*?)\s*$/.exec(lines[at]);
-      if (!directive) {
-        if (emit) output.push(lines[at].replace(/\$\{([^}]*)\}/g, (_, text) => String(evaluate(text, names, at))));
-        at++;
-        continue;
+  function expandFile(path: string, names: Constants, emit: boolean): void {
+    const lines = read(path).split("\n");
+    if (lines.some((line) => line.trim() === "//#once")) {
+      if (once.has(path)) return;
+      if (emit) once.add(path);
+    }
+    const end = expandBlock(0, names, emit);
+    if (end < lines.length) fail(end, "#else or #end without a beginning");
+
+    /** Emits lines from `start` to the matching #else/#end (returned) or the end of the file. */
+    function expandBlock(start: number, names: Constants, emit: boolean): number {
+      let at = start;
+      while (at < lines.length) {
+        const directive = /^\s*\/\/#(include|tensor|once|for|if|else|end)\b\s*(.*?)\s*$/.exec(lines[at]);
+        const [, word, rest] = directive ?? [];
+        if (word === "else" || word === "end") return at;
+        if (word === "for") {
+          at = expandFor(at, rest, names, emit);
+        } else if (word === "if") {
+          at = expandIf(at, rest, names, emit);
+        } else {
+          if (emit) expandLine(at, word, rest, names);
+          at++;
+        }
       }
-      const [, word, rest] = directive;
-      if (word === "else" || word === "end") return at;
+      return at;
+    }
+
+    function expandLine(at: number, word: string | undefined, rest: string, names: Constants): void {
       if (word === "include") {
-        if (emit) output.push(expandTemplate(include(rest.replaceAll('"', "")), names, include));
-        at++;
-      } else if (word === "for") {
-        at = expandFor(at, rest, names, emit);
-      } else {
-        at = expandIf(at, rest, names, emit);
+        const [, path, args] = /^"([^"]+)"(.*)$/.exec(rest) ?? fail(at, 'expected #include "file" NAME=value …');
+        const given = [...args.matchAll(/(\w+)=("[^"]*"|\S+)/g)].map(([, name, value]) => [
+          name,
+          evaluate(value, names, at),
+        ]);
+        expandFile(path, { ...names, ...Object.fromEntries(given) }, true);
+      } else if (word === "tensor") {
+        expandTensor(at, rest, names);
+      } else if (word === undefined) {
+        output.push(lines[at].replace(/\$\{([^}]*)\}/g, (_, text) => String(evaluate(text, names, at))));
+        origins.push(`${path}:${at + 1}`);
       }
     }
-    return at;
-  }
 
-  function expandFor(at: number, rest: string, names: Constants, emit: boolean): number {
-    const range = /^(\w+) in (.+?)\.\.(.+)$/.exec(rest);
-    if (!range) fail(at, `expected "#for NAME in FROM..TO"`);
-    const [, name, from, to] = range;
-    const first = emit ? evaluate(from, names, at) : 0;
-    const last = emit ? evaluate(to, names, at) : 0;
-    let end = expandBlock(at + 1, { ...names, [name]: first }, emit && first < last);
-    for (let value = first + 1; value < last; value++) end = expandBlock(at + 1, { ...names, [name]: value }, emit);
-    return closing(end);
-  }
+    function expandTensor(at: number, rest: string, names: Constants): void {
+      const [, name, access, width, , elements] =
+        /^(\w+) (read|write|update|uniform) ((?:(?! in ).)+)( in (.+))?$/.exec(rest) ??
+          fail(at, "expected #tensor NAME read|write|update WIDTH, or #tensor NAME uniform WIDTH in ELEMENTS");
+      expandFile("lib/tensor.wgsl", {
+        NAME: name,
+        ACCESS: access,
+        WIDTH: evaluate(width, names, at),
+        ELEMENTS: elements ? evaluate(elements, names, at) : 0,
+        TYPE: types[name] ?? "f32",
+        BINDING: FIRST_TENSOR + tensors++,
+      }, true);
+    }
 
-  function expandIf(at: number, condition: string, names: Constants, emit: boolean): number {
-    const holds = emit && evaluate(condition, names, at) !== 0;
-    let end = expandBlock(at + 1, names, holds);
-    if (lines[end]?.includes("//#else")) end = expandBlock(end + 1, names, emit && !holds);
-    return closing(end);
-  }
+    function expandFor(at: number, rest: string, names: Constants, emit: boolean): number {
+      const [, name, from, to] = /^(\w+) in (.+?)\.\.(.+)$/.exec(rest) ?? fail(at, `expected "#for NAME in FROM..TO"`);
+      const first = emit ? Number(evaluate(from, names, at)) : 0;
+      const last = emit ? Number(evaluate(to, names, at)) : 0;
+      let end = expandBlock(at + 1, { ...names, [name]: first }, emit && first < last);
+      for (let value = first + 1; value < last; value++) end = expandBlock(at + 1, { ...names, [name]: value }, emit);
+      return closing(end);
+    }
 
-  function closing(at: number): number {
-    if (at >= lines.length || !lines[at].includes("//#end")) fail(Math.min(at, lines.length - 1), "missing #end");
-    return at + 1;
-  }
+    function expandIf(at: number, condition: string, names: Constants, emit: boolean): number {
+      const holds = emit && Boolean(evaluate(condition, names, at));
+      let end = expandBlock(at + 1, names, holds);
+      if (lines[end]?.includes("//#else")) end = expandBlock(end + 1, names, emit && !holds);
+      return closing(end);
+    }
 
-  function evaluate(text: string, names: Constants, at: number): number {
-    const numeric = text.replace(/[A-Za-z_]\w*/g, (name) => {
-      if (!(name in names)) fail(at, `unknown constant ${name}`);
-      return `(${names[name]})`;
-    });
-    if (!/^[\d\s.eE+\-*/%()<>=!&|?:]+$/.test(numeric)) fail(at, `not an expression: ${text}`);
-    return Number(new Function(`return (${numeric})`)());
-  }
+    function closing(at: number): number {
+      if (at >= lines.length || !lines[at].includes("//#end")) fail(Math.min(at, lines.length - 1), "missing #end");
+      return at + 1;
+    }
 
-  function fail(at: number, message: string): never {
-    throw new SyntaxError(`line ${at + 1}: ${message}: ${lines[at]?.trim()}`);
+    function evaluate(text: string, names: Constants, at: number): number | string {
+      const value = (name: string): number | string => {
+        if (name in names) return names[name];
+        if (name.startsWith("HAS_")) return name.slice(4) in types ? 1 : 0;
+        if (name.startsWith("TYPE_")) return types[name.slice(5)] ?? "f32";
+        return fail(at, `unknown constant ${name}`);
+      };
+      const closed = text.replace(
+        /"[^"]*"|[A-Za-z_]\w*/g,
+        (word) => word.startsWith('"') ? word : `(${JSON.stringify(value(word))})`,
+      );
+      if (!/^[\d\s.eE+\-*/%()<>=!&|?:]*$/.test(closed.replace(/"[^"]*"/g, "0"))) fail(at, `not an expression: ${text}`);
+      const result = new Function(`return (${closed})`)();
+      return typeof result === "boolean" ? Number(result) : result;
+    }
+
+    function fail(at: number, message: string): never {
+      throw new SyntaxError(`kernels/${path}:${at + 1}: ${message}: ${lines[at]?.trim()}`);
+    }
   }
 }

@@ -1,11 +1,13 @@
-/** Tensors: a shape and a window of a device buffer. All elements are 32 bits wide. */
+/** Tensors: a shape, a type of elements, and a window of a device buffer. */
 import { EntailError } from "../errors.ts";
 import { type Gpu, gpuError } from "./device.ts";
+import { type DType, elementBytes, isHalf, narrow, widen } from "./dtype.ts";
 
 /** A window of a buffer. `buffer` is null for a transient tensor until its program's memory has been allocated. */
 export interface Tensor {
   readonly label: string;
   readonly shape: readonly number[];
+  readonly dtype: DType;
   readonly bytes: number;
   buffer: GPUBuffer | null;
   /** In bytes, a multiple of `TENSOR_ALIGNMENT`. */
@@ -69,10 +71,15 @@ export function availableHostBytes(): number {
 export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** A tensor with a buffer of its own. Zero at first, as WebGPU promises. */
-export async function createTensor(gpu: Gpu, label: string, shape: readonly number[]): Promise<Tensor> {
-  const bytes = elements(shape) * 4;
-  const [buffer] = await allocateBuffers(gpu, label, [bytes]);
-  return { label, shape, bytes, buffer, offset: 0 };
+export async function createTensor(
+  gpu: Gpu,
+  label: string,
+  shape: readonly number[],
+  dtype: DType = "f32",
+): Promise<Tensor> {
+  const bytes = elements(shape) * elementBytes(dtype);
+  const [buffer] = await allocateBuffers(gpu, label, [4 * Math.ceil(bytes / 4)]);
+  return { label, shape, dtype, bytes, buffer, offset: 0 };
 }
 
 /** A tensor that shaders read as `var<uniform>`; small, with a buffer of its own. */
@@ -80,58 +87,64 @@ export function createUniform(gpu: Gpu, label: string, words: number): Tensor {
   const bytes = Math.ceil(words / 4) * 16;
   const { BufferUsage } = gpu.backend;
   const usage = BufferUsage.UNIFORM | BufferUsage.COPY_DST;
-  return { label, shape: [words], bytes, buffer: gpu.device.createBuffer({ label, size: bytes, usage }), offset: 0 };
+  const buffer = gpu.device.createBuffer({ label, size: bytes, usage });
+  return { label, shape: [words], dtype: "u32", bytes, buffer, offset: 0 };
 }
 
-/** A window of `shape` in `tensor`, beginning `offsetElements` elements into it (aligned by the caller). */
-export function windowOf(tensor: Tensor, label: string, offsetElements: number, shape: readonly number[]): Tensor {
-  const bytes = elements(shape) * 4;
-  if (offsetElements * 4 + bytes > tensor.bytes) {
+/** Offset and bytes of `shape` in `tensor`, beginning `offsetElements` elements into it (aligned by the caller). */
+function placed({ dtype, ...tensor }: Tensor, label: string, offsetElements: number, shape: readonly number[]) {
+  const size = elementBytes(dtype);
+  const bytes = elements(shape) * size;
+  if (offsetElements * size + bytes > tensor.bytes) {
     throw new RangeError(`${label} reaches past the end of ${tensor.label}`);
   }
-  return { label, shape, bytes, buffer: tensor.buffer, offset: tensor.offset + offsetElements * 4 };
+  return { label, shape, dtype, bytes, inside: offsetElements * size };
+}
+
+/** A window of a tensor that has memory. */
+export function windowOf(tensor: Tensor, label: string, offsetElements: number, shape: readonly number[]): Tensor {
+  const { inside, ...window } = placed(tensor, label, offsetElements, shape);
+  return { ...window, buffer: tensor.buffer, offset: tensor.offset + inside };
 }
 
 /** Like `windowOf`, but of a tensor that may not have memory yet, and with its lifetime. */
 export function viewOf(tensor: Tensor, label: string, offsetElements: number, shape: readonly number[]): Tensor {
-  const bytes = elements(shape) * 4;
-  if (offsetElements * 4 + bytes > tensor.bytes) {
-    throw new RangeError(`${label} reaches past the end of ${tensor.label}`);
-  }
+  const { inside, ...window } = placed(tensor, label, offsetElements, shape);
   return {
-    label,
-    shape,
-    bytes,
+    ...window,
     get buffer() {
       return tensor.buffer;
     },
     get offset() {
-      return tensor.offset + offsetElements * 4;
+      return tensor.offset + inside;
     },
     base: tensor.base ?? tensor,
   };
 }
 
-/** Writes `data` from `offsetElements` on. Ordered with the queue's other work; never waits. */
+/** Writes `data` from `offsetElements` on, rounded where the tensor is half. Ordered with the queue's other work; never waits. */
 export function writeTensor(
   gpu: Gpu,
   tensor: Tensor,
   data: Float32Array | Uint32Array | Int32Array,
   offsetElements = 0,
 ): void {
-  if ((offsetElements + data.length) * 4 > alignBytes(tensor.bytes)) {
-    throw new RangeError(`too much data for ${tensor.label}`);
+  const { dtype, label, buffer, offset } = tensor;
+  const size = elementBytes(dtype);
+  if ((offsetElements + data.length) * size > alignBytes(tensor.bytes)) {
+    throw new RangeError(`too much data for ${label}`);
   }
   const step = TRANSFER_BYTES / 4;
   for (let at = 0; at < data.length; at += step) {
     const piece = data.subarray(at, at + step);
-    gpu.device.queue.writeBuffer(tensor.buffer!, tensor.offset + (offsetElements + at) * 4, piece as BufferSource);
+    const words = isHalf(dtype) ? narrow(piece as Float32Array, dtype) : piece;
+    gpu.device.queue.writeBuffer(buffer!, offset + (offsetElements + at) * size, words as BufferSource);
     // Staging memory is given back when the copy has been submitted.
     if (data.length > step) gpu.device.queue.submit([]);
   }
 }
 
-/** Reads `countElements` 32-bit elements (default: all) from `offsetElements` on; waits for the queue. */
+/** Reads `countElements` elements (default: all) from `offsetElements` on, u32 as the same bits; waits for the queue. */
 export async function readTensor(
   gpu: Gpu,
   tensor: Tensor,
@@ -139,28 +152,32 @@ export async function readTensor(
   countElements = elements(tensor.shape) - offsetElements,
 ): Promise<Float32Array<ArrayBuffer>> {
   const { BufferUsage, MapMode } = gpu.backend;
+  const { dtype, label, buffer, offset } = tensor;
+  const size = elementBytes(dtype);
   const result = new Float32Array(countElements);
-  const step = TRANSFER_BYTES / 4;
+  const step = TRANSFER_BYTES / size;
+  const whole = (count: number) => 4 * Math.ceil(count * size / 4);
   const staging = gpu.device.createBuffer({
-    label: `read ${tensor.label}`,
-    size: Math.max(Math.min(countElements, step) * 4, 4),
+    label: `read ${label}`,
+    size: Math.max(whole(Math.min(countElements, step)), 4),
     usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST,
   });
   try {
     for (let at = 0; at < countElements; at += step) {
-      const bytes = Math.min(step, countElements - at) * 4;
+      const count = Math.min(step, countElements - at);
       const encoder = gpu.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(tensor.buffer!, tensor.offset + (offsetElements + at) * 4, staging, 0, bytes);
+      encoder.copyBufferToBuffer(buffer!, offset + (offsetElements + at) * size, staging, 0, whole(count));
       const copied = gpu.submit(encoder);
-      await staging.mapAsync(MapMode.READ, 0, bytes);
+      await staging.mapAsync(MapMode.READ, 0, whole(count));
       gpu.activity.finished(copied);
-      result.set(new Float32Array(staging.getMappedRange(0, bytes)), at);
+      const range = staging.getMappedRange(0, whole(count));
+      result.set(isHalf(dtype) ? widen(new Uint16Array(range, 0, count), dtype) : new Float32Array(range), at);
       staging.unmap();
     }
   } catch (cause) {
     gpu.check();
     const { name, message } = cause as Error;
-    throw new EntailError("adapter", `reading ${tensor.label} from the device failed: ${message || name}`, { cause });
+    throw new EntailError("adapter", `reading ${label} from the device failed: ${message || name}`, { cause });
   } finally {
     staging.destroy();
   }

@@ -10,7 +10,6 @@
  * round. The rest is linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a
  * bucket, which give the position terms of dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
-import type { Constants } from "../gpu/template.ts";
 import { type Grid, linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { bucketsOf, cutWork } from "./attention_cut.ts";
@@ -54,7 +53,7 @@ function kernelFor(plan: Plan, headSize: number): GroupPlan["kernel"] {
 
 /** What all dispatches of one group of heads have in common. */
 interface GroupPlan {
-  constants: Constants;
+  constants: Readonly<Record<string, number>>;
   /** The workgroups for so many invocations. */
   invocations(count: number): Grid;
   kernel: "attention_invocation" | "attention_tiled";

@@ -1,9 +1,8 @@
 /** Dropout by itself, where no other kernel can take it along, and plain addition. */
 import type { Gpu } from "../gpu/device.ts";
-import { linearGrid } from "../gpu/program.ts";
 import { createUniform, type Tensor, writeTensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";
-import { blocksOf } from "./rows.ts";
+import { quadGrid } from "./rows.ts";
 
 const sites = new WeakMap<Gpu, Map<number, Tensor>>();
 
@@ -25,9 +24,6 @@ export interface DropoutSizes {
   site: number;
 }
 
-const grid = (rows: Rows, columns: number): Parameters<Plan["dispatch"]>[0]["grid"] => (sizes) =>
-  linearGrid(Math.ceil(rows.count(sizes) * blocksOf(columns) / 64));
-
 /** y = x · factor [rows, columns]; `dropout` is the uniform of kernels/lib/dropout.wgsl. */
 export function dropoutForward(
   plan: Plan,
@@ -37,9 +33,9 @@ export function dropoutForward(
   plan.dispatch({
     kernel: "dropout",
     entry: "apply",
-    constants: { DROPOUT: 1, COLUMNS: columns },
+    constants: { COLUMNS: columns },
     bindings: { rows: rows.uniform, x, y, dropout, site: siteUniform(plan.gpu, site) },
-    grid: grid(rows, columns),
+    grid: quadGrid(rows, columns),
     label: `dropout ${y.label}`,
   });
 }
@@ -62,9 +58,9 @@ export function accumulate(
   plan.dispatch({
     kernel: "dropout",
     entry: "accumulate",
-    constants: { DROPOUT: 0, COLUMNS: columns },
+    constants: { COLUMNS: columns },
     bindings: { rows: rows.uniform, x: from, y: into },
-    grid: grid(rows, columns),
+    grid: quadGrid(rows, columns),
     label: `${into.label} += ${from.label}`,
   });
 }

@@ -1,7 +1,7 @@
 /** The exact GELU, x·Φ(x) (Hendrycks & Gimpel, 2016), on its own. Linear layers apply it themselves on their way. */
-import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { BatchSizes, Plan, Rows } from "./plan.ts";
+import type { Plan, Rows } from "./plan.ts";
+import { quadGrid } from "./rows.ts";
 
 interface GeluSizes {
   rows: Rows;
@@ -20,7 +20,7 @@ export function geluForward(
     entry: "forward",
     constants: { COLUMNS: columns },
     bindings: { pre_activation: preActivation, y, rows: rows.uniform },
-    grid: gridFor(rows, columns),
+    grid: quadGrid(rows, columns),
     label,
   });
 }
@@ -36,10 +36,7 @@ export function geluBackward(
     entry: "backward",
     constants: { COLUMNS: columns },
     bindings: { pre_activation: preActivation, dy, dx, rows: rows.uniform },
-    grid: gridFor(rows, columns),
+    grid: quadGrid(rows, columns),
     label,
   });
 }
-
-const gridFor = (rows: Rows, columns: number) => (sizes: BatchSizes) =>
-  linearGrid(Math.ceil(rows.count(sizes) * columns / 64));

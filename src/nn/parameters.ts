@@ -188,7 +188,7 @@ export async function createParameterStore(
   wanted.forEach(({ layout, index, role }, i) => {
     const shape = [layout.elements];
     const label = `parameters ${index} ${role}`;
-    tensors[index][role] = { label, shape, bytes: layout.elements * 4, buffer: buffers[i], offset: 0 };
+    tensors[index][role] = { label, shape, dtype: "f32", bytes: layout.elements * 4, buffer: buffers[i], offset: 0 };
   });
 
   layouts.forEach((layout, index) => {

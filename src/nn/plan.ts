@@ -1,5 +1,6 @@
 /** What layers append to: a program for packed batches, and the kernel variants that suit the adapter. */
 import type { Gpu } from "../gpu/device.ts";
+import type { DType } from "../gpu/dtype.ts";
 import { createProgram, type Program } from "../gpu/program.ts";
 import { createUniform, type Tensor } from "../gpu/tensor.ts";
 
@@ -36,21 +37,67 @@ export interface Variants {
   readonly windowRows: 4 | 8;
 }
 
-export function variantsFor({ kind, name }: Gpu): Variants {
+export function usualVariants({ kind, name }: Gpu): Variants {
   if (kind === "hardware") return { matmul: "tiled", row: "workgroup", attention: "tiled", windowRows: 4 };
   // Newer versions of lavapipe read storage faster, so that registers are worth more than fewer reads.
   const [, llvm] = /LLVM (\d+)/.exec(name) ?? [];
   return { matmul: "register", row: "invocation", attention: "invocation", windowRows: Number(llvm) < 18 ? 8 : 4 };
 }
 
+/** How activations, their gradients and the weights of products are stored. All arithmetic is in f32. */
+export type Precision = "fp32" | "fp16" | "bf16";
+
+const STORAGE: Readonly<Record<Precision, DType>> = { fp32: "f32", fp16: "f16", bf16: "bf16" };
+
+/** Only whole quads may be half: no two rows of a tensor share a word. `unit`: elements of what is read together. */
+export const storageOf = (precision: Precision, unit: number): DType => unit % 4 === 0 ? STORAGE[precision] : "f32";
+
+/** A decision of `choose` (variants.ts), for `info`, the tuner and the record of a run. */
+export interface Choice {
+  readonly operation: string;
+  readonly key: string;
+  readonly variant: string;
+  readonly why: "asked for" | "measured" | "usual for this adapter";
+}
+
 export interface Plan extends Program<BatchSizes> {
   readonly gpu: Gpu;
   readonly variants: Variants;
+  readonly precision: Precision;
+  /** Variants by operation that are taken wherever they suit: what tests and benches ask for. */
+  readonly prefer: Readonly<Record<string, string>>;
+  /** What `choose` has decided so far, by operation and key. */
+  readonly choices: Map<string, Choice>;
+  /**
+   * A transient tensor as `precision` stores it. `unit`: the length of the rows that kernels read it by, where that is
+   * not the last of `shape`.
+   */
+  activation(label: string, shape: readonly number[], unit?: number): Tensor;
 }
 
-/** An empty plan; `variants` overrides what suits the adapter. */
-export function createPlan(gpu: Gpu, label: string, variants: Partial<Variants> = {}): Plan {
-  return { ...createProgram<BatchSizes>(label), gpu, variants: { ...variantsFor(gpu), ...variants } };
+export interface PlanOptions {
+  precision?: Precision;
+  prefer?: Readonly<Record<string, string>>;
+  /** Overrides what suits the adapter. */
+  variants?: Partial<Variants>;
+}
+
+/** An empty plan. */
+export function createPlan(
+  gpu: Gpu,
+  label: string,
+  { precision = "fp32", prefer = {}, variants = {} }: PlanOptions = {},
+): Plan {
+  const program = createProgram<BatchSizes>(label);
+  return {
+    ...program,
+    gpu,
+    variants: { ...usualVariants(gpu), ...variants },
+    precision,
+    prefer,
+    choices: new Map(),
+    activation: (name, shape, unit = shape.at(-1)!) => program.transient(name, shape, storageOf(precision, unit)),
+  };
 }
 
 /** A row count that never changes, e.g. the rows of a relative position table. */

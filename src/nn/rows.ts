@@ -45,6 +45,13 @@ export function rowWalk(plan: Plan, rows: Rows, columns: number): {
   };
 }
 
+/** Quads in a row of `columns`, the last one perhaps not full. */
+export const quadsOf = (columns: number): number => Math.ceil(columns / 4);
+
+/** An invocation for each quad of [rows, columns], as in kernels/lib/quads.wgsl. */
+export const quadGrid = (rows: Rows, columns: number) => (sizes: BatchSizes): Grid =>
+  linearGrid(Math.ceil(rows.count(sizes) * quadsOf(columns) / 64));
+
 /** Blocks in a row of `columns`, as in kernels/lib/block.wgsl. */
 export const blocksOf = (columns: number): number => columns % 4 === 0 ? columns / 4 : columns;
 

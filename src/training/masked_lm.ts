@@ -65,7 +65,7 @@ export async function openMaskedLm(
     const batch = keep(await createDeviceBatch(gpu, capacity));
     const places = await createTensor(gpu, "masked tokens", [capacity.sequences + 1]);
     keep({ release: () => places.buffer?.destroy() });
-    const plan = createPlan(gpu, "masked LM", variants);
+    const plan = createPlan(gpu, "masked LM", { variants });
     const shards = maskedLmForward({ plan, config, parameters, batch, dropout: null }, constants, places);
     const { executables: [program], memory } = await preparePrograms(gpu, "masked LM activations", [plan]);
     keep(memory);

@@ -45,7 +45,7 @@ async function runModel(
   const batch = await createDeviceBatch(gpu, capacity);
   const constants = await createModelConstants(gpu, config, capacity.longest);
 
-  const plan = createPlan(gpu, "model", variants);
+  const plan = createPlan(gpu, "model", { variants });
   const none = dropoutUniform(gpu, 0);
   const dropout = { hidden: none, attention: none, pooler: none, classifier: none };
   const scope = { plan, config, parameters, batch, dropout };

@@ -46,7 +46,9 @@ const masks = gpuTest("dropoutForward, dropoutBackward: drop what Philox says, w
   for (const { rows, columns, rate, key = [1, 2] as [number, number], step = 0, site = 0 } of cases) {
     const expected = Float32Array.from(
       { length: rows * columns },
-      (_, i) => dropoutFactor(rate, key, step, site, i),
+      // Masks are drawn by quads, of which a row has whole ones.
+      (_, i) =>
+        dropoutFactor(rate, key, step, site, Math.floor(i / columns) * 4 * Math.ceil(columns / 4) + i % columns),
     );
     assert.deepEqual(await factors(gpu, { rows, columns, rate, key, step, site }), expected);
   }
@@ -87,6 +89,6 @@ const sums = gpuTest("accumulate: adds in place, the rest stays", async (gpu) =>
   }
 });
 
-negativeControl("dropout.wgsl", "x[at] * dropout_block(at)", "x[at] * dropout_block(at + 1u)", masks);
-negativeControl("dropout.wgsl", "y[at] += x[at]", "y[at] = x[at]", sums);
+negativeControl("dropout.wgsl", "dropout_at(at.row, at.quad)", "dropout_at(at.row, at.quad + 1u)", masks);
+negativeControl("dropout.wgsl", "load_y(at.row, at.quad) + ", "", sums);
 negativeControl("lib/philox.wgsl", "round < 10u", "round < 9u", masks);

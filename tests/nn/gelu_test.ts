@@ -27,6 +27,6 @@ async function checkGelu(gpu: Gpu) {
 
 gpuTest("gelu: float64's values and derivative", checkGelu);
 
-negativeControl("gelu.wgsl", "dy[index] *", "abs(dy[index]) *", checkGelu);
-negativeControl("gelu.wgsl", "y[index] = gelu(", "y[index] = 0.999 * gelu(", checkGelu);
+negativeControl("gelu.wgsl", "load_dy(at.row, at.quad) *", "abs(load_dy(at.row, at.quad)) *", checkGelu);
+negativeControl("gelu.wgsl", "gelu_quad(load", "0.999 * gelu_quad(load", checkGelu);
 negativeControl("lib/gelu.wgsl", "0.39894228040143268", "0.3989", checkGelu);

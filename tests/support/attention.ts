@@ -86,7 +86,7 @@ export async function runAttention(
     site: dropout.site,
   };
   const limited = { ...gpu, ...limits };
-  const plan = createPlan(limited, "attention", { attention: variant });
+  const plan = createPlan(limited, "attention", { variants: { attention: variant } });
   attentionForward(plan, inputs, sizes);
   const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = outputs;
   attentionBackward(plan, { ...inputs, dQuery, dKey, dValue, dPositionKey, dPositionQuery }, sizes);

@@ -2,9 +2,18 @@
 import assert, { AssertionError } from "node:assert/strict";
 import type { BackendName } from "../../src/gpu/backend.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
+import type { DType } from "../../src/gpu/dtype.ts";
 import { kernelCache, type SourceEdit } from "../../src/gpu/kernel.ts";
 import { allocateMemory, compileProgram, planMemory, type Program } from "../../src/gpu/program.ts";
-import { createTensor, createUniform, elements, readTensor, type Tensor, writeTensor } from "../../src/gpu/tensor.ts";
+import {
+  createTensor,
+  createUniform,
+  elements,
+  readTensor,
+  type Tensor,
+  windowOf,
+  writeTensor,
+} from "../../src/gpu/tensor.ts";
 import { type BatchSizes, fixedRows, type Rows } from "../../src/nn/plan.ts";
 
 let shared: Promise<Gpu> | undefined;
@@ -48,7 +57,7 @@ export function negativeControl(file: string, from: string, to: string, test: Gp
 
 /** Words behind every uploaded tensor and output that no kernel may touch. */
 const CANARY_WORDS = 64;
-const CANARY = -12345;
+export const CANARY = -12352; // the same in every type
 const guarded = new Map<Tensor, Tensor>();
 
 /** A persistent tensor with canaries behind it, holding `data` or, for outputs, the canary value everywhere. */
@@ -57,12 +66,13 @@ export async function upload(
   label: string,
   shape: number[],
   data?: Float32Array | Uint32Array | Int32Array,
+  dtype: DType = "f32",
 ): Promise<Tensor> {
   const size = elements(shape);
-  const whole = await createTensor(gpu, label, [size + CANARY_WORDS]);
+  const whole = await createTensor(gpu, label, [size + CANARY_WORDS], dtype);
   writeTensor(gpu, whole, new Float32Array(size + CANARY_WORDS).fill(CANARY));
   if (data) writeTensor(gpu, whole, data);
-  const tensor: Tensor = { label, shape, bytes: size * 4, buffer: whole.buffer, offset: 0 };
+  const tensor = windowOf(whole, label, 0, shape);
   guarded.set(tensor, whole);
   return tensor;
 }
