@@ -148,7 +148,7 @@ for (const test of CASES) {
     for (const seed of [3, 4]) {
       const dy = randomRows(test, outFeatures, seed);
       const w = randomArray(outFeatures * inFeatures, seed + 10);
-      const before = new Float32Array(capacity * inFeatures).fill(-12345);
+      const before = new Float32Array(capacity * inFeatures).fill(CANARY);
       before.set(randomArray(rows * inFeatures, seed + 20));
       const product = reference(
         rows,
