@@ -64,6 +64,8 @@ export interface ParameterStore {
   readonly bytes: number;
   /** The whole parameter; throws where it is split into shards. */
   value(name: string): Tensor;
+  /** The parameter as products read it: its half copy, or its value where it has none. */
+  compute(name: string): Tensor;
   /** Its gradient; throws where it is split into shards or frozen. */
   gradient(name: string): Tensor;
   /** The parameter as one or several windows, in row order. */
@@ -248,6 +250,7 @@ export async function createParameterStore(
     })),
     bytes: wanted.reduce((sum, { layout }) => sum + layout.elements * 4, 0),
     value: (name) => single(name, "value"),
+    compute: (name) => single(name, "value"),
     gradient: (name) => single(name, "gradient"),
     valueShards: (name) => shardsOf(name, "value"),
     gradientShards: (name) => shardsOf(name, "gradient"),
