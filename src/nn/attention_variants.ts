@@ -75,15 +75,15 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
 const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 2 * 32 * 36 + 4 * 64);
 
 /**
- * Several heads at once where what the backward keeps of their pairs, two numbers each, fits the workspace; else one head
- * with chunks of tokens. The results do not depend on it.
+ * Several heads at once where what the backward keeps of them fits the workspace: two numbers for each pair, and three
+ * scores of each token with each bucket. Else one head with chunks of tokens. The results do not depend on it.
  */
 function cutByMemory({ maxBindingBytes, workspaceBytes }: Gpu, shape: AttentionShape): Cut {
   const { heads, relativeRows, tokens: { capacity }, longestCapacity } = shape;
   const pairs = elementBytes(shape.pairs) * pairStride(longestCapacity);
   const linear = 4 * capacity * bucketsOf(relativeRows);
   const together = Math.min(
-    Math.floor(workspaceBytes / (2 * capacity * pairs)),
+    Math.floor(workspaceBytes / (2 * capacity * pairs + 3 * linear)),
     Math.floor(maxBindingBytes / Math.max(linear, capacity * pairs)),
     heads,
   );
