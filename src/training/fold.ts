@@ -142,10 +142,10 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     const elapsed = performance.now() - flushed.at;
     flushed = { at: performance.now(), updates: first + records.length };
     if (records.length === 0) return;
-    const applied = records.filter((record) => !record.skipped);
-    for (const { loss } of applied) epochLoss.sum += loss;
-    epochLoss.count += applied.length;
-    skipped += records.length - applied.length;
+    const losses = records.map(({ loss }) => loss).filter(Number.isFinite);
+    for (const loss of losses) epochLoss.sum += loss;
+    epochLoss.count += losses.length;
+    skipped += records.filter((record) => record.skipped).length;
     stepsPerFlush = Math.min(LOG_STEPS, nextStride(records.length, elapsed));
     reporter.training({
       fold,
@@ -153,7 +153,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       epochs,
       step: flushed.updates,
       steps: totalSteps,
-      loss: (applied.at(-1) ?? records.at(-1)!).loss,
+      loss: losses.at(-1) ?? NaN,
       skipped,
       bestF1: state.best?.metrics.f1 ?? null,
       samplesPerSecond: unreported / (elapsed / 1000),
