@@ -63,7 +63,10 @@ export interface TrainingStep {
   start(settings: StepSettings, counters?: StepCounters): void;
   /** Queues one optimizer step over the given micro-batches. */
   step(microBatches: { batch: PackedBatch; labels: Uint32Array }[], learningRate: number): void;
-  /** Records of the steps since the last call, in order; waits for the device. At most `LOG_STEPS` may be pending. */
+  /**
+   * Records of the steps since the last call, in order; waits for the device, and steps may be queued meanwhile. At most
+   * `LOG_STEPS` may be pending.
+   */
   readRecords(): Promise<StepRecord[]>;
   /** The programs in the order in which a step of one micro-batch runs them, for profiles. */
   readonly programs: readonly Executable<BatchSizes>[];
@@ -205,14 +208,14 @@ export function createTrainingStep(
       recorded++;
     },
     async readRecords() {
-      if (recorded === 0) return [];
-      const words = await readTensor(gpu, tensors.log, 0, recorded * 4);
-      const records = Array.from({ length: recorded }, (_, i) => {
+      const count = recorded;
+      recorded = 0;
+      if (count === 0) return [];
+      const words = await readTensor(gpu, tensors.log, 0, count * 4);
+      return Array.from({ length: count }, (_, i) => {
         const [loss, norm, learningRate] = words.subarray(i * 4, i * 4 + 3);
         return { loss, gradNorm: norm, learningRate };
       });
-      recorded = 0;
-      return records;
     },
     release() {
       const { dropout, ...rest } = tensors;
