@@ -25,11 +25,9 @@ export function createStopwatch(gpu: Gpu): Stopwatch {
   let marks = 0;
   let tallies: Promise<Tally>[] = [];
 
-  function mark(): GPUCommandBuffer {
-    const encoder = device.createCommandEncoder();
+  function mark(encoder: GPUCommandEncoder) {
     const timestampWrites = { querySet: timestamps!.querySet, beginningOfPassWriteIndex: marks++ };
     encoder.beginComputePass({ timestampWrites }).end();
-    return encoder.finish();
   }
   /** Has the marks read that were made so far, and begins anew. */
   function turn() {
@@ -47,7 +45,10 @@ export function createStopwatch(gpu: Gpu): Stopwatch {
         if (!timestamps) return gpu.submit(encoder);
         if (marks === MAX_TIMESTAMPS) turn();
         const number = activity.submitted();
-        device.queue.submit([mark(), encoder.finish(), mark()]);
+        const before = device.createCommandEncoder();
+        mark(before);
+        mark(encoder);
+        device.queue.submit([before.finish(), encoder.finish()]);
         return number;
       },
     },
