@@ -26,6 +26,7 @@ import {
   SUMMARY_FILE,
 } from "./run_folder.ts";
 import { describeRun, markerOf, type RunRecord } from "./run_record.ts";
+import type { Startup } from "./startup.ts";
 import { skippedSteps, type TrainerState } from "./state.ts";
 import { summariseFolds, type Summary } from "./summary.ts";
 
@@ -35,6 +36,8 @@ export interface CrossValidateOptions {
   reporter: Reporter;
   recorder?: RunRecorder;
   signal?: AbortSignal;
+  /** Told when the data are there, and the kernels. */
+  startup?: Pick<Startup, "ended">;
 }
 
 /**
@@ -139,7 +142,7 @@ function continuation({ output_dir }: Config, states: readonly (TrainerState | n
 async function trainFolds(
   gpu: Gpu,
   config: Config,
-  { model, split, plan, selected, reporter, recorder, signal }: CrossValidateOptions & {
+  { model, split, plan, selected, reporter, recorder, signal, startup }: CrossValidateOptions & {
     model: ModelSource;
     split: RunSplit;
     plan: BegunRun;
@@ -153,6 +156,7 @@ async function trainFolds(
     const augmentation = await augmenter.prepare(config, { model, data: tokenized, gpu, signal });
     const data = { ...tokenized, evidence: augmentation?.evidence };
     const { pairs, tokens, folds } = data;
+    startup?.ended("data");
     const { session, config: fitted } = await openFittingSession(
       gpu,
       setByPath(config, PRECISION, plan.record.precision),
@@ -161,6 +165,7 @@ async function trainFolds(
       plan.record.batch_size,
     );
     held.push(session);
+    startup?.ended("kernels");
 
     const found = config.training.target_effective_batch_size === null ? null : fitted.training.batch_size;
     const record = { ...plan.record, batch_size: found, directory: Deno.cwd() };
