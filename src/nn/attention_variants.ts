@@ -71,8 +71,8 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
     `${headSize} x ${longestCapacity} ${relativeRows ? "disentangled" : "plain"} ${dtype}`,
 };
 
-/** Three tiles of a head and two of scores in workgroup memory, and a quad for each thread. */
-const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 2 * 32 * 36 + 4 * 64);
+/** Three tiles of a head and one of scores in workgroup memory, and a quad for each thread: the most of an entry point. */
+const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 32 * 36 + 4 * 64);
 
 /**
  * Several heads at once where what the backward keeps of their pairs, two numbers each, fits the workspace; else one head

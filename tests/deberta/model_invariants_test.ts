@@ -15,8 +15,8 @@ import { assertClose } from "../support/close.ts";
 import { type DebertaFixture, loadDebertaFixture } from "../support/deberta_fixture.ts";
 import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
 
-const SOFTWARE: Variants = { row: "invocation", attention: "invocation" };
-const HARDWARE: Variants = { row: "workgroup", attention: "tiled" };
+const SOFTWARE: Variants = { row: "invocation" };
+const HARDWARE: Variants = { row: "workgroup" };
 
 interface Outcome {
   logits: Float32Array;
@@ -47,7 +47,7 @@ async function runModel(
 
   const plan = createPlan(gpu, "model", {
     variants,
-    prefer: variants === HARDWARE ? { product: "tiles 64x64x16" } : {},
+    prefer: variants === HARDWARE ? { product: "tiles 64x64x16", attention: "tiles 32x32" } : {},
   });
   const none = dropoutUniform(gpu, 0);
   const dropout = { hidden: none, attention: none, pooler: none, classifier: none };

@@ -13,8 +13,8 @@ import { assertClose } from "../support/close.ts";
 import { DEBERTA_FIXTURES, readTensors } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
 
-const SOFTWARE: Variants = { row: "invocation", attention: "invocation" };
-const HARDWARE: Variants = { row: "workgroup", attention: "tiled" };
+const SOFTWARE: Variants = { row: "invocation" };
+const HARDWARE: Variants = { row: "workgroup" };
 
 interface Expected {
   maxLength: number;
