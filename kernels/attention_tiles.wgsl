@@ -101,7 +101,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     }
     //#end
     if (tx == 0u) {
-      max_and_sum[rows.token[${R}] * HEADS + head] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
+      max_and_sum[own] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
     }
   }
   //#end
@@ -126,8 +126,8 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   known.keep = keep_scale();
   //#for R in 0..4
   let own${R} = head_at(rows.token[${R}], head);
-  known.highest[${R}] = max_and_sum[rows.token[${R}] * HEADS + head].x;
-  known.share[${R}] = 1.0 / max_and_sum[rows.token[${R}] * HEADS + head].y;
+  known.highest[${R}] = max_and_sum[own${R}].x;
+  known.share[${R}] = 1.0 / max_and_sum[own${R}].y;
   // In the order of the products below: where one probability is 1, the difference is next to nothing.
   var product${R} = vec4(0.0);
   for (var quad = 0u; quad < QUADS; quad++) {
