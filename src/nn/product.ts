@@ -83,7 +83,10 @@ export function product(plan: Plan, p: Product): void {
 function sharesOfRows(p: Product, { tile, workgroups }: ProductVariant): number {
   if (p.k !== "rows") return 1;
   const [x, y] = tilesOf(p, atMost(p.m, p), tile);
-  return Math.max(1, Math.min(Math.ceil(workgroups / (x * y * (p.batch ?? 1))), Math.ceil(p.rows.capacity / 64)));
+  return Math.max(
+    1,
+    Math.min(Math.ceil(workgroups / (x * y * (p.of ?? p.batch ?? 1))), Math.ceil(p.rows.capacity / 64)),
+  );
 }
 
 const tilesOf = ({ n }: Product, m: number, tile: ProductVariant["tile"]) =>

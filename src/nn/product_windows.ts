@@ -38,7 +38,7 @@ const rowsFrom = (tensor: Tensor, first: number, rows: number, stride: number): 
 
 /** Whether the sizes allow windows. */
 export const fitsWindows = (p: Product): boolean => {
-  const isPlain = [p.a, p.b, p.c].every(({ stride, step, first }) => (stride ?? step ?? first) === undefined);
+  const isPlain = [p.a, p.b].every(({ stride, step, first }) => (stride ?? step ?? first) === undefined);
   return isPlain && p.batch === undefined && (segmentsOf(p) ?? windowsOf(p)) !== null;
 };
 
