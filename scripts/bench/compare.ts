@@ -15,7 +15,7 @@
  * part in the products too, on CUDA where it has it. --small tries everything with tiny sizes.
  */
 import { parseArgs } from "node:util";
-import { compare } from "../../src/bench/compare.ts";
+import { compare } from "../../src/tuning/compare.ts";
 import { printTable } from "../../src/cli/terminal.ts";
 import { type Contestant, type Placed, race, startContestant } from "./peers/contestant.ts";
 import { operandsOf, operandValues, OPERATIONS, type ProductJob } from "./peers/job.ts";

@@ -3,9 +3,9 @@ import type { Gpu } from "../gpu/device.ts";
 import { allocateMemory, compileProgram, planMemory } from "../gpu/program.ts";
 import { readTensor } from "../gpu/tensor.ts";
 import type { BatchSizes } from "../nn/plan.ts";
-import { compare } from "./compare.ts";
+import { compare } from "../tuning/compare.ts";
 import { KERNEL_BENCHES } from "./kernels.ts";
-import { median } from "./median.ts";
+import { median } from "../tuning/median.ts";
 import { createWorkbench, type Output, type Shape } from "./workbench.ts";
 
 export interface KernelResult {

@@ -7,7 +7,7 @@ import type { Executable } from "../gpu/program.ts";
 import type { LossKind } from "../nn/loss.ts";
 import type { BatchSizes } from "../nn/plan.ts";
 import { openSession } from "../training/session.ts";
-import { median } from "./median.ts";
+import { median } from "../tuning/median.ts";
 import { createStopwatch } from "./stopwatch.ts";
 
 export interface StepResult {

@@ -45,6 +45,14 @@ function readKernel(path: string): string {
   return text;
 }
 
+/** The text of all files below `kernels/`, in order. */
+export function kernelsText(folder = ""): string {
+  const entries = [...Deno.readDirSync(new URL(folder, KERNELS))].sort((a, b) => a.name < b.name ? -1 : 1);
+  return entries.map(({ name, isDirectory }) =>
+    isDirectory ? kernelsText(`${folder}${name}/`) : `${folder}${name}\n${readKernel(folder + name)}`
+  ).join("\n");
+}
+
 /** Gives a file below `kernels/` another text: how a test breaks a kernel. */
 export type SourceEdit = (path: string, text: string) => string;
 

@@ -5,6 +5,7 @@ import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
+import { addChosenKernels, chosenKernels } from "./chosen_kernels.ts";
 import { trainFold } from "./fold.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
@@ -26,6 +27,7 @@ import {
 import { describeRun, markerOf, type RunRecord } from "./run_record.ts";
 import type { TrainerState } from "./state.ts";
 import { summariseFolds, type Summary } from "./summary.ts";
+import { tunerOf } from "./tune_session.ts";
 
 export interface CrossValidateOptions {
   /** Train this fold only; those that were trained before stay as they are. */
@@ -139,13 +141,11 @@ async function trainFolds(
     const augmentation = await augmenter.prepare(config, { model, data: tokenized, gpu, signal });
     const data = { ...tokenized, evidence: augmentation?.evidence };
     const { pairs, tokens, folds } = data;
-    const { session, config: fitted } = await openFittingSession(
-      gpu,
-      config,
-      model.config,
-      data,
-      plan.record.batch_size,
-    );
+    const known = plan.kind === "continue" ? await chosenKernels(config.output_dir, gpu) : undefined;
+    const { session, config: fitted } = await openFittingSession(gpu, config, model.config, data, {
+      known: plan.record.batch_size,
+      tuned: tunerOf(config, { known, reporter, signal }),
+    });
     held.push(session);
 
     const found = config.training.target_effective_batch_size === null ? null : fitted.training.batch_size;
@@ -155,6 +155,7 @@ async function trainFolds(
       await clearFolds(config, plan.clear);
       await describeInFolder(config, record, split);
     }
+    await addChosenKernels(config.output_dir, gpu, session.choices);
     recorder?.runStarted({ continued: plan.kind === "continue" });
     const indices = pairs.map((_, index) => index);
     for (const fold of selected) {

@@ -7,12 +7,12 @@ import { createModelConstants, modelForward } from "../deberta/model.ts";
 import { debertaParameters } from "../deberta/parameters.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { allocateMemory, compileProgram, planMemory, type Program } from "../gpu/program.ts";
+import { allocateMemory, compileProgram, planMemory } from "../gpu/program.ts";
 import { createTensor, readTensor, type Tensor } from "../gpu/tensor.ts";
 import { type BatchCapacity, createDeviceBatch, type DeviceBatch, type PackedBatch } from "../nn/batch.ts";
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore, type ParameterStore } from "../nn/parameters.ts";
-import { type BatchSizes, createPlan } from "../nn/plan.ts";
+import { type Choice, createPlan, type Plan } from "../nn/plan.ts";
 import { nextStride } from "./pace.ts";
 import { createStepTensors, createTrainingStep, planStep, type TrainingStep } from "./step.ts";
 
@@ -32,6 +32,8 @@ export interface Session {
   /** The largest batches that `score` takes. */
   readonly inference: BatchCapacity;
   readonly step: TrainingStep | null;
+  /** Which variants of kernels it uses, by operation and key. */
+  readonly choices: ReadonlyMap<string, Choice>;
   /** Logits [labels] of every sequence of every batch, in order; no dropout. Takes batches a fraction of a second ahead. */
   score(batches: Iterable<PackedBatch>): Promise<Float32Array[]>;
   release(): void;
@@ -43,7 +45,7 @@ const SCORED_SEQUENCES = 1 << 16;
 /** A session's programs and everything they need, with memory for all but the activations. */
 interface SessionPlan {
   parameters: ParameterStore;
-  programs: Program<BatchSizes>[];
+  programs: Plan[];
   stepParts?: { batch: DeviceBatch; tensors: Awaited<ReturnType<typeof createStepTensors>> };
   scoring: Awaited<ReturnType<typeof planScoring>>;
 }
@@ -57,7 +59,7 @@ export async function planSession(
 ): Promise<SessionPlan> {
   const specs = debertaParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
   const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined }));
-  const programs: Program<BatchSizes>[] = [];
+  const programs: Plan[] = [];
 
   let stepParts: SessionPlan["stepParts"];
   if (training) {
@@ -107,6 +109,7 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
       bytes: parameters.bytes + memory.bytes + scoring.batch.bytes + (stepParts?.batch.bytes ?? 0),
       inference: options.inference,
       step: step ?? null,
+      choices: new Map(programs.flatMap(({ choices }) => [...choices])),
       async score(batches) {
         const scores: Float32Array[] = [];
         let pending = 0;
@@ -150,7 +153,7 @@ async function planScoring(
   config: DebertaConfig,
   parameters: ParameterStore,
   capacity: BatchCapacity,
-): Promise<{ program: Program<BatchSizes>; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
+): Promise<{ program: Plan; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
   const batch = await createDeviceBatch(gpu, capacity);
   const constants = await createModelConstants(gpu, config, capacity.longest);
   const plan = createPlan(gpu, "score");

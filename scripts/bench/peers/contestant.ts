@@ -1,6 +1,6 @@
 /** The asking side: starts contestants, asks them with a time limit, and races them. */
 import { lastWords } from "../last_words.ts";
-import { median } from "../../../src/bench/median.ts";
+import { median } from "../../../src/tuning/median.ts";
 import type { Introduction, Job, Prepared, Request, Timing } from "./job.ts";
 
 export interface Contestant {
