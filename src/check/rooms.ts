@@ -38,7 +38,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   search: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "studies", "deberta", "training"],
   report: ["errors", "formats", "studies", "search"],
   bench: ["errors", "random", ...DEVICE, "tuning", "dataset", "deberta", "training"],
-  check: ["errors", ...DEVICE, "deberta", "training"],
+  check: ["errors", ...DEVICE, "tuning", "deberta", "training"],
   cli: [...LIBRARY, "bench", "check"],
   "mod.ts": LIBRARY,
 };

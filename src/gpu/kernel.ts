@@ -53,6 +53,17 @@ export function kernelsText(folder = ""): string {
   ).join("\n");
 }
 
+/** Every entry point of the kernels. */
+export function entryPoints(): { kernel: string; entry: string }[] {
+  const files = [...Deno.readDirSync(KERNELS)].filter(({ isFile }) => isFile).map(({ name }) => name).sort();
+  return files.flatMap((file) =>
+    [...readKernel(file).matchAll(/@compute[^\n]*\s+fn\s+(\w+)/g)].map(([, entry]) => ({
+      kernel: file.replace(/\.wgsl$/, ""),
+      entry,
+    }))
+  );
+}
+
 /** Gives a file below `kernels/` another text: how a test breaks a kernel. */
 export type SourceEdit = (path: string, text: string) => string;
 

@@ -29,12 +29,12 @@ export async function chosenKernels(outputDir: string, gpu: Gpu): Promise<Readon
 export async function addChosenKernels(
   outputDir: string,
   gpu: Gpu,
-  choices: ReadonlyMap<string, Choice>,
+  choices: readonly Choice[],
 ): Promise<void> {
   const file = join(outputDir, KERNELS_FILE);
   const { adapters } = await read(file);
   const adapter = adapterOf(gpu);
-  const chosen = Object.fromEntries([...choices].map(([id, { variant }]) => [id, variant]));
+  const chosen = Object.fromEntries(choices.map(({ operation, key, variant }) => [`${operation} ${key}`, variant]));
   const content: ChosenKernels = {
     version: 1,
     adapters: { ...adapters, [adapter]: { ...adapters[adapter], ...chosen } },

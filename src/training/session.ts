@@ -32,8 +32,8 @@ export interface Session {
   /** The largest batches that `score` takes. */
   readonly inference: BatchCapacity;
   readonly step: TrainingStep | null;
-  /** Which variants of kernels it uses, by operation and key. */
-  readonly choices: ReadonlyMap<string, Choice>;
+  /** Which variants of kernels it uses. */
+  readonly choices: readonly Choice[];
   /** Logits [labels] of every sequence of every batch, in order; no dropout. Takes batches a fraction of a second ahead. */
   score(batches: Iterable<PackedBatch>): Promise<Float32Array[]>;
   release(): void;
@@ -86,6 +86,21 @@ export async function sessionBytes(gpu: Gpu, config: DebertaConfig, options: Ses
   return counting.bytes();
 }
 
+/** Which variants of kernels `openSession` would use, without taking any memory. */
+export async function sessionChoices(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<Choice[]> {
+  const { programs } = await planSession(countingGpu(gpu).gpu, config, options, (resource) => resource);
+  return choicesOf(programs);
+}
+
+/** What several plans have chosen, each choice once. */
+function choicesOf(plans: readonly Plan[]): Choice[] {
+  const choices = new Map<string, Choice>();
+  for (const [id, choice] of plans.flatMap((plan) => [...plan.choices])) {
+    choices.set(id, { ...choice, calls: choice.calls + (choices.get(id)?.calls ?? 0) });
+  }
+  return [...choices.values()];
+}
+
 /** Plans and allocates. Throws an `EntailError` of kind "memory" if it does not fit. */
 export async function openSession(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<Session> {
   const labels = config.labels.length;
@@ -109,7 +124,7 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
       bytes: parameters.bytes + memory.bytes + scoring.batch.bytes + (stepParts?.batch.bytes ?? 0),
       inference: options.inference,
       step: step ?? null,
-      choices: new Map(programs.flatMap(({ choices }) => [...choices])),
+      choices: choicesOf(programs),
       async score(batches) {
         const scores: Float32Array[] = [];
         let pending = 0;

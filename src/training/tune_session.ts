@@ -23,7 +23,7 @@ export const tunerOf = (
 (gpu, model, options) =>
   tunedFor(gpu, model, options, {
     level: tuneLevel(config),
-    known: known ?? gpu.tuned,
+    known: known ?? new Map(),
     progress: patiently(reporter, "tuning kernels"),
     info: reporter.info,
     warn: reporter.warn,
@@ -37,7 +37,7 @@ async function tunedFor(
   options: SessionOptions,
   tuning: TuneOptions,
 ): Promise<Gpu> {
-  if (tuning.level === "off") return { ...gpu, tuned: tuning.known };
+  if (tuning.level === "off") return { ...gpu, tuned: new Map([...gpu.tuned, ...tuning.known]) };
   const held: { release(): void }[] = [];
   try {
     const calls = await callsOf(gpu, model, options, (resource) => {

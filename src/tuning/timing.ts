@@ -43,8 +43,8 @@ async function repeated(time: () => Promise<number>, most: number, enoughMs: num
   return times;
 }
 
-/** Without timestamp queries: many calls between two waits, since a wait alone can take 10 ms. */
-async function hostTime({ device: { queue } }: Gpu, call: () => void): Promise<number> {
+/** By the host's clock: many calls between two waits, since a wait alone can take 10 ms. */
+export async function hostTime({ device: { queue } }: Gpu, call: () => void): Promise<number> {
   const calls = 50;
   await queue.onSubmittedWorkDone();
   const start = performance.now();

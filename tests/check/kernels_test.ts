@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { kernelProblems, MODELS } from "../../src/check/kernels.ts";
+import { kernelProblems } from "../../src/check/kernels.ts";
+import { MODELS } from "../../src/check/models.ts";
 import { brokenGpu, gpuTest } from "../support/gpu.ts";
 
 const DEMO = { demo: MODELS["the demo's model"] };
@@ -21,6 +22,6 @@ gpuTest("kernelProblems: a kernel that does not compile is named, whichever vari
 
 gpuTest("kernelProblems: an entry point that no model uses is named", async (gpu) => {
   const problems = await kernelProblems(gpu, DEMO);
-  assert.ok(problems.includes("kernels/embedding.wgsl type_partials: no model of src/check/kernels.ts uses it"));
+  assert.ok(problems.includes("kernels/embedding.wgsl type_partials: no model of src/check/models.ts uses it"));
   assert.ok(problems.every((line) => line.includes("no model of")), problems.join("\n"));
 });
