@@ -22,13 +22,8 @@ const LAYERS: readonly Shape[] = [
 
 const EPS = 1e-7;
 
-const matmulVariant = ({ commands }: Plan): string => {
-  for (const command of commands) {
-    const kernel = command.kind === "dispatch" && command.dispatch.entry === "product" ? command.dispatch.kernel : "";
-    if (kernel) return kernel.replace("matmul_", "");
-  }
-  return "";
-};
+const matmulVariant = ({ choices }: Plan): string =>
+  [...choices.values()].find(({ operation }) => operation === "product")?.variant ?? "";
 
 const matmulWork = ({ m, n, k }: Shape) => ({ flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + m * n) });
 

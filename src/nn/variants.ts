@@ -13,6 +13,8 @@ export interface Variant<Shape> {
   readonly adapters: readonly Gpu["kind"][];
   /** Whether it can compute this shape on this adapter. */
   suits(gpu: Gpu, shape: Shape): boolean;
+  /** Whether it is a good guess on this very adapter, which is assumed without it; those that are not come last. */
+  usual?(gpu: Gpu): boolean;
 }
 
 export interface Operation<Shape, V extends Variant<Shape>> {
@@ -29,9 +31,9 @@ export function choose<Shape, V extends Variant<Shape>>(plan: Plan, operation: O
   const { name, variants } = operation;
   const key = operation.key(shape);
   const id = `${name} ${key}`;
-  const suiting = variants.filter((variant) => variant.suits(gpu, shape));
-  const named = (asked: string | undefined) => suiting.find((variant) => variant.name === asked);
-  const worthTrying = suiting.filter((variant) => variant.adapters.includes(gpu.kind));
+  const named = (asked: string | undefined) =>
+    variants.find((variant) => variant.name === asked && variant.suits(gpu, shape));
+  const worthTrying = variantsFor(gpu, operation, shape);
   const asked = named(plan.prefer[name]);
   const measured = named(gpu.tuned.get(id));
   const variant = asked ?? measured ?? worthTrying[0];
@@ -46,6 +48,13 @@ export function choose<Shape, V extends Variant<Shape>>(plan: Plan, operation: O
     append: choices.get(id)?.append,
   });
   return variant;
+}
+
+/** The variants that are worth trying, the best guess first. */
+function variantsFor<Shape, V extends Variant<Shape>>(gpu: Gpu, { variants }: Operation<Shape, V>, shape: Shape): V[] {
+  const suitable = variants.filter((variant) => variant.adapters.includes(gpu.kind) && variant.suits(gpu, shape));
+  const isUsual = ({ usual }: V) => usual?.(gpu) ?? true;
+  return [...suitable.filter(isUsual), ...suitable.filter((variant) => !isUsual(variant))];
 }
 
 /**

@@ -15,8 +15,8 @@ import { assertClose } from "../support/close.ts";
 import { type DebertaFixture, loadDebertaFixture } from "../support/deberta_fixture.ts";
 import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
 
-const SOFTWARE: Variants = { matmul: "register", row: "invocation", attention: "invocation", windowRows: 4 };
-const HARDWARE: Variants = { matmul: "tiled", row: "workgroup", attention: "tiled", windowRows: 4 };
+const SOFTWARE: Variants = { row: "invocation", attention: "invocation" };
+const HARDWARE: Variants = { row: "workgroup", attention: "tiled" };
 
 interface Outcome {
   logits: Float32Array;
@@ -45,7 +45,10 @@ async function runModel(
   const batch = await createDeviceBatch(gpu, capacity);
   const constants = await createModelConstants(gpu, config, capacity.longest);
 
-  const plan = createPlan(gpu, "model", { variants });
+  const plan = createPlan(gpu, "model", {
+    variants,
+    prefer: variants === HARDWARE ? { product: "tiles 64x64x16" } : {},
+  });
   const none = dropoutUniform(gpu, 0);
   const dropout = { hidden: none, attention: none, pooler: none, classifier: none };
   const scope = { plan, config, parameters, batch, dropout };

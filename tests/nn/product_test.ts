@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { geluDerivativeReference, geluReference } from "../../src/bench/reference/gelu.ts";
+import { type DType, isHalf, narrow, widen } from "../../src/gpu/dtype.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { createPlan } from "../../src/nn/plan.ts";
+import { type Matrix, type Operand, PRODUCT, type Product, product } from "../../src/nn/product.ts";
+import { assertClose, randomArray } from "../support/close.ts";
+import { CANARY, download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
+
+type Layout = "nt" | "nn" | "tn";
+
+/** A product of `batch` matrices; in a linear layer's layouts m, m and k are the number of rows. */
+interface Case {
+  variant: string;
+  layout: Layout;
+  m: number;
+  n: number;
+  k: number;
+  types?: { a?: DType; b?: DType; c?: DType };
+  /** Matrices lie side by side, as heads do, with so many more before and after them; else one after another. */
+  batch?: { count: number; around?: number };
+  epilogue?: "accumulate" | "bias gelu residual" | "bias tanh" | "gelu backward" | "sums";
+}
+
+/** Where element [row][column] of a matrix lies in its tensor. */
+interface Placed {
+  matrix: Matrix;
+  at(index: number, row: number, column: number): number;
+  values: Float32Array;
+}
+
+/** `values` as a tensor of this type holds them. */
+function rounded(values: Float32Array<ArrayBuffer>, dtype: DType): Float32Array<ArrayBuffer> {
+  return isHalf(dtype) ? widen(narrow(values, dtype), dtype).subarray(0, values.length) : values;
+}
+
+/** The matrices [rows, columns] of a case's batch in a tensor of random numbers. */
+async function place(gpu: Gpu, test: Case, name: "a" | "b" | "c", rows: number, columns: number): Promise<Placed> {
+  const { count, around } = test.batch ?? { count: 1 };
+  const dtype = test.types?.[name] ?? "f32";
+  const isBeside = around !== undefined;
+  const stride = isBeside ? (count + 2 * around) * columns : columns;
+  const step = isBeside ? columns : rows * columns;
+  const size = isBeside ? rows * stride : count * step;
+  const values = rounded(randomArray(size, name.charCodeAt(0)), dtype);
+  const tensor = await upload(gpu, name, [size], values, dtype);
+  return {
+    matrix: { tensor, ...(test.batch && { step }), ...(isBeside && { stride, first: around }) },
+    at: (index, row, column) => (index + (around ?? 0)) * step + row * stride + column,
+    values,
+  };
+}
+
+/** Of results that are rounded, beyond what sums in f32 are off. */
+const ROUNDING: Record<DType, number> = { f32: 0, f16: 2 ** -11, bf16: 2 ** -8, u32: 0 };
+
+const nameOf = ({ variant, layout, m, n, k, types, batch, epilogue }: Case): string => {
+  const stored = types ? ` ${types.a ?? "f32"}·${types.b ?? "f32"} → ${types.c ?? "f32"}` : "";
+  const matrices = batch ? `${batch.count} ${batch.around === undefined ? "" : "strided "}of ` : "";
+  return `${variant}, ${layout} ${matrices}${m}×${n}×${k}${stored}${epilogue ? `, ${epilogue}` : ""}`;
+};
+
+/** Runs a case and compares everything that it has written, and has not, with float64. */
+async function check(gpu: Gpu, test: Case): Promise<void> {
+  const { variant, layout, m, n, k, batch, epilogue } = test;
+  const [aAlongK, bAlongK] = [layout[0] === "n", layout[1] === "t"];
+  const a = await place(gpu, test, "a", aAlongK ? m : k, aAlongK ? k : m);
+  const b = await place(gpu, test, "b", bAlongK ? n : k, bAlongK ? k : n);
+  const c = await place(gpu, test, "c", m, n);
+  const type = c.matrix.tensor.dtype;
+  const random = async (name: string, shape: number[], dtype: DType = "f32") => {
+    const values = rounded(randomArray(shape[0] * (shape[1] ?? 1), name.length), dtype);
+    return { values, tensor: await upload(gpu, name, shape, values, dtype) };
+  };
+  const bias = await random("bias", [n]);
+  const residual = await random("residual", [m, n], type);
+  const kept = await random("kept pre-activation", [m, n], type);
+  const sums = await random("column sums", [m]);
+  const preActivation = await upload(gpu, "pre-activation", [m, n], undefined, type);
+  const options: Record<NonNullable<Case["epilogue"]>, Partial<Product>> = {
+    accumulate: { accumulate: true },
+    "bias gelu residual": {
+      ...{ bias: bias.tensor, preActivation, activation: "gelu", residual: residual.tensor },
+    },
+    "bias tanh": { bias: bias.tensor, activation: "tanh" },
+    "gelu backward": { geluBackwardOf: kept.tensor, accumulate: true },
+    sums: { sums: sums.tensor, accumulate: true },
+  };
+  const plan = createPlan(gpu, "product test", { prefer: { product: variant } });
+  const rows = testRows(gpu, layout === "tn" ? k : m);
+  product(plan, {
+    ...{ label: "product", rows, n, m: layout === "tn" ? m : "rows", k: layout === "tn" ? "rows" : k },
+    ...(batch && { batch: batch.count }),
+    ...(epilogue && options[epilogue]),
+    a: { ...a.matrix, alongK: aAlongK } satisfies Operand,
+    b: { ...b.matrix, alongK: bAlongK },
+    c: c.matrix,
+  });
+  assert.deepEqual([...plan.choices.values()].map((choice) => choice.variant), [variant]);
+  await runPlan(gpu, plan);
+
+  const expected = Float64Array.from(c.values);
+  const before = new Float64Array(m * n);
+  for (let matrix = 0; matrix < (batch?.count ?? 1); matrix++) {
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) {
+        let value = 0;
+        for (let l = 0; l < k; l++) {
+          value += a.values[aAlongK ? a.at(matrix, i, l) : a.at(matrix, l, i)] *
+            b.values[bAlongK ? b.at(matrix, j, l) : b.at(matrix, l, j)];
+        }
+        const [at, inC] = [i * n + j, c.at(matrix, i, j)];
+        before[at] = value + bias.values[j];
+        if (epilogue === "bias gelu residual") value = geluReference(before[at]) + residual.values[at];
+        if (epilogue === "bias tanh") value = Math.tanh(before[at]);
+        if (epilogue === "gelu backward") value *= geluDerivativeReference(kept.values[at]);
+        const adds = epilogue === "accumulate" || epilogue === "gelu backward" || epilogue === "sums";
+        expected[inC] = value + (adds ? c.values[inC] : 0);
+      }
+    }
+  }
+  const tolerance = { atol: 2e-5, rtol: 3e-6 + ROUNDING[type] };
+  assertClose(await download(gpu, c.matrix.tensor), expected, tolerance, "C");
+  if (epilogue === "bias gelu residual") {
+    assertClose(await download(gpu, preActivation), before, tolerance, "pre-activation");
+  } else {
+    assert.ok((await download(gpu, preActivation)).every((value) => value === CANARY));
+  }
+  const total = Float64Array.from(sums.values);
+  if (epilogue === "sums") { for (let i = 0; i < m; i++) for (let l = 0; l < k; l++) total[i] += a.values[l * m + i]; }
+  assertClose(await download(gpu, sums.tensor), total, tolerance, "sums");
+}
+
+const F16 = { a: "f16", b: "f16", c: "f16" } as const;
+const BF16 = { a: "bf16", b: "bf16", c: "bf16" } as const;
+
+/** What attention wants of its position tables: heads side by side in rows of more. */
+const HEADS = { batch: { count: 2, around: 1 } };
+const ANY_SIZE = PRODUCT.variants.filter(({ core }) => core !== "windows");
+const CASES: Case[] = [
+  ...ANY_SIZE.flatMap(({ name: variant }): Case[] => [
+    { variant, layout: "nt", m: 70, n: 36, k: 32, types: { a: "f16", c: "f16" }, ...HEADS },
+    { variant, layout: "nn", m: 70, n: 32, k: 36, types: BF16, ...HEADS, epilogue: "accumulate" },
+    { variant, layout: "tn", m: 36, n: 32, k: 150, types: { b: "bf16" }, ...HEADS },
+  ]),
+];
+
+const tests: Record<string, (gpu: Gpu) => Promise<void>> = {};
+for (const test of CASES) {
+  const name = nameOf(test);
+  tests[name] = gpuTest(`product: ${name}`, (gpu) => check(gpu, test));
+}
+void [F16, negativeControl];
