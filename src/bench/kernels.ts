@@ -6,6 +6,7 @@ import { layerNormBackward, layerNormForward } from "../nn/layer_norm.ts";
 import { geluBackward } from "../nn/gelu.ts";
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../nn/linear.ts";
 import { fixedRows, type Plan } from "../nn/plan.ts";
+import { ROW } from "../nn/rows.ts";
 import { attentionBench } from "./attention.ts";
 import { adamwReference } from "./reference/adamw.ts";
 import { geluDerivativeReference } from "./reference/gelu.ts";
@@ -24,6 +25,9 @@ const EPS = 1e-7;
 
 const matmulVariant = ({ choices }: Plan): string =>
   [...choices.values()].find(({ operation }) => operation === "product")?.variant ?? "";
+
+const rowVariant = ({ choices }: Plan) =>
+  [...choices.values()].find(({ operation }) => operation === ROW.name)!.variant;
 
 const matmulWork = ({ m, n, k }: Shape) => ({ flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + m * n) });
 
@@ -95,7 +99,7 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
   attention_backward: attentionBench("backward"),
   layer_norm: {
     shapes: LAYERS,
-    variant: ({ variants }) => variants.row,
+    variant: rowVariant,
     async build(bench, { m, n }) {
       const x = await bench.random("x", [m, n]);
       const [weight, bias] = [await bench.random("weight", [n]), await bench.random("bias", [n])];
@@ -112,7 +116,7 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
   },
   layer_norm_backward: {
     shapes: LAYERS,
-    variant: ({ variants }) => variants.row,
+    variant: rowVariant,
     async build(bench, { m, n }) {
       const [x, dy] = [await bench.random("x", [m, n]), await bench.random("dy", [m, n])];
       const [weight, bias] = [await bench.random("weight", [n]), await bench.random("bias", [n])];

@@ -24,18 +24,15 @@ export interface Rows {
 
 /**
  * Which implementations of the kernels suit an adapter. Among those of one name the layers choose by size:
- * attention_uniform.ts and rows.ts say when.
+ * attention_uniform.ts says when.
  */
 export interface Variants {
-  /** `invocation`: one invocation walks a row. `workgroup`: a workgroup shares it. */
-  readonly row: "invocation" | "workgroup";
   /** `invocation`: one invocation per head and row. `tiled`: a workgroup per head and tile of rows. */
   readonly attention: "invocation" | "tiled";
 }
 
 export function usualVariants({ kind }: Gpu): Variants {
-  if (kind === "hardware") return { row: "workgroup", attention: "tiled" };
-  return { row: "invocation", attention: "invocation" };
+  return { attention: kind === "hardware" ? "tiled" : "invocation" };
 }
 
 /** How activations, their gradients and the weights of products are stored. All arithmetic is in f32. */

@@ -10,13 +10,10 @@ import { createTensor, readTensor, writeTensor } from "../../src/gpu/tensor.ts";
 import { createDeviceBatch } from "../../src/nn/batch.ts";
 import { lossForwardBackward, lossUniform } from "../../src/nn/loss.ts";
 import { createParameterStore } from "../../src/nn/parameters.ts";
-import { createPlan, type Variants } from "../../src/nn/plan.ts";
+import { createPlan } from "../../src/nn/plan.ts";
 import { assertClose } from "../support/close.ts";
 import { type DebertaFixture, loadDebertaFixture } from "../support/deberta_fixture.ts";
 import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
-
-const SOFTWARE: Variants = { row: "invocation", attention: "invocation" };
-const HARDWARE: Variants = { row: "workgroup", attention: "tiled" };
 
 interface Outcome {
   logits: Float32Array;
@@ -29,10 +26,10 @@ async function runModel(
   gpu: Gpu,
   fixture: DebertaFixture,
   indices: number[],
-  options: { variants?: Variants; maxChunkBytes?: number; freezeBackbone?: boolean } = {},
+  options: { maxChunkBytes?: number; freezeBackbone?: boolean } = {},
 ): Promise<Outcome> {
   const { config, folder, loss } = fixture;
-  const { variants = SOFTWARE, maxChunkBytes, freezeBackbone = false } = options;
+  const { maxChunkBytes, freezeBackbone = false } = options;
   const specs = debertaParameters(config, { freezeBackbone });
   const parameters = await createParameterStore(gpu, specs, { moments: true, maxChunkBytes });
   assert.deepEqual(await loadWeights(parameters, config, folder), []);
@@ -45,10 +42,7 @@ async function runModel(
   const batch = await createDeviceBatch(gpu, capacity);
   const constants = await createModelConstants(gpu, config, capacity.longest);
 
-  const plan = createPlan(gpu, "model", {
-    variants,
-    prefer: variants === HARDWARE ? { product: "tiles 64x64x16" } : {},
-  });
+  const plan = createPlan(gpu, "model");
   const none = dropoutUniform(gpu, 0);
   const dropout = { hidden: none, attention: none, pooler: none, classifier: none };
   const scope = { plan, config, parameters, batch, dropout };
@@ -101,7 +95,7 @@ function checkGradients(gradients: ReadonlyMap<string, Float32Array>, fixture: D
 
 gpuTest("modelForward, modelBackward: the variants for hardware compute the same", async (gpu) => {
   const fixture = await loadDebertaFixture("shared_buckets");
-  const { logits, gradients } = await runModel(gpu, fixture, fixture.batch, { variants: HARDWARE });
+  const { logits, gradients } = await runModel({ ...gpu, kind: "hardware" }, fixture, fixture.batch);
   assertClose(logits, fixture.expected.get("logits")!.data, { atol: 2e-5, rtol: 2e-5 }, "logits");
   assert.equal(gradients.size, debertaParameters(fixture.config).length);
   checkGradients(gradients, fixture);
@@ -109,9 +103,9 @@ gpuTest("modelForward, modelBackward: the variants for hardware compute the same
 
 gpuTest("modelForward: a sequence's logits are the same bits whatever else is in the batch", async (gpu) => {
   const fixture = await loadDebertaFixture("shared_buckets");
-  for (const variants of [SOFTWARE, HARDWARE]) {
-    const together = await runModel(gpu, fixture, [4, 2, 6, 0], { variants });
-    const alone = await runModel(gpu, fixture, [6], { variants });
+  for (const kind of ["software", "hardware"] as const) {
+    const together = await runModel({ ...gpu, kind }, fixture, [4, 2, 6, 0]);
+    const alone = await runModel({ ...gpu, kind }, fixture, [6]);
     assert.deepEqual(alone.logits, together.logits.slice(4, 6));
   }
 });
