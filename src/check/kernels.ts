@@ -2,7 +2,7 @@
 import { type Gpu, gpuError } from "../gpu/device.ts";
 import { entryPoints, type KernelSpec } from "../gpu/kernel.ts";
 import { specOf } from "../gpu/program.ts";
-import type { Plan } from "../nn/plan.ts";
+import type { Plan, Precision } from "../nn/plan.ts";
 import { planRoof } from "../tuning/roof.ts";
 import { type Model, MODELS, plansOf } from "./models.ts";
 
@@ -43,23 +43,31 @@ export async function* kernelUses(
   }
   for (const kind of gpu.kind === "software" ? KINDS : KINDS.toReversed()) {
     for (const [name, model] of Object.entries(models)) {
-      for await (const plans of plansByVariant(gpu, model, kind)) yield* unseen(plans, `${name}, ${kind} adapter`);
+      for (const precision of PRECISIONS) {
+        const user = `${name}, ${precision}, ${kind} adapter`;
+        for await (const plans of plansByVariant(gpu, model, { kind, precision })) yield* unseen(plans, user);
+      }
     }
   }
   yield* unseen([planRoof(gpu).copy, planRoof(gpu).arithmetic], "the roof of benchmarks");
 }
 
 const KINDS: Gpu["kind"][] = ["software", "hardware"];
+const PRECISIONS: Precision[] = ["fp32", "fp16", "bf16"];
 
 /** The plans of a model as they usually are, then with the second variant of every choice, then with the third, … */
-async function* plansByVariant(gpu: Gpu, model: Model, kind: Gpu["kind"]): AsyncGenerator<Plan[]> {
-  const usual = await plansOf(gpu, model, { kind });
+async function* plansByVariant(
+  gpu: Gpu,
+  model: Model,
+  on: { kind: Gpu["kind"]; precision: Precision },
+): AsyncGenerator<Plan[]> {
+  const usual = await plansOf(gpu, model, on);
   yield usual;
   const choices = new Map(usual.flatMap((plan) => [...plan.choices]));
   const most = Math.max(0, ...[...choices.values()].map(({ variants }) => variants.length));
   for (let row = 1; row < most; row++) {
     const rows = [...choices].filter(([, { variants }]) => row < variants.length);
-    yield await plansOf(gpu, model, { kind, tuned: new Map(rows.map(([id, { variants }]) => [id, variants[row]])) });
+    yield await plansOf(gpu, model, { ...on, tuned: new Map(rows.map(([id, { variants }]) => [id, variants[row]])) });
   }
 }
 

@@ -6,10 +6,10 @@ import { maskedLmParameters } from "../deberta/parameters.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { createTensor } from "../gpu/tensor.ts";
-import { createDeviceBatch } from "../nn/batch.ts";
+import { type BatchCapacity, createDeviceBatch } from "../nn/batch.ts";
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore } from "../nn/parameters.ts";
-import { createPlan, type Plan } from "../nn/plan.ts";
+import { createPlan, type Plan, type Precision } from "../nn/plan.ts";
 import { planSession } from "../training/session.ts";
 
 export interface Model {
@@ -86,7 +86,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
 export async function plansOf(
   gpu: Gpu,
   { architecture, head, labels = 2, loss, longest }: Model,
-  { kind, tuned = new Map() }: { kind: Gpu["kind"]; tuned?: Gpu["tuned"] },
+  { kind, precision, tuned = new Map() }: { kind: Gpu["kind"]; precision: Precision; tuned?: Gpu["tuned"] },
 ): Promise<Plan[]> {
   const counting = { ...countingGpu(gpu).gpu, kind, tuned };
   const config = configFromArchitecture({ ...architecture, num_hidden_layers: 1 }, {
@@ -97,20 +97,22 @@ export async function plansOf(
   const { programs } = await planSession(counting, config, {
     inference: capacity,
     training: { capacity, lossKind: loss, freezeEncoder: false },
+    precision,
   }, (resource) => resource);
-  return [...programs, await maskedLm(counting, config, capacity)];
+  return [...programs, await maskedLm(counting, config, capacity, precision)];
 }
 
 async function maskedLm(
   gpu: Gpu,
   config: DebertaConfig,
-  capacity: { tokens: number; sequences: number; longest: number },
+  capacity: BatchCapacity,
+  precision: Precision,
 ): Promise<Plan> {
-  const plan = createPlan(gpu, "masked LM");
+  const plan = createPlan(gpu, "masked LM", { precision });
   const scope = {
     plan,
     config,
-    parameters: await createParameterStore(gpu, maskedLmParameters(config), { moments: false }),
+    parameters: await createParameterStore(gpu, maskedLmParameters(config), { moments: false, precision }),
     batch: await createDeviceBatch(gpu, capacity),
     dropout: null,
   };

@@ -5,6 +5,7 @@ import { mebibytes } from "../gpu/tensor.ts";
 import { OPERATIONS } from "../nn/operations.ts";
 import type { Choice } from "../nn/plan.ts";
 import { openModelSource } from "../training/model_source.ts";
+import { type AskedPrecision, choosePrecision, describePrecision } from "../training/precision.ts";
 import { sessionChoices } from "../training/session.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -16,8 +17,9 @@ export async function info(overrides: string[], options: CommonOptions & { json?
   const gpu = await openConfiguredGpu(config);
   try {
     const choices = asksForModel(overrides) ? await choicesFor(gpu, config) : undefined;
-    if (options.json) console.log(JSON.stringify(described(gpu, choices), null, 2));
-    else print(gpu, choices);
+    const { precision } = config.training.optimization;
+    if (options.json) console.log(JSON.stringify(described(gpu, precision, choices), null, 2));
+    else print(gpu, precision, choices);
   } finally {
     gpu.close();
   }
@@ -28,13 +30,13 @@ const asksForModel = (overrides: readonly string[]): boolean =>
 
 /** What a step of full batches and the scoring of as many would use. */
 async function choicesFor(gpu: Gpu, config: Config): Promise<Choice[]> {
-  const { training: { batch_size, eval_batch_size }, data: { max_length }, model: { loss_type, freeze_backbone } } =
-    config;
+  const { training, data: { max_length }, model: { loss_type, freeze_backbone } } = config;
   const capacity = (sequences: number) => ({ tokens: sequences * max_length, sequences, longest: max_length });
   const { config: model } = await openModelSource(config);
   return await sessionChoices(gpu, model, {
-    inference: capacity(eval_batch_size),
-    training: { capacity: capacity(batch_size), lossKind: loss_type, freezeEncoder: freeze_backbone },
+    inference: capacity(training.eval_batch_size),
+    training: { capacity: capacity(training.batch_size), lossKind: loss_type, freezeEncoder: freeze_backbone },
+    precision: choosePrecision(gpu, training.optimization.precision),
   });
 }
 
@@ -47,7 +49,7 @@ const tables = (gpu: Gpu): Record<string, string[]> =>
     ]),
   );
 
-function described(gpu: Gpu, choices: readonly Choice[] | undefined) {
+function described(gpu: Gpu, asked: AskedPrecision, choices: readonly Choice[] | undefined) {
   const { name, vendor, kind, can, features, hasTimestamps } = gpu;
   const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
   const limits = { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes };
@@ -55,12 +57,14 @@ function described(gpu: Gpu, choices: readonly Choice[] | undefined) {
   return {
     adapter,
     deno: Deno.version.deno,
+    precision: choosePrecision(gpu, asked),
+    asked,
     kernels: tables(gpu),
     choices: choices?.map(({ append: _, ...choice }) => choice),
   };
 }
 
-function print(gpu: Gpu, choices: readonly Choice[] | undefined): void {
+function print(gpu: Gpu, asked: AskedPrecision, choices: readonly Choice[] | undefined): void {
   printTable(["property", "value"], [
     ["adapter", gpu.name],
     ["backend", gpu.backend.name],
@@ -70,6 +74,7 @@ function print(gpu: Gpu, choices: readonly Choice[] | undefined): void {
       "kernels may use",
       Object.entries(gpu.can).filter(([, can]) => can).map(([what]) => what).join(", ") || "the core",
     ],
+    ["precision", describePrecision(gpu, asked)],
     ["timestamps", gpu.hasTimestamps ? "yes" : "no"],
     ["one binding", mebibytes(gpu.maxBindingBytes)],
     ["one buffer", mebibytes(gpu.maxBufferBytes)],

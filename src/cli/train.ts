@@ -24,7 +24,7 @@ export async function train(
   let summary: Summary;
   try {
     gpu = await openConfiguredGpu(config);
-    reporter.info(`${config.experiment_name} on ${gpu.name}, fp32`);
+    reporter.info(`${config.experiment_name} on ${gpu.name}`);
     for (const line of settingsInVain(config)) reporter.info(line);
     summary = await crossValidate(gpu, config, { fold: options.fold, reporter, recorder: tracker, signal });
   } catch (error) {

@@ -57,7 +57,7 @@ export function linear({ plan, parameters }: Scope, name: string, x: Tensor, opt
   const y = plan.transient(`${name} output`, [rows.capacity, outFeatures]);
   linearForward(
     plan,
-    { x, weight: parameters.value(`${name}.weight`), bias: parameters.value(`${name}.bias`), y, preActivation },
+    { x, weight: parameters.compute(`${name}.weight`), bias: parameters.value(`${name}.bias`), y, preActivation },
     { rows, inFeatures, outFeatures, activation, label: name },
   );
   return y;
@@ -85,7 +85,7 @@ export function linearBackward(
     label: `${name} dW`,
   });
   if (!dx) return;
-  const weight = parameters.value(`${name}.weight`);
+  const weight = parameters.compute(`${name}.weight`);
   linearBackwardInput(plan, { dy, weight, dx, preActivation }, { ...sizes, accumulate, label: `${name} dX` });
 }
 

@@ -23,9 +23,10 @@ import {
   readState,
   saveBest,
   saveLast,
+  skippedSteps,
   type TrainerState,
 } from "./state.ts";
-import { LOG_STEPS, type StepSettings } from "./step.ts";
+import { LOG_STEPS, type StepRecord, type StepSettings } from "./step.ts";
 
 export interface FoldSettings {
   batchSize: number;
@@ -81,6 +82,22 @@ export class Diverged extends EntailError {
   }
 }
 
+/** Gradients that overflow fp16 even when they are scaled down this far: no scale will help. */
+const LOWEST_SCALE = 2 ** -14;
+
+/** Throws where the training cannot go on after step `first + i + 1`, whose record is the i-th. */
+function checkRecords(records: readonly StepRecord[], fold: number, first: number): void {
+  for (const [i, { loss, gradNorm, skipped, scale }] of records.entries()) {
+    if (!skipped && !(Number.isFinite(loss) && Number.isFinite(gradNorm))) throw new Diverged(fold, first + i + 1);
+    if (!skipped || scale > LOWEST_SCALE) continue;
+    throw new EntailError(
+      "usage",
+      `training.optimization.precision: fold ${fold} overflows fp16 at step ${first + i + 1} and did so for every ` +
+        "loss scale; set it to bf16 or fp32, or lower training.learning_rate",
+    );
+  }
+}
+
 /** Trains a fold, from its beginning or from where `last` stands. Throws "interrupted" after saving. */
 export async function trainFold(input: FoldInput): Promise<FoldResult> {
   const { session, settings, fold, pairs, tokens, train, validation, outputFolder, checkpointFolder, reporter } = input;
@@ -114,19 +131,21 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
   let stepsPerFlush = 1;
   let epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
   let unreported = 0;
+  let skipped = skippedSteps(state);
 
   /** Reads the log of the steps since the last flush, writes their lines, and paces the next flush. */
   async function flush() {
     const first = flushed.updates;
     const records = await step.readRecords();
     await log(records.map((record, i) => stepEntry(first + i + 1, stepsPerEpoch, record)));
-    const bad = records.findIndex(({ loss, gradNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradNorm));
-    if (bad >= 0) throw new Diverged(fold, first + bad + 1);
+    checkRecords(records, fold, first);
     const elapsed = performance.now() - flushed.at;
     flushed = { at: performance.now(), updates: first + records.length };
     if (records.length === 0) return;
-    for (const { loss } of records) epochLoss.sum += loss;
-    epochLoss.count += records.length;
+    const applied = records.filter((record) => !record.skipped);
+    for (const { loss } of applied) epochLoss.sum += loss;
+    epochLoss.count += applied.length;
+    skipped += records.length - applied.length;
     stepsPerFlush = Math.min(LOG_STEPS, nextStride(records.length, elapsed));
     reporter.training({
       fold,
@@ -134,7 +153,8 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       epochs,
       step: flushed.updates,
       steps: totalSteps,
-      loss: records.at(-1)!.loss,
+      loss: (applied.at(-1) ?? records.at(-1)!).loss,
+      skipped,
       bestF1: state.best?.metrics.f1 ?? null,
       samplesPerSecond: unreported / (elapsed / 1000),
     });
@@ -144,6 +164,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
 
   const save = async () => {
     state.counters = step.counters;
+    state.scaler = await step.readScaler();
     state.seconds = secondsBefore + (performance.now() - sittingStart) / 1000;
     if (checkpointFolder) await saveLast(session, input.tokenizerFolder, checkpointFolder, state, input.marker);
   };
@@ -208,6 +229,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       epoch,
       epochs,
       loss: epochLoss.sum / epochLoss.count,
+      skipped,
       evalLoss: evaluation.loss,
       f1: evaluation.metrics.f1,
       bestF1: state.best!.metrics.f1,
@@ -219,7 +241,8 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     if (!state.finished) await stopIfAsked();
     flushed.at = performance.now();
   }
-  return { best: state.best, evaluations: state.evaluations, seconds: state.seconds, updates: state.counters.updates };
+  const { best, evaluations, seconds, counters: { updates } } = state;
+  return { best, evaluations, seconds, updates, skipped: skippedSteps(state) };
 }
 
 /** The tokens that an epoch trains on. Not awaited at once: an error is thrown where the epoch begins. */
@@ -235,7 +258,7 @@ function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<re
 async function startFold(input: FoldInput, length: FoldLength, metricsFile: string | null): Promise<TrainerState> {
   const { session, settings, checkpointFolder } = input;
   const state = checkpointFolder ? await readState(checkpointFolder) : null;
-  if (state) checkCounters(state, length, checkpointFolder!);
+  if (state) checkCounters(state, length, session.precision, checkpointFolder!);
   if (state && !state.finished) {
     const last = join(checkpointFolder!, "last");
     await loadWeights(session.parameters, session.config, last);
@@ -245,8 +268,9 @@ async function startFold(input: FoldInput, length: FoldLength, metricsFile: stri
     session.parameters.clearMoments();
   }
   if (metricsFile) await truncateLog(metricsFile, state?.counters.updates ?? 0, state?.evaluations ?? 0);
-  session.step!.start(settings.step, state?.counters);
-  return state ?? initialState();
+  const start = state ?? initialState(session.precision);
+  session.step!.start(settings.step, start);
+  return start;
 }
 
 /** Counts an evaluation and, if its F1 is the highest so far, keeps its model and its predictions. */

@@ -11,6 +11,7 @@ import { createDeviceBatch } from "../../src/nn/batch.ts";
 import { lossForwardBackward, lossUniform } from "../../src/nn/loss.ts";
 import { createParameterStore } from "../../src/nn/parameters.ts";
 import { createPlan } from "../../src/nn/plan.ts";
+import { createUpdateTensors, initialScaler, writeScaler } from "../../src/nn/scaler.ts";
 import { assertClose } from "../support/close.ts";
 import { type DebertaFixture, loadDebertaFixture } from "../support/deberta_fixture.ts";
 import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
@@ -50,6 +51,8 @@ async function runModel(
   const result = plan.result("logits", logits.shape);
   plan.copy(logits, result);
   const dLogits = plan.transient("d logits", logits.shape);
+  const { scaler } = await createUpdateTensors(gpu, [0.9, 0.999]);
+  writeScaler(gpu, scaler, initialScaler("fp32"));
   const lossSum = await createTensor(gpu, "loss", [1]);
   const lossParameters = uniform(gpu, "loss", Array(8).fill(0));
   const alphas = loss.alpha === null ? [1, 1] : [loss.alpha, 1 - loss.alpha];
@@ -64,7 +67,7 @@ async function runModel(
       positiveWeight: loss.posWeight ?? 1,
     }),
   );
-  lossForwardBackward(plan, { logits, labels: batch.labels, parameters: lossParameters, dLogits, lossSum }, {
+  lossForwardBackward(plan, { logits, labels: batch.labels, parameters: lossParameters, scaler, dLogits, lossSum }, {
     sequences: batch.sequences,
     numLabels: config.labels.length as 1 | 2,
     kind: loss.type,
