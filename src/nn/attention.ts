@@ -5,350 +5,215 @@
  *     score[i,j] = (q_i·k_j + q_i·positionKey[b] + k_j·positionQuery[b]) / √(headSize · terms),  b = relativeIndex(i − j)
  *     context_i = Σ_j dropout(softmax_j(score[i,j])) v_j
  *
- * The forward stores no matrix of scores. The backward computes probabilities again from maxAndSum and stores two numbers
- * for every pair of tokens, kept probability and dScore: queries leave them for keys, which read them the other way
- * round. The rest is linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a
- * bucket, which give the position terms of dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
+ * Nothing of every pair of tokens outlives a call. The forward stores no matrix of scores. The backward computes
+ * probabilities again from maxAndSum and stores two numbers for every pair of a group of heads and a chunk of tokens: kept
+ * probability and dScore, which queries leave for keys to read the other way round. The rest is linear in the tokens:
+ * products of tokens and tables, and the sums of dScore over the distances of a bucket, which give the position terms of
+ * dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
-import { type Grid, linearGrid } from "../gpu/program.ts";
-import type { Tensor } from "../gpu/tensor.ts";
-import { bucketsOf, cutWork } from "./attention_cut.ts";
+import type { Grid } from "../gpu/program.ts";
+import { type Tensor, viewOf } from "../gpu/tensor.ts";
+import { byHeads, withWholeQuads } from "./attention_heads.ts";
 import {
   type AttentionGradients,
   type AttentionInputs,
   type AttentionSizes,
-  dropoutBits,
-  type HeadGroup,
+  bucketsOf,
   pairStride,
 } from "./attention_inputs.ts";
-import { attentionBackwardUniform, attentionForwardUniform, uniformWindows } from "./attention_uniform.ts";
+import { positionBackward, positionScores } from "./attention_position.ts";
+import { ATTENTION, type Cut, type HeadGroup, paddedRows, shapeOf } from "./attention_variants.ts";
 import { indexUniform } from "./index_uniform.ts";
 import type { BatchSizes, Plan } from "./plan.ts";
 import { present } from "./rows.ts";
+import { choose } from "./variants.ts";
 
 export type { AttentionGradients, AttentionInputs, AttentionSizes };
 
-/** Shares of the tokens over which a table's gradient is summed side by side. */
-const PARTS = 16;
-/** Results of the position kernels that an invocation keeps; as in kernels/attention_position.wgsl. */
-const SCORE_TOKENS = 8;
-const GRADIENT_TOKENS = 4;
-
-/** The largest divisor of `count` that is at most `most`. */
-function divisorUpTo(most: number, count: number): number {
-  let divisor = Math.min(most, count);
-  while (count % divisor) divisor--;
-  return divisor;
-}
-
-/** Rows and columns of a tile of kernels/attention_tiled.wgsl. */
-const TILE = 32;
-
-/** The tiled kernels stage three tiles of a head and one of scores in workgroup memory. */
-function kernelFor(plan: Plan, headSize: number): GroupPlan["kernel"] {
-  const words = 3 * TILE * (headSize + 4) + TILE * (TILE + 4) + 4 * 64;
-  const fits = words * 4 <= plan.gpu.maxWorkgroupBytes;
-  return plan.variants.attention === "tiled" && fits ? "attention_tiled" : "attention_invocation";
-}
-
-/** What all dispatches of one group of heads have in common. */
-interface GroupPlan {
-  constants: Readonly<Record<string, number>>;
-  /** The workgroups for so many invocations. */
-  invocations(count: number): Grid;
-  kernel: "attention_invocation" | "attention_tiled";
-  /** Its workgroups. */
-  grid: (batch: BatchSizes) => Grid;
-  firstHead: Tensor;
-  mask?: Tensor;
-  c2p?: Tensor;
-  p2c?: Tensor;
-}
-
-/** Dropout bits and position scores of a group of heads: what forward and backward both begin with. */
-function prepareGroup(
-  plan: Plan,
-  t: AttentionInputs,
-  sizes: AttentionSizes,
-  group: HeadGroup,
-  chunk = 0,
-): GroupPlan {
-  const { heads, headSize, relativeRows, tokens, longestCapacity } = sizes;
-  const label = sizes.label ?? "attention";
-  const lanes = plan.gpu.kind === "software" ? 8 : 64;
-  const vec = headSize % 4 === 0 ? 4 : 1;
-  const kernel = kernelFor(plan, headSize);
-  const firstHead = indexUniform(plan.gpu, group.first);
-  const rows = headSize <= 32 ? 4 : 1;
-  const constants = {
-    HEADS: heads,
-    GROUP_HEADS: group.count,
-    HEAD_SIZE: headSize,
-    VEC: vec,
-    COLUMN_BLOCKS: divisorUpTo(16 / vec, headSize / vec),
-    RELATIVE_ROWS: relativeRows,
-    BUCKETS: bucketsOf(relativeRows),
-    LONGEST: longestCapacity,
-    SCALE: sizes.scale,
-    C2P: Number(!!t.positionKey),
-    P2C: Number(!!t.positionQuery),
-    DROPOUT: Number(!!t.dropout),
-    LANES: lanes,
-    ROWS: rows,
-    PAIR_STRIDE: pairStride(longestCapacity),
-    CHUNK: chunk,
-    PAIR_VEC: rows % 4 === 0 ? 4 : 1,
-    RESULT_BLOCKS: Math.ceil(headSize / vec / 8),
-    PARTS,
-  };
-  const invocations = (count: number) => linearGrid(Math.ceil(count / lanes));
-  const scores = (name: string, x: Tensor, table?: Tensor): Tensor | undefined => {
-    if (!table) return undefined;
-    const product = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, bucketsOf(relativeRows)]);
-    plan.dispatch({
-      kernel: "attention_position",
-      entry: "scores",
-      label: `${label} ${name}`,
-      constants,
-      bindings: { first_head: firstHead, rows: tokens.uniform, x, table, position_scores: product },
-      grid: (batch) =>
-        invocations(Math.ceil(tokens.count(batch) / SCORE_TOKENS) * group.count * bucketsOf(relativeRows) / 4),
-    });
-    return product;
-  };
-  return {
-    constants,
-    invocations,
-    kernel,
-    firstHead,
-    grid: ({ sequences, longest }) =>
-      kernel === "attention_tiled"
-        ? [Math.ceil(longest / TILE), group.count, sequences]
-        : [Math.ceil(Math.ceil(longest / rows) * group.count / lanes), 1, sequences],
-    mask: dropoutBits(plan, t, sizes, group),
-    c2p: scores("c2p", t.query, t.positionKey),
-    p2c: scores("p2c", t.key, t.positionQuery),
-  };
-}
-
-/** The bindings every attention kernel has. */
-function groupBindings(t: AttentionInputs, { firstHead, mask, c2p, p2c }: GroupPlan): Record<string, Tensor> {
-  return {
-    first_head: firstHead,
-    ...(t.dropout && mask && { dropout: t.dropout, mask }),
-    offsets: t.offsets,
-    query: t.query,
-    key: t.key,
-    value: t.value,
-    ...(c2p && { c2p }),
-    ...(p2c && { p2c }),
-    ...(t.relativeIndex && (c2p || p2c) && { relative_index: t.relativeIndex }),
-  };
-}
-
 /** context and maxAndSum of all tokens. */
 export function attentionForward(plan: Plan, t: AttentionInputs, sizes: AttentionSizes): void {
-  const windows = uniformWindows(plan, sizes);
-  if (windows) return attentionForwardUniform(plan, t, sizes, windows);
-  for (const group of cutWork(plan, sizes).groups) {
-    const prepared = prepareGroup(plan, t, sizes, group);
-    plan.dispatch({
-      kernel: prepared.kernel,
-      entry: "forward",
-      label: `${sizes.label ?? "attention"} forward`,
-      constants: prepared.constants,
-      bindings: { ...groupBindings(t, prepared), context: t.context, max_and_sum: t.maxAndSum },
-      grid: prepared.grid,
-    });
+  if (sizes.headSize % 4) {
+    const read = ["query", "key", "value", "positionKey", "positionQuery"] as const;
+    return withWholeQuads(plan, t, sizes, { read, written: ["context"] }, attentionForward);
+  }
+  const { query, key: keys, value: values, context, maxAndSum: max_and_sum } = t;
+  const call = begin(plan, t, sizes, { keys, values });
+  for (const group of call.cut.groups) {
+    const bindings = { ...scoreBindings(call, group), query, context, max_and_sum };
+    for (let chunk = 0; chunk < call.cut.chunks; chunk++) {
+      walkColumns(call, "forward", { group, chunk }, bindings, ["keys", "values"]);
+    }
   }
 }
 
 /** Gradients of query, key, value and of the position tables that are there; all are written, none added to. */
-export function attentionBackward(
-  plan: Plan,
-  t: AttentionInputs & AttentionGradients,
-  sizes: AttentionSizes,
-): void {
-  const windows = uniformWindows(plan, sizes);
-  if (windows) return attentionBackwardUniform(plan, t, sizes, windows);
-  const { tokens, relativeRows, longestCapacity } = sizes;
-  const label = sizes.label ?? "attention";
-  const { groups, chunk, chunks, room } = cutWork(plan, sizes);
+export function attentionBackward(plan: Plan, t: AttentionInputs & AttentionGradients, sizes: AttentionSizes): void {
+  if (sizes.headSize % 4) {
+    const read = ["query", "key", "value", "positionKey", "positionQuery", "context", "dContext"] as const;
+    const written = ["dQuery", "dKey", "dValue", "dPositionKey", "dPositionQuery"] as const;
+    return withWholeQuads(plan, t, sizes, { read, written }, attentionBackward);
+  }
+  const { query, key, value, context, maxAndSum, dContext, dQuery, dKey, dValue } = t;
+  const call = begin(plan, t, sizes, { keys: key, values: value, queries: query, d_contexts: dContext });
+  const { groups, chunks, room } = call.cut;
   for (const group of groups) {
-    const prepared = prepareGroup(plan, t, sizes, group, chunk);
-    const bucketSums = (name: string, table?: Tensor): Record<string, Tensor> => {
-      if (!table) return {};
-      const sums = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, bucketsOf(relativeRows)]);
-      plan.clear(sums);
-      return { d_position: sums };
-    };
-    const ofQueries = bucketSums("dC2p", t.positionKey);
-    let ofKeys: Record<string, Tensor> | undefined;
-    for (let index = 0; index < chunks; index++) {
+    const known = { query, context, max_and_sum: maxAndSum, d_context: dContext };
+    const ofQuery = { ...scoreBindings(call, group), ...known, d_query: dQuery };
+    const ofKey = { d_key: dKey, d_value: dValue };
+    const c2p = t.positionKey && bucketSums(call, group, "dC2p");
+    let p2c: Tensor | undefined;
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const place = { group, chunk };
       const pairs = (name: string) =>
-        plan.transient(`${label} ${name}`, [room, group.count, pairStride(longestCapacity)]);
-      const chunked: Record<string, Tensor> = chunk === 0 ? {} : { chunk: indexUniform(plan.gpu, index) };
-      const kept = { ...chunked, weights: pairs("weights"), d_scores: pairs("dScores") };
-      queryBackward(plan, t, prepared, kept, ofQueries, { group, label });
+        plan.activation(`${call.label} ${name}`, [room, group.count, pairStride(sizes.longestCapacity)]);
+      const kept = { weights: pairs("weights"), d_scores: pairs("dScores") };
+      walkColumns(call, "backward_query", place, { ...ofQuery, ...kept }, ["keys", "values"]);
+      sumBuckets(call, 0, place, kept.d_scores, c2p);
       // As late as that: what the queries alone need may lie in the same memory.
-      ofKeys ??= bucketSums("dP2c", t.positionQuery);
-      keyBackward(plan, t, prepared, kept, ofKeys, { group, label });
+      p2c ??= t.positionQuery && bucketSums(call, group, "dP2c");
+      walkColumns(call, "backward_key", place, { ...ofKey, ...kept }, ["queries", "d_contexts"]);
+      sumBuckets(call, 1, place, kept.d_scores, p2c);
     }
-    positionBackward(plan, sizes, group, prepared, {
-      x: t.query,
-      dX: t.dQuery,
+    positionBackward(plan, sizes, group, {
+      x: query,
+      dX: dQuery,
       table: t.positionKey,
       dTable: t.dPositionKey,
-      buckets: ofQueries.d_position,
-      name: `${label} positionKey`,
+      sums: c2p,
     });
-    positionBackward(plan, sizes, group, prepared, {
-      x: t.key,
-      dX: t.dKey,
+    positionBackward(plan, sizes, group, {
+      x: key,
+      dX: dKey,
       table: t.positionQuery,
       dTable: t.dPositionQuery,
-      buckets: ofKeys?.d_position,
-      name: `${label} positionQuery`,
+      sums: p2c,
     });
   }
 }
 
-interface GroupLabel {
-  group: HeadGroup;
+/** What all dispatches of a call have in common. */
+interface Call {
+  plan: Plan;
+  t: AttentionInputs;
+  sizes: AttentionSizes;
   label: string;
+  kernel: string;
+  cut: Cut;
+  /** What kernels walk beside the rows that they own; by heads where `windows`. */
+  columns: Readonly<Record<string, Tensor>>;
+  windows: boolean;
 }
 
-/** The bindings of a chunk: what is kept of its pairs, and its number where there are several. */
-type ChunkBindings = { weights: Tensor; d_scores: Tensor; chunk?: Tensor };
+/** Chooses how to compute it. */
+function begin(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, columns: Record<string, Tensor>): Call {
+  const shape = shapeOf(plan, sizes, Object.values(columns));
+  const { kernel, windows, cut: cutWork } = choose(plan, ATTENTION, shape);
+  const cut = cutWork(plan.gpu, shape);
+  const byHead = ([name, tensor]: [string, Tensor]) => [name, byHeads(plan, tensor, sizes, paddedRows(cut))];
+  return {
+    ...{ plan, t, sizes, kernel, cut, windows, label: sizes.label ?? "attention" },
+    columns: windows ? Object.fromEntries(Object.entries(columns).map(byHead)) : columns,
+  };
+}
 
-/** dQuery of a chunk, what its keys need of every pair, and the sums of dScore over the keys of each bucket. */
-function queryBackward(
-  plan: Plan,
-  t: AttentionInputs & AttentionGradients,
-  prepared: GroupPlan,
-  kept: ChunkBindings,
-  sums: Record<string, Tensor>,
-  { group, label }: GroupLabel,
+/** The heads of a dispatch, and the number of its chunk of tokens. */
+interface Place {
+  group: HeadGroup;
+  chunk: number;
+}
+
+/** Appends a dispatch in which every workgroup takes `rows` rows of a head and a sequence. */
+function dispatch(
+  { plan, t, sizes, label, cut, windows }: Call,
+  [kernel, entry]: [string, string],
+  { group, chunk }: Place,
+  rows: number,
+  bindings: Readonly<Record<string, Tensor>>,
+  constants: Readonly<Record<string, number>> = {},
 ): void {
-  const { constants, grid, kernel } = prepared;
+  const { heads, headSize, relativeRows, longestCapacity, scale } = sizes;
   plan.dispatch({
     kernel,
-    entry: "backward_query",
-    label: `${label} dQuery`,
-    constants,
-    bindings: {
-      ...groupBindings(t, prepared),
-      ...present(kept),
-      ...(kernel === "attention_invocation" && sums),
-      context_in: t.context,
-      max_and_sum_in: t.maxAndSum,
-      d_context: t.dContext,
-      d_query: t.dQuery,
-    },
-    grid,
-  });
-  sumBuckets(plan, "query_buckets", t, prepared, kept, sums, { group, label });
-}
-
-/** dKey and dValue of a chunk, and the sums of dScore over the queries of each bucket. */
-function keyBackward(
-  plan: Plan,
-  t: AttentionInputs & AttentionGradients,
-  prepared: GroupPlan,
-  kept: ChunkBindings,
-  sums: Record<string, Tensor>,
-  { group, label }: GroupLabel,
-): void {
-  const { constants, grid, kernel, firstHead: first_head } = prepared;
-  const summed = kernel === "attention_invocation";
-  plan.dispatch({
-    kernel,
-    entry: "backward_key",
-    label: `${label} dKey dValue`,
-    constants,
-    bindings: {
-      ...present({ chunk: kept.chunk }),
-      first_head,
-      offsets: t.offsets,
-      query: t.query,
-      d_context: t.dContext,
-      ...(summed && t.positionQuery && { relative_index: t.relativeIndex! }),
-      ...(summed && sums),
-      d_key: t.dKey,
-      d_value: t.dValue,
-      weights_in: kept.weights,
-      d_scores_in: kept.d_scores,
-    },
-    grid,
-  });
-  sumBuckets(plan, "key_buckets", t, prepared, kept, sums, { group, label });
-}
-
-/** The sums over buckets, which the tiled kernels leave to a kernel of its own. */
-function sumBuckets(
-  plan: Plan,
-  entry: string,
-  { offsets, relativeIndex }: AttentionInputs,
-  { constants, kernel }: GroupPlan,
-  { chunk, d_scores }: ChunkBindings,
-  sums: Record<string, Tensor>,
-  { group, label }: GroupLabel,
-): void {
-  if (kernel === "attention_invocation" || !sums.d_position) return;
-  plan.dispatch({
-    kernel: "attention_buckets",
     entry,
     label: `${label} ${entry}`,
-    constants,
-    bindings: { ...present({ chunk }), offsets, relative_index: relativeIndex!, d_scores_in: d_scores, ...sums },
-    grid: ({ sequences, longest }) => [Math.ceil(longest / 64), group.count, sequences],
+    constants: {
+      HEADS: heads,
+      GROUP_HEADS: group.count,
+      HEAD_SIZE: headSize,
+      LONGEST: longestCapacity,
+      BUCKETS: bucketsOf(relativeRows),
+      PAIR_STRIDE: pairStride(longestCapacity),
+      SCALE: scale,
+      CHUNK: cut.chunk,
+      WINDOW: windows ? cut.room : 0,
+      LANES: lanesOf(plan),
+      ...constants,
+    },
+    bindings: { chunk: indexUniform(plan.gpu, chunk), offsets: t.offsets, ...bindings },
+    grid: ({ tokens, longest, sequences }: BatchSizes): Grid =>
+      tokens > chunk * cut.chunk ? [Math.ceil(longest / rows), group.count, sequences] : [0],
   });
 }
 
-interface PositionTensors {
-  x: Tensor;
-  dX: Tensor;
-  table?: Tensor;
-  dTable?: Tensor;
-  /** Sums of dScore by token and bucket. */
-  buckets?: Tensor;
-  name: string;
+/** Invocations of a workgroup that share nothing. */
+const lanesOf = ({ gpu }: Plan): number => (gpu.kind === "software" ? 8 : 64);
+
+/** A kernel whose rows, 32 of a workgroup, walk columns. */
+function walkColumns(call: Call, entry: string, place: Place, bindings: Record<string, Tensor>, names: string[]): void {
+  const { sizes: { headSize }, cut } = call;
+  const column = (name: string): Tensor => {
+    const tensor = call.columns[name];
+    if (!call.windows) return tensor;
+    const row = place.group.first * paddedRows(cut) + place.chunk * cut.chunk;
+    return viewOf(tensor, `${tensor.label} window`, row * headSize, [cut.room, headSize]);
+  };
+  const columns = Object.fromEntries(names.map((name) => [name, column(name)]));
+  const first_head = indexUniform(call.plan.gpu, place.group.first);
+  dispatch(call, [call.kernel, entry], place, 32, { first_head, ...bindings, ...columns });
 }
 
-/** Backward of the product of `x` with one position table: adds to dX, writes dTable. */
-function positionBackward(
+/** Zeroed sums of dScore by token and bucket. */
+function bucketSums({ plan, sizes, label }: Call, { count }: HeadGroup, name: string): Tensor {
+  const sums = plan.transient(`${label} ${name}`, [sizes.tokens.capacity, count, bucketsOf(sizes.relativeRows)]);
+  plan.clear(sums);
+  return sums;
+}
+
+function sumBuckets(call: Call, KEYS: 0 | 1, place: Place, d_scores: Tensor, sums?: Tensor): void {
+  if (!sums) return;
+  const bindings = { relative_index: call.t.relativeIndex!, d_scores, sums };
+  dispatch(call, ["attention_buckets", "sum"], place, 4 * lanesOf(call.plan), bindings, { KEYS });
+}
+
+/** Dropout bits and position scores of a group of heads: what both directions begin with. */
+function scoreBindings({ plan, t, sizes, label }: Call, group: HeadGroup): Record<string, Tensor> {
+  const { dropout, positionKey, positionQuery, relativeIndex } = t;
+  return present({
+    ...(dropout && { dropout, mask: dropoutBits(plan, t, sizes, label, group) }),
+    relative_index: positionKey || positionQuery ? relativeIndex : undefined,
+    c2p: positionKey && positionScores(plan, sizes, group, t.query, positionKey),
+    p2c: positionQuery && positionScores(plan, sizes, group, t.key, positionQuery),
+  });
+}
+
+/** Draws the dropout bits, [tokens, heads of the group, words]. */
+function dropoutBits(
   plan: Plan,
-  { headSize, relativeRows, tokens }: AttentionSizes,
+  { dropout, offsets }: AttentionInputs,
+  { heads, tokens, longestCapacity, site }: AttentionSizes,
+  label: string,
   group: HeadGroup,
-  { constants, invocations, firstHead: first_head }: GroupPlan,
-  { x, dX, table, dTable, buckets, name }: PositionTensors,
-): void {
-  if (!table || !buckets) return;
-  const columns = headSize / constants.VEC / constants.COLUMN_BLOCKS;
+): Tensor {
+  const words = (longest: number) => Math.ceil(longest / 32);
+  const lanes = lanesOf(plan);
+  const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, words(longestCapacity)]);
   plan.dispatch({
-    kernel: "attention_position",
-    entry: "input_gradient",
-    label: `${name} input`,
-    constants,
-    bindings: { first_head, rows: tokens.uniform, table, d_position: buckets, d_input: dX },
-    grid: (batch) => invocations(Math.ceil(tokens.count(batch) / GRADIENT_TOKENS) * group.count * columns),
+    kernel: "attention_mask",
+    entry: "draw",
+    label: mask.label,
+    constants: { HEADS: heads, GROUP_HEADS: group.count, LONGEST: longestCapacity, LANES: lanes, SITE: site },
+    bindings: { first_head: indexUniform(plan.gpu, group.first), dropout: dropout!, offsets, mask },
+    grid: ({ longest, sequences }) => [Math.ceil(longest / lanes), group.count * words(longest), sequences],
   });
-  if (!dTable) return;
-  const parts = plan.transient(`${name} parts`, [PARTS, relativeRows, group.count, headSize]);
-  plan.dispatch({
-    kernel: "attention_position",
-    entry: "table_gradient",
-    label: `${name} gradient`,
-    constants,
-    bindings: { first_head, rows: tokens.uniform, x, d_position: buckets, parts },
-    grid: () => invocations(PARTS * group.count * bucketsOf(relativeRows) / 4 * columns),
-  });
-  plan.dispatch({
-    kernel: "attention_position",
-    entry: "reduce",
-    label: `${name} gradient sum`,
-    constants,
-    bindings: { first_head, parts_in: parts, d_table: dTable },
-    grid: () => linearGrid(Math.ceil(relativeRows * group.count * headSize / constants.VEC / 64)),
-  });
+  return mask;
 }
