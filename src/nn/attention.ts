@@ -22,11 +22,19 @@ import {
   pairStride,
 } from "./attention_inputs.ts";
 import { positionBackward, positionScores } from "./attention_position.ts";
-import { ATTENTION, type Cut, type HeadGroup, paddedRows, shapeOf } from "./attention_variants.ts";
+import {
+  ATTENTION,
+  type AttentionShape,
+  type AttentionVariant,
+  type Cut,
+  type HeadGroup,
+  paddedRows,
+  shapeOf,
+} from "./attention_variants.ts";
 import { indexUniform } from "./index_uniform.ts";
 import type { BatchSizes, Plan } from "./plan.ts";
 import { present } from "./rows.ts";
-import { choose } from "./variants.ts";
+import { appendChosen } from "./variants.ts";
 
 export type { AttentionGradients, AttentionInputs, AttentionSizes };
 
@@ -36,8 +44,13 @@ export function attentionForward(plan: Plan, t: AttentionInputs, sizes: Attentio
     const read = ["query", "key", "value", "positionKey", "positionQuery"] as const;
     return withWholeQuads(plan, t, sizes, { read, written: ["context"] }, attentionForward);
   }
+  const shape = shapeOf(plan, sizes, "forward", [t.key, t.value]);
+  appendChosen(plan, ATTENTION, shape, (on, variant) => forwardBy(on, variant, t, shape));
+}
+
+function forwardBy(plan: Plan, variant: AttentionVariant, t: AttentionInputs, shape: AttentionShape): void {
   const { query, key: keys, value: values, context, maxAndSum: max_and_sum } = t;
-  const call = begin(plan, t, sizes, { keys, values });
+  const call = begin(plan, variant, t, shape, { keys, values });
   for (const group of call.cut.groups) {
     const bindings = { ...scoreBindings(call, group), query, context, max_and_sum };
     for (let chunk = 0; chunk < call.cut.chunks; chunk++) {
@@ -53,8 +66,18 @@ export function attentionBackward(plan: Plan, t: AttentionInputs & AttentionGrad
     const written = ["dQuery", "dKey", "dValue", "dPositionKey", "dPositionQuery"] as const;
     return withWholeQuads(plan, t, sizes, { read, written }, attentionBackward);
   }
+  const shape = shapeOf(plan, sizes, "backward", [t.key, t.value, t.query, t.dContext]);
+  appendChosen(plan, ATTENTION, shape, (on, variant) => backwardBy(on, variant, t, shape));
+}
+
+function backwardBy(
+  plan: Plan,
+  variant: AttentionVariant,
+  t: AttentionInputs & AttentionGradients,
+  sizes: AttentionShape,
+): void {
   const { query, key, value, context, maxAndSum, dContext, dQuery, dKey, dValue } = t;
-  const call = begin(plan, t, sizes, { keys: key, values: value, queries: query, d_contexts: dContext });
+  const call = begin(plan, variant, t, sizes, { keys: key, values: value, queries: query, d_contexts: dContext });
   const { groups, chunks, room } = call.cut;
   for (const group of groups) {
     const known = { query, context, max_and_sum: maxAndSum, d_context: dContext };
@@ -104,11 +127,14 @@ interface Call {
   windows: boolean;
 }
 
-/** Chooses how to compute it. */
-function begin(plan: Plan, t: AttentionInputs, sizes: AttentionSizes, columns: Record<string, Tensor>): Call {
-  const shape = shapeOf(plan, sizes, Object.values(columns));
-  const { kernel, windows, cut: cutWork } = choose(plan, ATTENTION, shape);
-  const cut = cutWork(plan.gpu, shape);
+function begin(
+  plan: Plan,
+  { kernel, windows, cut: cutWork }: AttentionVariant,
+  t: AttentionInputs,
+  sizes: AttentionShape,
+  columns: Record<string, Tensor>,
+): Call {
+  const cut = cutWork(plan.gpu, sizes);
   const byHead = ([name, tensor]: [string, Tensor]) => [name, byHeads(plan, tensor, sizes, paddedRows(cut))];
   return {
     ...{ plan, t, sizes, kernel, cut, windows, label: sizes.label ?? "attention" },
