@@ -63,6 +63,7 @@ async function* plansByVariant(
 ): AsyncGenerator<Plan[]> {
   const usual = await plansOf(gpu, model, on);
   yield usual;
+  if (!model.everyVariant) return;
   const choices = new Map(usual.flatMap((plan) => [...plan.choices]));
   const most = Math.max(0, ...[...choices.values()].map(({ variants }) => variants.length));
   for (let row = 1; row < most; row++) {

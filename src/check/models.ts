@@ -18,6 +18,8 @@ export interface Model {
   labels?: number;
   loss: LossKind;
   longest: number;
+  /** Compiled with every variant of every operation, not only with those that are chosen. */
+  everyVariant?: true;
 }
 
 /** DeBERTa-v3's kind: buckets, shared keys, LayerNorm over the relative embeddings. */
@@ -45,6 +47,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
     head: "max_pooling",
     loss: "ce",
     longest: 128,
+    everyVariant: true,
   },
   "a model of odd sizes with all tables": {
     architecture: {
@@ -61,6 +64,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
     labels: 1,
     loss: "weighted_bce",
     longest: 40,
+    everyVariant: true,
   },
   "a model without relative attention": {
     architecture: {
