@@ -15,7 +15,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
   let rows = rows_at(sequence, row, tile.y);
   //#for R in 0..4
   //#for B in 0..HEAD_SIZE / 4
-  let q${R}_${B} = load_query(rows.token[${R}] * HEADS + head, ${B}u);
+  let q${R}_${B} = load_query(head_at(rows.token[${R}], head), ${B}u);
   var o${R}_${B} = vec4(0.0);
   //#end
   //#end
@@ -48,11 +48,11 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
   let factor = keep_scale() / softmax.sum;
   //#for R in 0..4
   if (rows.owned[${R}]) {
-    let own = rows.token[${R}] * HEADS + head;
+    let own = head_at(rows.token[${R}], head);
     //#for B in 0..HEAD_SIZE / 4
     store_context(own, ${B}u, o${R}_${B} * factor[${R}]);
     //#end
-    max_and_sum[own] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
+    max_and_sum[rows.token[${R}] * HEADS + head] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
   }
   //#end
 }
@@ -70,9 +70,9 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   var known = Known();
   known.keep = keep_scale();
   //#for R in 0..4
-  let own${R} = rows.token[${R}] * HEADS + head;
-  known.highest[${R}] = max_and_sum[own${R}].x;
-  known.share[${R}] = 1.0 / max_and_sum[own${R}].y;
+  let own${R} = head_at(rows.token[${R}], head);
+  known.highest[${R}] = max_and_sum[rows.token[${R}] * HEADS + head].x;
+  known.share[${R}] = 1.0 / max_and_sum[rows.token[${R}] * HEADS + head].y;
   var product${R} = vec4(0.0);
   //#for B in 0..HEAD_SIZE / 4
   let q${R}_${B} = load_query(own${R}, ${B}u);
@@ -156,7 +156,7 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   }
   //#for R in 0..4
   if (rows.owned[${R}]) {
-    let own = rows.token[${R}] * HEADS + head;
+    let own = head_at(rows.token[${R}], head);
     //#for B in 0..HEAD_SIZE / 4
     store_d_key(own, ${B}u, d${R}_${B});
     store_d_value(own, ${B}u, e${R}_${B});

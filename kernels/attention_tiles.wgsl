@@ -94,14 +94,14 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
   let factor = keep_scale() / softmax.sum;
   //#for R in 0..4
   if (rows.owned[${R}]) {
-    let own = rows.token[${R}] * HEADS + head;
+    let own = head_at(rows.token[${R}], head);
     //#for M in 0..(HEAD_SIZE + 28 - (HEAD_SIZE + 28) % 32) / 32
     if (tx + ${8 * M}u < QUADS) {
       store_context(own, tx + ${8 * M}u, o${R}_${M} * factor[${R}]);
     }
     //#end
     if (tx == 0u) {
-      max_and_sum[own] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
+      max_and_sum[rows.token[${R}] * HEADS + head] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
     }
   }
   //#end
@@ -125,9 +125,9 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   var known = Known();
   known.keep = keep_scale();
   //#for R in 0..4
-  let own${R} = rows.token[${R}] * HEADS + head;
-  known.highest[${R}] = max_and_sum[own${R}].x;
-  known.share[${R}] = 1.0 / max_and_sum[own${R}].y;
+  let own${R} = head_at(rows.token[${R}], head);
+  known.highest[${R}] = max_and_sum[rows.token[${R}] * HEADS + head].x;
+  known.share[${R}] = 1.0 / max_and_sum[rows.token[${R}] * HEADS + head].y;
   for (var quad = tx; quad < QUADS; quad += 8u) {
     known.dot_context[${R}] += total(rows_b[(ty * 4u + ${R}u) * ROW + quad] * load_context(own${R}, quad));
   }
@@ -236,7 +236,7 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   }
   //#for R in 0..4
   if (rows.owned[${R}]) {
-    let own = rows.token[${R}] * HEADS + head;
+    let own = head_at(rows.token[${R}], head);
     //#for M in 0..(HEAD_SIZE + 28 - (HEAD_SIZE + 28) % 32) / 32
     if (tx + ${8 * M}u < QUADS) {
       store_d_key(own, tx + ${8 * M}u, d${R}_${M});

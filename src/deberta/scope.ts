@@ -49,12 +49,14 @@ interface LinearOptions {
   outFeatures: number;
   activation?: "gelu";
   preActivation?: Tensor;
+  /** Stored as activations are, unless given. */
+  y?: Tensor;
 }
 
 /** y = act(x·Wᵀ + b) with the parameters `<name>.weight` and `<name>.bias`; y is [rows, outFeatures]. */
 export function linear({ plan, parameters }: Scope, name: string, x: Tensor, options: LinearOptions): Tensor {
   const { rows, inFeatures, outFeatures, activation, preActivation } = options;
-  const y = plan.transient(`${name} output`, [rows.capacity, outFeatures]);
+  const { y = plan.activation(`${name} output`, [rows.capacity, outFeatures]) } = options;
   linearForward(
     plan,
     { x, weight: parameters.compute(`${name}.weight`), bias: parameters.value(`${name}.bias`), y, preActivation },
@@ -92,7 +94,7 @@ export function linearBackward(
 /** Room for what a LayerNorm keeps for its backward. */
 export function normKept(plan: Plan, name: string, rows: number, columns: number): LayerNormKept {
   return {
-    normalised: plan.transient(`${name} normalised`, [rows, columns]),
+    normalised: plan.activation(`${name} normalised`, [rows, columns]),
     rstd: plan.transient(`${name} rstd`, [rows]),
   };
 }

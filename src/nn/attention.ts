@@ -11,234 +11,123 @@
  * products of tokens and tables, and the sums of dScore over the distances of a bucket, which give the position terms of
  * dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
-import type { Grid } from "../gpu/program.ts";
-import { type Tensor, viewOf } from "../gpu/tensor.ts";
-import { byHeads, withWholeQuads } from "./attention_heads.ts";
-import {
-  type AttentionGradients,
-  type AttentionInputs,
-  type AttentionSizes,
-  bucketsOf,
-  pairStride,
-} from "./attention_inputs.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { appendCall, type Call, dispatchRows, type Place, walkColumns } from "./attention_call.ts";
+import { type AttentionGradients, type AttentionInputs, type AttentionSizes, pairStride } from "./attention_inputs.ts";
 import { positionBackward, positionScores } from "./attention_position.ts";
-import {
-  ATTENTION,
-  type AttentionShape,
-  type AttentionVariant,
-  type Cut,
-  type HeadGroup,
-  paddedRows,
-  shapeOf,
-} from "./attention_variants.ts";
+import type { HeadGroup } from "./attention_variants.ts";
 import { indexUniform } from "./index_uniform.ts";
-import type { BatchSizes, Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { present } from "./rows.ts";
-import { appendChosen } from "./variants.ts";
 
 export type { AttentionGradients, AttentionInputs, AttentionSizes };
 
+const READ = ["query", "key", "value", "positionKey", "positionQuery"] as const;
+const FORWARD = { name: "forward", read: READ, written: ["context"] } as const;
+const BACKWARD = {
+  name: "backward",
+  read: [...READ, "context", "dContext"],
+  written: ["dQuery", "dKey", "dValue", "dPositionKey", "dPositionQuery"],
+} as const;
+
 /** context and maxAndSum of all tokens. */
 export function attentionForward(plan: Plan, t: AttentionInputs, sizes: AttentionSizes): void {
-  if (sizes.headSize % 4) {
-    const read = ["query", "key", "value", "positionKey", "positionQuery"] as const;
-    return withWholeQuads(plan, t, sizes, { read, written: ["context"] }, attentionForward);
-  }
-  const shape = shapeOf(plan, sizes, "forward", [t.key, t.value]);
-  appendChosen(plan, ATTENTION, shape, (on, variant) => forwardBy(on, variant, t, shape));
+  appendCall(plan, t, sizes, FORWARD, forward);
 }
 
-function forwardBy(plan: Plan, variant: AttentionVariant, t: AttentionInputs, shape: AttentionShape): void {
-  const { query, key: keys, value: values, context, maxAndSum: max_and_sum } = t;
-  const call = begin(plan, variant, t, shape, { keys, values });
+function forward(call: Call): void {
+  const { query, key: keys, value: values, context, maxAndSum: max_and_sum } = call.t;
   for (const group of call.cut.groups) {
     const bindings = { ...scoreBindings(call, group), query, context, max_and_sum };
     for (let chunk = 0; chunk < call.cut.chunks; chunk++) {
-      walkColumns(call, "forward", { group, chunk }, bindings, ["keys", "values"]);
+      walkColumns(call, { group, chunk }, "forward", bindings, { keys, values });
     }
   }
 }
 
 /** Gradients of query, key, value and of the position tables that are there; all are written, none added to. */
 export function attentionBackward(plan: Plan, t: AttentionInputs & AttentionGradients, sizes: AttentionSizes): void {
-  if (sizes.headSize % 4) {
-    const read = ["query", "key", "value", "positionKey", "positionQuery", "context", "dContext"] as const;
-    const written = ["dQuery", "dKey", "dValue", "dPositionKey", "dPositionQuery"] as const;
-    return withWholeQuads(plan, t, sizes, { read, written }, attentionBackward);
-  }
-  const shape = shapeOf(plan, sizes, "backward", [t.key, t.value, t.query, t.dContext]);
-  appendChosen(plan, ATTENTION, shape, (on, variant) => backwardBy(on, variant, t, shape));
+  appendCall(plan, t, sizes, BACKWARD, backward);
 }
 
-function backwardBy(
-  plan: Plan,
-  variant: AttentionVariant,
-  t: AttentionInputs & AttentionGradients,
-  sizes: AttentionShape,
-): void {
-  const { query, key, value, context, maxAndSum, dContext, dQuery, dKey, dValue } = t;
-  const call = begin(plan, variant, t, sizes, { keys: key, values: value, queries: query, d_contexts: dContext });
-  const { groups, chunks, room } = call.cut;
-  for (const group of groups) {
+function backward(call: Call<AttentionInputs & AttentionGradients>): void {
+  const { query, key, value, positionKey, positionQuery, context, dContext, maxAndSum } = call.t;
+  const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = call.t;
+  for (const table of [dPositionKey, dPositionQuery]) table && call.plan.clear(table);
+  for (const group of call.cut.groups) {
     const known = { query, context, max_and_sum: maxAndSum, d_context: dContext };
     const ofQuery = { ...scoreBindings(call, group), ...known, d_query: dQuery };
     const ofKey = { d_key: dKey, d_value: dValue };
-    const c2p = t.positionKey && bucketSums(call, group, "dC2p");
-    let p2c: Tensor | undefined;
-    for (let chunk = 0; chunk < chunks; chunk++) {
+    const dC2p = positionKey && zeroSums(call, group, "dC2p");
+    let dP2c: Tensor | undefined;
+    for (let chunk = 0; chunk < call.cut.chunks; chunk++) {
       const place = { group, chunk };
-      const pairs = (name: string) =>
-        plan.activation(`${call.label} ${name}`, [room, group.count, pairStride(sizes.longestCapacity)]);
-      const kept = { weights: pairs("weights"), d_scores: pairs("dScores") };
-      walkColumns(call, "backward_query", place, { ...ofQuery, ...kept }, ["keys", "values"]);
-      sumBuckets(call, 0, place, kept.d_scores, c2p);
+      const kept = { weights: pairsOf(call, group, "weights"), d_scores: pairsOf(call, group, "dScores") };
+      walkColumns(call, place, "backward_query", { ...ofQuery, ...kept }, { keys: key, values: value });
+      sumBuckets(call, place, { d_scores: kept.d_scores, sums: dC2p, KEYS: 0 });
       // As late as that: what the queries alone need may lie in the same memory.
-      p2c ??= t.positionQuery && bucketSums(call, group, "dP2c");
-      walkColumns(call, "backward_key", place, { ...ofKey, ...kept }, ["queries", "d_contexts"]);
-      sumBuckets(call, 1, place, kept.d_scores, p2c);
+      dP2c ??= positionQuery && zeroSums(call, group, "dP2c");
+      walkColumns(call, place, "backward_key", { ...ofKey, ...kept }, { queries: query, d_contexts: dContext });
+      sumBuckets(call, place, { d_scores: kept.d_scores, sums: dP2c, KEYS: 1 });
     }
-    positionBackward(plan, sizes, group, {
-      x: query,
-      dX: dQuery,
-      table: t.positionKey,
-      dTable: t.dPositionKey,
-      sums: c2p,
-    });
-    positionBackward(plan, sizes, group, {
-      x: key,
-      dX: dKey,
-      table: t.positionQuery,
-      dTable: t.dPositionQuery,
-      sums: p2c,
-    });
+    positionBackward(call, group, { x: query, dX: dQuery, table: positionKey, dTable: dPositionKey, sums: dC2p });
+    positionBackward(call, group, { x: key, dX: dKey, table: positionQuery, dTable: dPositionQuery, sums: dP2c });
   }
 }
 
-/** What all dispatches of a call have in common. */
-interface Call {
-  plan: Plan;
-  t: AttentionInputs;
-  sizes: AttentionSizes;
-  label: string;
-  kernel: string;
-  cut: Cut;
-  /** What kernels walk beside the rows that they own; by heads where `windows`. */
-  columns: Readonly<Record<string, Tensor>>;
-  windows: boolean;
+/** What the backward keeps of the pairs of a chunk: a number for each key and query. */
+function pairsOf({ plan, sizes, cut }: Call, { count }: HeadGroup, name: string): Tensor {
+  return plan.activation(`${sizes.label} ${name}`, [cut.room, count, pairStride(sizes.longestCapacity)]);
 }
 
-function begin(
-  plan: Plan,
-  { kernel, windows, cut: cutWork }: AttentionVariant,
-  t: AttentionInputs,
-  sizes: AttentionShape,
-  columns: Record<string, Tensor>,
-): Call {
-  const cut = cutWork(plan.gpu, sizes);
-  const byHead = ([name, tensor]: [string, Tensor]) => [name, byHeads(plan, tensor, sizes, paddedRows(cut))];
-  return {
-    ...{ plan, t, sizes, kernel, cut, windows, label: sizes.label ?? "attention" },
-    columns: windows ? Object.fromEntries(Object.entries(columns).map(byHead)) : columns,
-  };
-}
-
-/** The heads of a dispatch, and the number of its chunk of tokens. */
-interface Place {
-  group: HeadGroup;
-  chunk: number;
-}
-
-/** Appends a dispatch in which every workgroup takes `rows` rows of a head and a sequence. */
-function dispatch(
-  { plan, t, sizes, label, cut, windows }: Call,
-  [kernel, entry]: [string, string],
-  { group, chunk }: Place,
-  rows: number,
-  bindings: Readonly<Record<string, Tensor>>,
-  constants: Readonly<Record<string, number>> = {},
-): void {
-  const { heads, headSize, relativeRows, longestCapacity, scale } = sizes;
-  plan.dispatch({
-    kernel,
-    entry,
-    label: `${label} ${entry}`,
-    constants: {
-      HEADS: heads,
-      GROUP_HEADS: group.count,
-      HEAD_SIZE: headSize,
-      LONGEST: longestCapacity,
-      BUCKETS: bucketsOf(relativeRows),
-      PAIR_STRIDE: pairStride(longestCapacity),
-      SCALE: scale,
-      CHUNK: cut.chunk,
-      WINDOW: windows ? cut.room : 0,
-      LANES: lanesOf(plan),
-      ...constants,
-    },
-    bindings: { chunk: indexUniform(plan.gpu, chunk), offsets: t.offsets, ...bindings },
-    grid: ({ tokens, longest, sequences }: BatchSizes): Grid =>
-      tokens > chunk * cut.chunk ? [Math.ceil(longest / rows), group.count, sequences] : [0],
-  });
-}
-
-/** Invocations of a workgroup that share nothing. */
-const lanesOf = ({ gpu }: Plan): number => (gpu.kind === "software" ? 8 : 64);
-
-/** A kernel whose rows, 32 of a workgroup, walk columns. */
-function walkColumns(call: Call, entry: string, place: Place, bindings: Record<string, Tensor>, names: string[]): void {
-  const { sizes: { headSize }, cut } = call;
-  const column = (name: string): Tensor => {
-    const tensor = call.columns[name];
-    if (!call.windows) return tensor;
-    const row = place.group.first * paddedRows(cut) + place.chunk * cut.chunk;
-    return viewOf(tensor, `${tensor.label} window`, row * headSize, [cut.room, headSize]);
-  };
-  const columns = Object.fromEntries(names.map((name) => [name, column(name)]));
-  const first_head = indexUniform(call.plan.gpu, place.group.first);
-  dispatch(call, [call.kernel, entry], place, 32, { first_head, ...bindings, ...columns });
-}
-
-/** Zeroed sums of dScore by token and bucket. */
-function bucketSums({ plan, sizes, label }: Call, { count }: HeadGroup, name: string): Tensor {
-  const sums = plan.transient(`${label} ${name}`, [sizes.tokens.capacity, count, bucketsOf(sizes.relativeRows)]);
+/** Sums of dScore by token and bucket, none yet. */
+function zeroSums({ plan, sizes }: Call, { count }: HeadGroup, name: string): Tensor {
+  const sums = plan.transient(`${sizes.label} ${name}`, [sizes.tokens.capacity, count, sizes.relativeRows]);
   plan.clear(sums);
   return sums;
 }
 
-function sumBuckets(call: Call, KEYS: 0 | 1, place: Place, d_scores: Tensor, sums?: Tensor): void {
+/** Writes the sums of the queries of a chunk or, with KEYS, of its keys. */
+function sumBuckets(
+  call: Call,
+  place: Place,
+  { d_scores, sums, KEYS }: { d_scores: Tensor; sums?: Tensor; KEYS: 0 | 1 },
+): void {
   if (!sums) return;
-  const bindings = { relative_index: call.t.relativeIndex!, d_scores, sums };
-  dispatch(call, ["attention_buckets", "sum"], place, 4 * lanesOf(call.plan), bindings, { KEYS });
+  const LANES = lanesOf(call);
+  dispatchRows(call, place, {
+    ...{ kernel: "attention_buckets", entry: "sum", rows: 4 * LANES, constants: { LANES, KEYS } },
+    bindings: { relative_index: call.t.relativeIndex!, d_scores, sums },
+  });
 }
 
+/** Invocations of a workgroup that share nothing. */
+const lanesOf = ({ plan: { gpu } }: Call): number => (gpu.kind === "software" ? 8 : 64);
+
 /** Dropout bits and position scores of a group of heads: what both directions begin with. */
-function scoreBindings({ plan, t, sizes, label }: Call, group: HeadGroup): Record<string, Tensor> {
-  const { dropout, positionKey, positionQuery, relativeIndex } = t;
+function scoreBindings(call: Call, group: HeadGroup): Record<string, Tensor> {
+  const { dropout, positionKey, positionQuery, relativeIndex, query, key } = call.t;
   return present({
-    ...(dropout && { dropout, mask: dropoutBits(plan, t, sizes, label, group) }),
+    dropout,
+    mask: dropout && dropoutBits(call, group, dropout),
     relative_index: positionKey || positionQuery ? relativeIndex : undefined,
-    c2p: positionKey && positionScores(plan, sizes, group, t.query, positionKey),
-    p2c: positionQuery && positionScores(plan, sizes, group, t.key, positionQuery),
+    c2p: positionKey && positionScores(call, group, query, positionKey),
+    p2c: positionQuery && positionScores(call, group, key, positionQuery),
   });
 }
 
 /** Draws the dropout bits, [tokens, heads of the group, words]. */
-function dropoutBits(
-  plan: Plan,
-  { dropout, offsets }: AttentionInputs,
-  { heads, tokens, longestCapacity, site }: AttentionSizes,
-  label: string,
-  group: HeadGroup,
-): Tensor {
+function dropoutBits(call: Call, group: HeadGroup, dropout: Tensor): Tensor {
+  const { plan, t: { offsets }, sizes: { heads, tokens, longestCapacity, site, label } } = call;
   const words = (longest: number) => Math.ceil(longest / 32);
-  const lanes = lanesOf(plan);
+  const lanes = lanesOf(call);
   const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, words(longestCapacity)]);
   plan.dispatch({
     kernel: "attention_mask",
     entry: "draw",
     label: mask.label,
     constants: { HEADS: heads, GROUP_HEADS: group.count, LONGEST: longestCapacity, LANES: lanes, SITE: site },
-    bindings: { first_head: indexUniform(plan.gpu, group.first), dropout: dropout!, offsets, mask },
+    bindings: { first_head: indexUniform(plan.gpu, group.first), dropout, offsets, mask },
     grid: ({ longest, sequences }) => [Math.ceil(longest / lanes), group.count * words(longest), sequences],
   });
   return mask;

@@ -1,6 +1,7 @@
-/** Copies of heads in other layouts (kernels/attention_heads.wgsl). */
+/** How the tensors of heads lie, and copies in other layouts (kernels/attention_heads.wgsl). */
 import type { Tensor } from "../gpu/tensor.ts";
-import type { AttentionGradients, AttentionInputs, AttentionSizes } from "./attention_inputs.ts";
+import type { AttentionSizes, HeadTensors } from "./attention_inputs.ts";
+import { alignRows, type Cut, paddedRows } from "./attention_variants.ts";
 import { fixedRows, type Plan, type Rows } from "./plan.ts";
 
 /** A head of `size` elements; that of row r and head h is the (r · row + h · head)-th. */
@@ -10,71 +11,76 @@ interface HeadLayout {
   head: number;
 }
 
+/** The sizes with heads and tables padded to whole quads, which is all that kernels know; zeros change no product. */
+export const wholeQuads = (sizes: AttentionSizes): AttentionSizes => ({
+  ...sizes,
+  headSize: 4 * Math.ceil(sizes.headSize / 4),
+  relativeRows: 4 * Math.ceil(sizes.relativeRows / 4),
+});
+
+/** Which tensors a call reads and which it writes. */
+export interface Directions {
+  read: readonly (keyof HeadTensors)[];
+  written: readonly (keyof HeadTensors)[];
+}
+
+/**
+ * The tensors as the kernels of a call read and write them, and what copies back those that are written. They are copies
+ * where heads are padded, or lie one after another because windows of a `cut` are bound one by one.
+ */
+export function layHeads<T extends HeadTensors>(
+  plan: Plan,
+  tensors: T,
+  sizes: AttentionSizes,
+  { read, written }: Directions,
+  cut: Cut | null,
+): { laid: T; copyBack(): void } {
+  const { heads, headSize, relativeRows, tokens, label } = sizes;
+  const whole = wholeQuads(sizes);
+  if (!cut && whole.headSize === headSize && whole.relativeRows === relativeRows) {
+    return { laid: tensors, copyBack: () => {} };
+  }
+  const tableRows = fixedRows(plan.gpu, "position table rows", relativeRows);
+  const copies = [...read, ...written].filter((name) => tensors[name]).map((name) => {
+    const isTable = name.toLowerCase().includes("position");
+    const aligned = cut ? (isTable ? alignRows(relativeRows) : paddedRows(cut)) : 0;
+    const rows = aligned || (isTable ? whole.relativeRows : tokens.capacity);
+    const own = plan.transient(`${label} ${name}`, [rows, heads * whole.headSize], tensors[name]!.dtype);
+    const layout = { size: whole.headSize, ...(cut ? { row: 1, head: rows } : { row: heads, head: 1 }) };
+    return { name, theirs: tensors[name]!, own, layout, isTable, rows: isTable ? tableRows : tokens };
+  });
+  const given = { size: headSize, row: heads, head: 1 };
+  for (const { name, theirs, own, layout, rows, isTable } of copies) {
+    // What is past a table's end, which is multiplied by zeros.
+    if (isTable) plan.clear(own);
+    if (read.includes(name)) copyHeads(plan, [theirs, given], [own, layout], rows, heads);
+  }
+  return {
+    laid: { ...tensors, ...Object.fromEntries(copies.map(({ name, own }) => [name, own])) },
+    copyBack() {
+      for (const { name, theirs, own, layout, rows } of copies) {
+        if (written.includes(name)) copyHeads(plan, [own, layout], [theirs, given], rows, heads);
+      }
+    },
+  };
+}
+
 function copyHeads(
   plan: Plan,
-  { source, result, rows, heads }: { source: Tensor; result: Tensor; rows: Rows; heads: number },
-  from: HeadLayout,
-  to: HeadLayout,
+  [source, from]: [Tensor, HeadLayout],
+  [result, to]: [Tensor, HeadLayout],
+  rows: Rows,
+  heads: number,
 ): void {
   plan.dispatch({
     kernel: "attention_heads",
     entry: "copy",
     constants: {
-      SOURCE_SIZE: from.size,
-      SOURCE_ROW: from.row,
-      SOURCE_HEAD: from.head,
-      RESULT_SIZE: to.size,
-      RESULT_ROW: to.row,
-      RESULT_HEAD: to.head,
+      ...{ SOURCE_SIZE: from.size, SOURCE_ROW: from.row, SOURCE_HEAD: from.head },
+      ...{ RESULT_SIZE: to.size, RESULT_ROW: to.row, RESULT_HEAD: to.head },
     },
     bindings: { rows: rows.uniform, source, result },
     grid: (batch) => [Math.ceil(rows.count(batch) / 64), heads],
-    label: result.label,
+    label: `${result.label} copied`,
   });
-}
-
-/** [heads, padded, head size] from [tokens, heads, head size]: windows of a head's tokens can be bound one by one. */
-export function byHeads(
-  plan: Plan,
-  source: Tensor,
-  { heads, headSize, tokens }: AttentionSizes,
-  padded: number,
-): Tensor {
-  const result = plan.transient(`${source.label} by heads`, [heads, padded, headSize], source.dtype);
-  const from = { size: headSize, row: heads, head: 1 };
-  copyHeads(plan, { source, result, rows: tokens, heads }, from, { size: headSize, row: 1, head: padded });
-  return result;
-}
-
-type HeadTensors = { [Name in keyof (AttentionInputs & AttentionGradients)]?: Tensor };
-
-/**
- * Calls `attend` with heads of whole quads, padded with zeros: copies of the tensors that are `read`, and room for those
- * that are `written`, which are copied back. Zeros change no product.
- */
-export function withWholeQuads<T extends AttentionInputs>(
-  plan: Plan,
-  tensors: T,
-  sizes: AttentionSizes,
-  { read, written }: { read: readonly (keyof HeadTensors)[]; written: readonly (keyof HeadTensors)[] },
-  attend: (plan: Plan, tensors: T, sizes: AttentionSizes) => void,
-): void {
-  const { heads, headSize, relativeRows, tokens, label = "attention" } = sizes;
-  const whole = 4 * Math.ceil(headSize / 4);
-  const given: HeadTensors = tensors;
-  const tableRows = fixedRows(plan.gpu, "position table rows", relativeRows);
-  const rowsOf = (name: string) => (/position/i.test(name) ? tableRows : tokens);
-  const narrow = { size: headSize, row: heads, head: 1 };
-  const wide = { ...narrow, size: whole };
-  const padded = Object.fromEntries(
-    [...read, ...written].filter((name) => given[name]).map((name) => [
-      name,
-      plan.transient(`${label} ${name} padded`, [rowsOf(name).capacity, heads * whole]),
-    ]),
-  );
-  const copy = (name: keyof HeadTensors, source: Tensor, result: Tensor, from: HeadLayout, to: HeadLayout) =>
-    copyHeads(plan, { source, result, rows: rowsOf(name), heads }, from, to);
-  for (const name of read) if (padded[name]) copy(name, given[name]!, padded[name], narrow, wide);
-  attend(plan, { ...tensors, ...padded }, { ...sizes, headSize: whole });
-  for (const name of written) if (padded[name]) copy(name, padded[name], given[name]!, wide, narrow);
 }

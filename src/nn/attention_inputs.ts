@@ -50,8 +50,9 @@ export interface AttentionGradients {
   dPositionQuery?: Tensor;
 }
 
+/** All tensors of heads. */
+export type HeadTensors = { [Name in Exclude<keyof (AttentionInputs & AttentionGradients), Other>]?: Tensor };
+type Other = "relativeIndex" | "offsets" | "dropout" | "maxAndSum";
+
 /** Length of the rows in which the backward keeps what it computed of every pair. */
 export const pairStride = (longest: number): number => 8 * Math.ceil(longest / 8);
-
-/** Length of the rows of the position scores: rows of the position tables, rounded up to whole quads. */
-export const bucketsOf = (relativeRows: number): number => 4 * Math.ceil(relativeRows / 4);

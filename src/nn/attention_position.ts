@@ -1,79 +1,58 @@
-/** Products of attention with the position tables, of the heads of a group. */
-import { type Grid, linearGrid } from "../gpu/program.ts";
+/** The products of attention with the position tables, for the heads of a group at once. */
 import type { Tensor } from "../gpu/tensor.ts";
+import { type Call, headMatrices } from "./attention_call.ts";
 import type { HeadGroup } from "./attention_variants.ts";
-import { type AttentionSizes, bucketsOf } from "./attention_inputs.ts";
-import { indexUniform } from "./index_uniform.ts";
-import type { Plan } from "./plan.ts";
+import { type Matrix, product } from "./product.ts";
 
-const PARTS = 16;
-const invocations = (count: number): Grid => linearGrid(Math.ceil(count / 64));
-const constantsOf = ({ heads, headSize, relativeRows }: AttentionSizes, group: HeadGroup) => ({
-  HEADS: heads,
-  GROUP_HEADS: group.count,
-  HEAD_SIZE: headSize,
-  VEC: 4,
-  COLUMN_BLOCKS: headSize % 16 === 0 ? 4 : 1,
-  RELATIVE_ROWS: relativeRows,
-  BUCKETS: bucketsOf(relativeRows),
-  LANES: 64,
-  PARTS,
-});
-
-/** x · tableᵀ, [tokens, heads of the group, buckets]. */
-export function positionScores(plan: Plan, sizes: AttentionSizes, group: HeadGroup, x: Tensor, table: Tensor): Tensor {
-  const { tokens, relativeRows } = sizes;
-  const product = plan.transient(`${table.label} scores`, [tokens.capacity, group.count, bucketsOf(relativeRows)]);
-  plan.dispatch({
-    kernel: "attention_position",
-    entry: "scores",
-    label: product.label,
-    constants: constantsOf(sizes, group),
-    bindings: {
-      first_head: indexUniform(plan.gpu, group.first),
-      rows: tokens.uniform,
-      x,
-      table,
-      position_scores: product,
-    },
-    grid: (batch) => invocations(Math.ceil(tokens.count(batch) / 8) * group.count * bucketsOf(relativeRows) / 4),
-  });
-  return product;
+/** [tokens, heads of the group, relativeRows] */
+function scoreMatrices({ sizes: { relativeRows } }: Call, tensor: Tensor, { count }: HeadGroup): Matrix {
+  return count === 1 ? { tensor } : { tensor, stride: count * relativeRows, step: relativeRows };
 }
 
-/** dX += sums · table, dTable = sumsᵀ · x. */
+const batchOf = ({ count }: HeadGroup) => (count === 1 ? undefined : count);
+
+/** x · tableᵀ, [tokens, heads of the group, relativeRows]. */
+export function positionScores(call: Call, group: HeadGroup, x: Tensor, table: Tensor): Tensor {
+  const { plan, sizes: { tokens, headSize, relativeRows, label } } = call;
+  const scores = plan.transient(`${label} position scores`, [tokens.capacity, group.count, relativeRows]);
+  product(plan, {
+    ...{ label: scores.label, rows: tokens, batch: batchOf(group), m: "rows", n: relativeRows, k: headSize },
+    a: { ...headMatrices(call, x, group), alongK: true },
+    b: { ...headMatrices(call, table, group), alongK: true },
+    c: scoreMatrices(call, scores, group),
+  });
+  return scores;
+}
+
+interface PositionGradients {
+  x: Tensor;
+  dX: Tensor;
+  table?: Tensor;
+  dTable?: Tensor;
+  /** Of dScore by token and row of the table. */
+  sums?: Tensor;
+}
+
+/** dX += sums · table, dTable += sumsᵀ · x. */
 export function positionBackward(
-  plan: Plan,
-  sizes: AttentionSizes,
+  call: Call,
   group: HeadGroup,
-  { x, dX, table, dTable, sums }: { x: Tensor; dX: Tensor; table?: Tensor; dTable?: Tensor; sums?: Tensor },
+  { x, dX, table, dTable, sums }: PositionGradients,
 ): void {
   if (!table || !sums) return;
-  const { headSize, relativeRows, tokens } = sizes;
-  const constants = constantsOf(sizes, group);
-  const columns = headSize / 4 / constants.COLUMN_BLOCKS;
-  const first_head = indexUniform(plan.gpu, group.first);
-  plan.dispatch({
-    kernel: "attention_position",
-    entry: "input_gradient",
-    constants,
-    bindings: { first_head, rows: tokens.uniform, table, d_position: sums, d_input: dX },
-    grid: (batch) => invocations(Math.ceil(tokens.count(batch) / 4) * group.count * columns),
+  const { plan, sizes: { tokens, headSize, relativeRows, label } } = call;
+  const common = { rows: tokens, batch: batchOf(group), n: headSize, accumulate: true };
+  product(plan, {
+    ...{ ...common, label: `${label} position input`, m: "rows", k: relativeRows },
+    a: { ...scoreMatrices(call, sums, group), alongK: true },
+    b: { ...headMatrices(call, table, group), alongK: false },
+    c: headMatrices(call, dX, group),
   });
   if (!dTable) return;
-  const parts = plan.transient(`parts`, [PARTS, relativeRows, group.count, headSize]);
-  plan.dispatch({
-    kernel: "attention_position",
-    entry: "table_gradient",
-    constants,
-    bindings: { first_head, rows: tokens.uniform, x, d_position: sums, parts },
-    grid: () => invocations(PARTS * group.count * bucketsOf(relativeRows) / 4 * columns),
-  });
-  plan.dispatch({
-    kernel: "attention_position",
-    entry: "reduce",
-    constants,
-    bindings: { first_head, parts_in: parts, d_table: dTable },
-    grid: () => linearGrid(Math.ceil(relativeRows * group.count * headSize / 4 / 64)),
+  product(plan, {
+    ...{ ...common, label: `${label} position table`, m: relativeRows, k: "rows" },
+    a: { ...scoreMatrices(call, sums, group), alongK: false },
+    b: { ...headMatrices(call, x, group), alongK: false },
+    c: headMatrices(call, dTable, group),
   });
 }

@@ -3,7 +3,7 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type DType, elementBytes } from "../gpu/dtype.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { type AttentionSizes, bucketsOf, pairStride } from "./attention_inputs.ts";
+import { type AttentionSizes, pairStride } from "./attention_inputs.ts";
 import { INDEX_UNIFORMS } from "./index_uniform.ts";
 import { type Plan, storageOf } from "./plan.ts";
 import type { Operation, Variant } from "./variants.ts";
@@ -76,15 +76,15 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
 const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 2 * 32 * 36 + 4 * 64);
 
 /**
- * Several heads at once where what the backward keeps of their pairs, two numbers each, fits the workspace; else one head
- * with chunks of tokens. The results do not depend on it.
+ * Several heads at once where what the backward keeps of them fits the workspace: two numbers for each pair, and three
+ * scores of each token with each bucket. Else one head with chunks of tokens. The results do not depend on it.
  */
 function cutByMemory({ maxBindingBytes, workspaceBytes }: Gpu, shape: AttentionShape): Cut {
   const { heads, relativeRows, tokens: { capacity }, longestCapacity } = shape;
   const pairs = elementBytes(shape.pairs) * pairStride(longestCapacity);
-  const linear = 4 * capacity * bucketsOf(relativeRows);
+  const linear = 4 * capacity * relativeRows;
   const together = Math.min(
-    Math.floor(workspaceBytes / (2 * capacity * pairs)),
+    Math.floor(workspaceBytes / (2 * capacity * pairs + 3 * linear)),
     Math.floor(maxBindingBytes / Math.max(linear, capacity * pairs)),
     heads,
   );
@@ -126,7 +126,7 @@ function cutByWindows({ maxBindingBytes }: Gpu, shape: AttentionShape): Cut | nu
   const cut = { groups: groupsOf(heads, 1), chunk, chunks: Math.ceil(capacity / chunk), room };
   const largest = Math.max(
     bytes * paddedRows(cut) * heads * headSize,
-    4 * capacity * bucketsOf(relativeRows),
+    4 * capacity * relativeRows,
     elementBytes(shape.pairs) * room * pairStride(longestCapacity),
   );
   return largest <= maxBindingBytes && Math.max(cut.chunks, heads) <= INDEX_UNIFORMS ? cut : null;
