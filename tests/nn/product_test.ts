@@ -16,11 +16,22 @@ interface Case {
   m: number;
   n: number;
   k: number;
+  /** Rows that the tensors have room for; those past the last one hold NaN. */
+  capacity?: number;
   types?: { a?: DType; b?: DType; c?: DType };
   /** Matrices lie side by side, as heads do, with so many more before and after them; else one after another. */
   batch?: { count: number; around?: number };
-  epilogue?: "accumulate" | "bias gelu residual" | "bias tanh" | "gelu backward" | "sums";
+  epilogue?: keyof typeof EPILOGUES;
 }
+
+/** Which options of a product an epilogue has. */
+const EPILOGUES = {
+  accumulate: ["accumulate"],
+  "bias gelu residual": ["bias", "preActivation", "activation", "residual"],
+  "bias tanh": ["bias", "activation"],
+  "gelu backward": ["geluBackwardOf", "accumulate"],
+  sums: ["sums", "accumulate"],
+} as const;
 
 /** Where element [row][column] of a matrix lies in its tensor. */
 interface Placed {
@@ -35,15 +46,20 @@ function rounded(values: Float32Array<ArrayBuffer>, dtype: DType): Float32Array<
 }
 
 /** The matrices [rows, columns] of a case's batch in a tensor of random numbers. */
-async function place(gpu: Gpu, test: Case, name: "a" | "b" | "c", rows: number, columns: number): Promise<Placed> {
+async function place(
+  gpu: Gpu,
+  test: Case,
+  name: "a" | "b" | "c",
+  [rows, columns, capacity = rows]: [rows: number, columns: number, capacity?: number],
+): Promise<Placed> {
   const { count, around } = test.batch ?? { count: 1 };
   const dtype = test.types?.[name] ?? "f32";
   const isBeside = around !== undefined;
   const stride = isBeside ? (count + 2 * around) * columns : columns;
-  const step = isBeside ? columns : rows * columns;
-  const size = isBeside ? rows * stride : count * step;
-  const values = rounded(randomArray(size, name.charCodeAt(0)), dtype);
-  const tensor = await upload(gpu, name, [size], values, dtype);
+  const step = isBeside ? columns : capacity * columns;
+  const values = rounded(randomArray(isBeside ? capacity * stride : count * step, name.charCodeAt(0)), dtype);
+  if (name !== "c") values.fill(NaN, rows * stride, capacity * stride);
+  const tensor = await upload(gpu, name, [values.length], values, dtype);
   return {
     matrix: { tensor, ...(test.batch && { step }), ...(isBeside && { stride, first: around }) },
     at: (index, row, column) => (index + (around ?? 0)) * step + row * stride + column,
@@ -62,11 +78,11 @@ const nameOf = ({ variant, layout, m, n, k, types, batch, epilogue }: Case): str
 
 /** Runs a case and compares everything that it has written, and has not, with float64. */
 async function check(gpu: Gpu, test: Case): Promise<void> {
-  const { variant, layout, m, n, k, batch, epilogue } = test;
+  const { variant, layout, m, n, k, batch, epilogue, capacity = layout === "tn" ? k : m } = test;
   const [aAlongK, bAlongK] = [layout[0] === "n", layout[1] === "t"];
-  const a = await place(gpu, test, "a", aAlongK ? m : k, aAlongK ? k : m);
-  const b = await place(gpu, test, "b", bAlongK ? n : k, bAlongK ? k : n);
-  const c = await place(gpu, test, "c", m, n);
+  const a = await place(gpu, test, "a", aAlongK ? [m, k, capacity] : [k, m, capacity]);
+  const b = await place(gpu, test, "b", bAlongK ? [n, k] : [k, n, layout === "tn" ? capacity : k]);
+  const c = await place(gpu, test, "c", [m, n, layout === "tn" ? m : capacity]);
   const type = c.matrix.tensor.dtype;
   const random = async (name: string, shape: number[], dtype: DType = "f32") => {
     const values = rounded(randomArray(shape[0] * (shape[1] ?? 1), name.length), dtype);
@@ -77,21 +93,22 @@ async function check(gpu: Gpu, test: Case): Promise<void> {
   const kept = await random("kept pre-activation", [m, n], type);
   const sums = await random("column sums", [m]);
   const preActivation = await upload(gpu, "pre-activation", [m, n], undefined, type);
-  const options: Record<NonNullable<Case["epilogue"]>, Partial<Product>> = {
-    accumulate: { accumulate: true },
-    "bias gelu residual": {
-      ...{ bias: bias.tensor, preActivation, activation: "gelu", residual: residual.tensor },
-    },
-    "bias tanh": { bias: bias.tensor, activation: "tanh" },
-    "gelu backward": { geluBackwardOf: kept.tensor, accumulate: true },
-    sums: { sums: sums.tensor, accumulate: true },
+  const options: Partial<Product> = {
+    bias: bias.tensor,
+    preActivation,
+    activation: epilogue === "bias tanh" ? "tanh" : "gelu",
+    residual: residual.tensor,
+    geluBackwardOf: kept.tensor,
+    accumulate: true,
+    sums: sums.tensor,
   };
+  const has = (option: keyof Product) => epilogue && (EPILOGUES[epilogue] as readonly string[]).includes(option);
   const plan = createPlan(gpu, "product test", { prefer: { product: variant } });
-  const rows = testRows(gpu, layout === "tn" ? k : m);
+  const rows = { ...testRows(gpu, layout === "tn" ? k : m), capacity };
   product(plan, {
     ...{ label: "product", rows, n, m: layout === "tn" ? m : "rows", k: layout === "tn" ? "rows" : k },
     ...(batch && { batch: batch.count }),
-    ...(epilogue && options[epilogue]),
+    ...Object.fromEntries(Object.entries(options).filter(([name]) => has(name as keyof Product))),
     a: { ...a.matrix, alongK: aAlongK } satisfies Operand,
     b: { ...b.matrix, alongK: bAlongK },
     c: c.matrix,
@@ -114,14 +131,13 @@ async function check(gpu: Gpu, test: Case): Promise<void> {
         if (epilogue === "bias gelu residual") value = geluReference(before[at]) + residual.values[at];
         if (epilogue === "bias tanh") value = Math.tanh(before[at]);
         if (epilogue === "gelu backward") value *= geluDerivativeReference(kept.values[at]);
-        const adds = epilogue === "accumulate" || epilogue === "gelu backward" || epilogue === "sums";
-        expected[inC] = value + (adds ? c.values[inC] : 0);
+        expected[inC] = value + (has("accumulate") ? c.values[inC] : 0);
       }
     }
   }
   const tolerance = { atol: 2e-5, rtol: 3e-6 + ROUNDING[type] };
   assertClose(await download(gpu, c.matrix.tensor), expected, tolerance, "C");
-  if (epilogue === "bias gelu residual") {
+  if (has("preActivation")) {
     assertClose(await download(gpu, preActivation), before, tolerance, "pre-activation");
   } else {
     assert.ok((await download(gpu, preActivation)).every((value) => value === CANARY));
@@ -136,13 +152,65 @@ const BF16 = { a: "bf16", b: "bf16", c: "bf16" } as const;
 
 /** What attention wants of its position tables: heads side by side in rows of more. */
 const HEADS = { batch: { count: 2, around: 1 } };
-const ANY_SIZE = PRODUCT.variants.filter(({ core }) => core !== "windows");
+
 const CASES: Case[] = [
-  ...ANY_SIZE.flatMap(({ name: variant }): Case[] => [
+  // Every core and size in every layout, with strides, batches, parts of tiles and any mix of types:
+  ...PRODUCT.variants.filter(({ core }) => core !== "windows").flatMap(({ name: variant }): Case[] => [
     { variant, layout: "nt", m: 70, n: 36, k: 32, types: { a: "f16", c: "f16" }, ...HEADS },
     { variant, layout: "nn", m: 70, n: 32, k: 36, types: BF16, ...HEADS, epilogue: "accumulate" },
     { variant, layout: "tn", m: 36, n: 32, k: 150, types: { b: "bf16" }, ...HEADS },
   ]),
+  // Sizes that are no multiples of 4, and every epilogue:
+  ...["tiles 64x64x16", "registers 8x4"].flatMap((variant): Case[] => [
+    { variant, layout: "nt", m: 70, n: 37, k: 30, capacity: 80, epilogue: "bias gelu residual" },
+    { variant, layout: "nn", m: 9, n: 37, k: 30, capacity: 12, epilogue: "gelu backward" },
+    { variant, layout: "tn", m: 37, n: 30, k: 70, capacity: 80, epilogue: "sums" },
+  ]),
+  { variant: "registers 8x8", layout: "nt", m: 9, n: 36, k: 32, types: F16, epilogue: "bias gelu residual" },
+  { variant: "registers 8x8", layout: "nn", m: 9, n: 36, k: 32, types: BF16, epilogue: "gelu backward" },
+  {
+    variant: "registers 8x8",
+    layout: "tn",
+    m: 36,
+    n: 12,
+    k: 9,
+    types: F16,
+    batch: { count: 3 },
+    epilogue: "accumulate",
+  },
+  { variant: "registers 8x8", layout: "nt", m: 9, n: 12, k: 8, types: { b: "f16" }, epilogue: "bias tanh" },
+  // Windows: of half precision and mixed, in several bindings, of rows; segments with A as a uniform and in storage.
+  { variant: "windows 8x20", layout: "nt", m: 9, n: 44, k: 2560, types: F16, epilogue: "bias gelu residual" },
+  { variant: "windows 8x20", layout: "nn", m: 9, n: 44, k: 768, types: BF16, epilogue: "gelu backward" },
+  {
+    variant: "windows 8x20",
+    layout: "nt",
+    m: 600,
+    n: 64,
+    k: 64,
+    capacity: 640,
+    types: { a: "bf16", b: "f16", c: "f16" },
+  },
+  {
+    variant: "windows 4x20",
+    layout: "nt",
+    m: 130,
+    n: 132,
+    k: 128,
+    types: { a: "f16", c: "f16" },
+    epilogue: "bias tanh",
+  },
+  {
+    variant: "windows 8x20",
+    layout: "tn",
+    m: 64,
+    n: 64,
+    k: 530,
+    capacity: 600,
+    types: { ...F16, c: "f32" },
+    epilogue: "sums",
+  },
+  { variant: "windows 8x20", layout: "tn", m: 260, n: 8, k: 150, types: { a: "bf16", b: "bf16" }, epilogue: "sums" },
 ];
 
 const tests: Record<string, (gpu: Gpu) => Promise<void>> = {};
@@ -150,4 +218,33 @@ for (const test of CASES) {
   const name = nameOf(test);
   tests[name] = gpuTest(`product: ${name}`, (gpu) => check(gpu, test));
 }
-void [F16, negativeControl];
+
+gpuTest("product: rows that are not whole quads have no strides", async (gpu) => {
+  const test: Case = { variant: "registers 8x4", layout: "nt", m: 9, n: 6, k: 8, ...HEADS };
+  await assert.rejects(check(gpu, test), /^Error: product: rows of C are not whole quads$/);
+});
+
+const control = (file: string, from: string, to: string, test: string) => {
+  if (!tests[test]) throw new Error(`no test ${test}`);
+  negativeControl(file, from, to, tests[test]);
+};
+const tiles = "tiles 64x64x16, nt 70×37×30, bias gelu residual";
+control("product_tiles.wgsl", "k += ", "k += 4u + ", tiles);
+control("lib/product_tile.wgsl", "^ (along * 2u)", "^ along", tiles);
+control("lib/product_result.wgsl", "value += load_bias", "value -= load_bias", tiles);
+const heads = "registers 8x8, tn 2 strided of 36×32×150 f32·bf16 → f32";
+control("product_registers.wgsl", "k < share.y", "k + 1u < share.y", heads);
+control("lib/product_operand.wgsl", "_first + matrix", "_first", heads);
+control(
+  "lib/product.wgsl",
+  "share * length,",
+  "share * 8u,",
+  "tiles 64x64x16, tn 2 strided of 36×32×150 f32·bf16 → f32",
+);
+control(
+  "product_sums.wgsl",
+  "sum += load_partials",
+  "sum = load_partials",
+  "tiles 64x64x16, tn 2 strided of 36×32×150 f32·bf16 → f32",
+);
+control("product_sums.wgsl", "sum += load_x", "sum = load_x", "registers 8x4, tn 37×30×70, sums");
