@@ -9,6 +9,9 @@ import { bytesOf, type KernelBench, LAYERS, sum, whole } from "./workbench.ts";
 
 const BETAS = [0.9, 0.999] as const;
 
+/** Parameters come in chunks of whole quads. */
+const chunkOf = (elements: number): number => 4 * Math.ceil(elements / 4);
+
 export const OPTIMIZER_BENCHES: Readonly<Record<string, KernelBench>> = {
   loss: {
     shapes: LAYERS,
@@ -38,21 +41,22 @@ export const OPTIMIZER_BENCHES: Readonly<Record<string, KernelBench>> = {
   grad_norm: {
     shapes: LAYERS,
     async build(bench, { m, n }) {
-      const gradients = await bench.random("gradients", [m * n]);
+      const count = chunkOf(m * n);
+      const gradients = await bench.random("gradients", [count]);
       const tensors = await createUpdateTensors(bench.gpu, BETAS);
       writeScaler(bench.gpu, tensors.scaler, initialScaler("fp32"));
       const maxNorm = createUniform(bench.gpu, "largest norm", 4); // 0: no clipping
       gradNorm(bench.plan, { ...tensors, gradientChunks: [gradients.tensor], maxNorm });
       const norm = windowOf(tensors.update, "norm and factor", 0, [2]);
-      const reference = () => [Math.sqrt(sum(m * n, (i) => gradients.values[i] ** 2)), 1];
-      return { flops: 2 * m * n, bytes: bytesOf(gradients.tensor), outputs: [whole(norm, reference)] };
+      const reference = () => [Math.sqrt(sum(count, (i) => gradients.values[i] ** 2)), 1];
+      return { flops: 2 * count, bytes: bytesOf(gradients.tensor), outputs: [whole(norm, reference)] };
     },
   },
   /** With the half copy of the parameters in half precision. */
   adamw: {
     shapes: LAYERS,
     async build(bench, { m, n }) {
-      const count = 4 * Math.ceil(m * n / 4);
+      const count = chunkOf(m * n);
       const [values, gradients] = [await bench.random("values", [count]), await bench.random("gradients", [count])];
       const firstMoment = await bench.random("first moment", [count]);
       const secondMoment = await bench.random("second moment", [count], 0, 1);

@@ -13,7 +13,11 @@ const EPS = 1e-7;
 const SITE = 3;
 const DROPOUT = { rate: 0.1, key: [1, 2] as [number, number], step: 0 };
 
-const factorOf = (at: number): number => dropoutFactor(DROPOUT.rate, DROPOUT.key, DROPOUT.step, SITE, at);
+/** Of an element of [rows, columns]; random words belong to whole quads of a row. */
+const factorOf = (at: number, columns: number): number => {
+  const place = Math.floor(at / columns) * 4 * Math.ceil(columns / 4) + at % columns;
+  return dropoutFactor(DROPOUT.rate, DROPOUT.key, DROPOUT.step, SITE, place);
+};
 
 /** Weight and bias of a LayerNorm, and what its forward pass keeps. */
 async function normOf(bench: Workbench, { m, n }: Shape) {
@@ -38,7 +42,7 @@ const NORM: Readonly<Record<string, KernelBench>> = {
       const dropout = bench.dropout(DROPOUT);
       layerNormForward(bench.plan, { ...tensors, dropout }, { rows: bench.rows(m), columns: n, eps: EPS, site: SITE });
       const reference = once(() => {
-        const z = Float64Array.from(x.values, (value, at) => value * factorOf(at) + residual.values[at]);
+        const z = Float64Array.from(x.values, (value, at) => value * factorOf(at, n) + residual.values[at]);
         return layerNormReference({ z, weight: weight.values, bias: bias.values, columns: n, eps: EPS });
       });
       return {
@@ -117,7 +121,7 @@ const ELEMENTWISE: Readonly<Record<string, KernelBench>> = {
       const y = await bench.output("y", [m, n], bench.storage(n));
       const sizes = { rows: bench.rows(m), columns: n, site: SITE };
       dropoutForward(bench.plan, { x: x.tensor, dropout: bench.dropout(DROPOUT), y }, sizes);
-      const expected = (at: number) => x.values[at] * factorOf(at);
+      const expected = (at: number) => x.values[at] * factorOf(at, n);
       return { flops: m * n, bytes: bytesOf(x.tensor, y), outputs: [{ tensor: y, expected }] };
     },
   },
