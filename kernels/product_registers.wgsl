@@ -31,45 +31,33 @@ fn product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
 //#end
 //#end
 
-  for (var k = share.x; k < share.y; k += ${A_K || B_K ? 4 : 1}u) {
+  for (var k = share.x; k < share.y; k += ${STEPS}u) {
+//#for KK in 0..(A_K ? 1 : STEPS)
+//#for I in 0..(A_K ? EACH_M : EACH_M / 4)
 //#if A_K
-//#for I in 0..EACH_M
-    let a${I} = read_a(a_at${I}, k / 4u);
+    let a0_${I} = read_a(a_at${I}, k / 4u);
+//#else
+    let a${KK}_${I} = read_a(a_begin(matrix, k + ${KK}u), a_at${I});
 //#end
+//#end
+//#end
+//#for KK in 0..(B_K ? 1 : STEPS)
+//#for J in 0..(B_K ? EACH_N : EACH_N / 4)
+//#if KK && K % 4
+    if (k + ${KK}u < share.y) {
+//#else
+    {
 //#end
 //#if B_K
-//#for J in 0..EACH_N
-    let b${J} = read_b(b_at${J}, k / 4u);
-//#end
-//#end
-//#for KK in 0..(A_K || B_K ? 4 : 1)
-//#if KK == 0 || K % 4 == 0
-    {
+      let b = read_b(b_at${J}, k / 4u);
 //#else
-    if (k + ${KK}u < share.y) {
+      let b = read_b(b_begin(matrix, k + ${KK}u), b_at${J});
 //#end
-//#if A_K == 0
-      let a_row = a_begin(matrix, k + ${KK}u);
-//#for I in 0..EACH_M / 4
-      let a${I} = read_a(a_row, a_at${I});
-//#end
-//#end
-//#if B_K == 0
-      let b_row = b_begin(matrix, k + ${KK}u);
-//#for J in 0..EACH_N / 4
-      let b${J} = read_b(b_row, b_at${J});
-//#end
-//#end
-//#for I in 0..EACH_M
-//#for J in 0..EACH_N
-      s${I}_${J} = fma(
-        a${A_K ? I : (I - I % 4) / 4}[${A_K ? KK : I % 4}],
-        b${B_K ? J : (J - J % 4) / 4}[${B_K ? KK : J % 4}],
-        s${I}_${J},
-      );
-//#end
+//#for E in 0..4
+//#include "lib/product_fma.wgsl" COLUMN=B_K?J:4*J+E STEP=B_K?E:KK
 //#end
     }
+//#end
 //#end
   }
 

@@ -126,7 +126,7 @@ export async function benchStep(
       ms,
       tokens_per_second: tokens / ms * 1000,
       peak_bytes: steps.bytes,
-      busy: gpu.hasTimestamps ? await stopwatch.busy(() => steps.run(count)) : null,
+      busy: await stopwatch.busy(() => steps.run(count)),
       profile: gpu.hasTimestamps ? await profileByKernel(steps) : [],
     };
   } finally {

@@ -24,7 +24,7 @@ export function createReporter({ quiet = false }: { quiet?: boolean }): Terminal
 }
 
 /** Steps that updated nothing, where there are any. */
-const skippedText = ({ skipped }: { skipped: number }): string => skipped === 0 ? "" : `  ${skipped} steps skipped`;
+const skippedText = ({ skipped }: { skipped: number }): string => skipped === 0 ? "" : `  skipped steps ${skipped}`;
 
 function epochText(state: EpochState): string {
   const mark = state.bestEpoch === state.epoch ? " *" : "";

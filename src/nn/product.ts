@@ -33,7 +33,7 @@ export interface ProductVariant extends Variant<Product> {
   workgroups: number;
 }
 
-/** Newer versions of lavapipe read storage as fast as uniforms. */
+/** As newer versions of lavapipe do: registers are worth more there than fewer reads. */
 const readsStorageFast = ({ name }: Gpu): boolean => Number(/LLVM (\d+)/.exec(name)?.[1] ?? 0) >= 18;
 
 /** For adapters that run on the CPU: workgroups are as wide as their vectors. */
@@ -43,8 +43,12 @@ const WINDOWS = { ...SOFTWARE, core: "windows", suits: (_: Gpu, p: Product) => f
 const TILES = { adapters: ["hardware"], core: "tiles", workgroups: 512 } as const;
 
 const always = () => true;
+
 /** Rows of odd lengths are small in practice, and take long to compile because every output is stored by itself. */
 const byFour = (_: Gpu, { n }: Product) => n % 4 === 0;
+
+const isLarge = (_: Gpu, p: Product) => atMost(p.m, p) >= 128 && p.n >= 64;
+
 export const PRODUCT: Operation<Product, ProductVariant> = {
   name: "product",
   key: productKey,
@@ -54,10 +58,11 @@ export const PRODUCT: Operation<Product, ProductVariant> = {
     { name: "tiles 128x128x16", ...TILES, tile: [128, 128, 16], each: [8, 8], suits: always },
     { name: "tiles 64x32x16", ...TILES, tile: [64, 32, 16], each: [8, 4], suits: always },
     { name: "windows 8x20", ...WINDOWS, tile: [64, 20, 4], each: [8, 20], usual: (gpu) => !readsStorageFast(gpu) },
-    { name: "windows 4x20", ...WINDOWS, tile: [32, 20, 4], each: [4, 20], usual: () => false },
-    { name: "registers 8x4", ...REGISTERS, tile: [64, 4, 4], each: [8, 4], suits: always, usual: readsStorageFast },
+    { name: "windows 4x20", ...WINDOWS, tile: [32, 20, 4], each: [4, 20], usual: readsStorageFast },
+    { name: "registers 16x16", ...REGISTERS, tile: [128, 16, 4], each: [16, 16], suits: byFour, usual: isLarge },
+    { name: "registers 8x16", ...REGISTERS, tile: [64, 16, 4], each: [8, 16], suits: byFour, usual: () => false },
     { name: "registers 8x8", ...REGISTERS, tile: [64, 8, 4], each: [8, 8], suits: byFour },
-    { name: "registers 4x8", ...REGISTERS, tile: [32, 8, 4], each: [4, 8], suits: byFour },
+    { name: "registers 8x4", ...REGISTERS, tile: [64, 4, 4], each: [8, 4], suits: always },
   ],
 };
 
@@ -99,6 +104,7 @@ function appendShares(plan: Plan, p: Product, { core, tile, each }: ProductVaria
       ...productConstants(p),
       SHARES: shares,
       ...{ TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, EACH_M: each[0], EACH_N: each[1], THREADS: threads },
+      STEPS: p.a.alongK || p.b.alongK ? 4 : 1,
       ...{ A_BLOCKS: blocks(tileM), B_BLOCKS: blocks(tileN) },
     },
     bindings: productBindings(plan, p),

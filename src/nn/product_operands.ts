@@ -6,8 +6,8 @@ import type { Plan, Rows } from "./plan.ts";
 import { present } from "./rows.ts";
 
 /**
- * A matrix, or those of a batch, in a tensor of any type. Unless its rows follow one another without a gap, their length
- * and all distances are multiples of 4. The heads of rows [tokens, heads · headSize] from head h on are
+ * A matrix, or those of a batch, in a tensor of any type. Unless its rows follow one another without a gap, n, all
+ * distances and a k along rows are multiples of 4. The heads of rows [tokens, heads · headSize] from head h on are
  * { stride: heads · headSize, step: headSize, first: h }.
  */
 export interface Matrix {
@@ -68,7 +68,8 @@ export function productConstants(p: Product): Record<string, number | string> {
   const matrices = Object.entries({ A: p.a, B: p.b, C: p.c }) as [keyof typeof lengths, Matrix][];
   const distances = matrices.flatMap(([name, { stride = lengths[name], step = 0, first }]) => {
     const isGapless = stride === lengths[name] && first === undefined && (step === 0 || step % stride === 0);
-    if (!isGapless && [lengths[name], stride, step].some((size) => size % 4)) {
+    const isCut = name === "A" && !p.a.alongK; // What is read past m is not stored.
+    if (!isGapless && [isCut ? 0 : lengths[name], stride, step].some((size) => size % 4)) {
       throw new Error(`${p.label}: rows of ${name} are not whole quads`);
     }
     return [[`${name}_STRIDE`, stride], [`${name}_STEP`, step]];

@@ -27,6 +27,7 @@ import {
   SUMMARY_FILE,
 } from "./run_folder.ts";
 import { describeRun, markerOf, type RunRecord } from "./run_record.ts";
+import type { Startup } from "./startup.ts";
 import { skippedSteps, type TrainerState } from "./state.ts";
 import { summariseFolds, type Summary } from "./summary.ts";
 import { tunerOf } from "./tune_session.ts";
@@ -37,6 +38,8 @@ export interface CrossValidateOptions {
   reporter: Reporter;
   recorder?: RunRecorder;
   signal?: AbortSignal;
+  /** Told when the data are there, and the kernels. */
+  startup?: Pick<Startup, "ended">;
 }
 
 /**
@@ -141,7 +144,7 @@ function continuation({ output_dir }: Config, states: readonly (TrainerState | n
 async function trainFolds(
   gpu: Gpu,
   config: Config,
-  { model, split, plan, selected, reporter, recorder, signal }: CrossValidateOptions & {
+  { model, split, plan, selected, reporter, recorder, signal, startup }: CrossValidateOptions & {
     model: ModelSource;
     split: RunSplit;
     plan: BegunRun;
@@ -155,6 +158,7 @@ async function trainFolds(
     const augmentation = await augmenter.prepare(config, { model, data: tokenized, gpu, signal });
     const data = { ...tokenized, evidence: augmentation?.evidence };
     const { pairs, tokens, folds } = data;
+    startup?.ended("data");
     const known = plan.kind === "continue" ? await chosenKernels(config.output_dir, gpu) : undefined;
     const asked = setByPath(config, PRECISION, plan.record.precision);
     const { session, config: fitted } = await openFittingSession(gpu, asked, model.config, data, {
@@ -162,6 +166,7 @@ async function trainFolds(
       tuned: tunerOf(config, { known, reporter, signal }),
     });
     held.push(session);
+    startup?.ended("kernels");
 
     const found = config.training.target_effective_batch_size === null ? null : fitted.training.batch_size;
     const record = { ...plan.record, batch_size: found, directory: Deno.cwd() };

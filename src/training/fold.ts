@@ -9,7 +9,7 @@ import type { LossKind } from "../nn/loss.ts";
 import type { AugmentedEpoch } from "./augmentation.ts";
 import { evaluatePairs, type Evaluation } from "./evaluate.ts";
 import { appendEntries, epochEntry, type LogEntry, stepEntry, truncateLog } from "./metrics_log.ts";
-import { nextStride } from "./pace.ts";
+import { createPace } from "./pace.ts";
 import { writePredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
@@ -127,40 +127,42 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
 
   const sittingStart = performance.now();
   const secondsBefore = state.seconds;
-  let flushed = { at: performance.now(), updates: state.counters.updates };
-  let stepsPerFlush = 1;
   let epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
+  let logged = state.counters.updates;
   let unreported = 0;
   let skipped = skippedSteps(state);
 
-  /** Reads the log of the steps since the last flush, writes their lines, and paces the next flush. */
-  async function flush() {
-    const first = flushed.updates;
-    const records = await step.readRecords();
-    await log(records.map((record, i) => stepEntry(first + i + 1, stepsPerEpoch, record)));
-    checkRecords(records, fold, first);
-    const elapsed = performance.now() - flushed.at;
-    flushed = { at: performance.now(), updates: first + records.length };
-    if (records.length === 0) return;
-    const applied = records.filter((record) => !record.skipped);
-    for (const { loss } of applied) epochLoss.sum += loss;
-    epochLoss.count += applied.length;
-    skipped += records.length - applied.length;
-    stepsPerFlush = Math.min(LOG_STEPS, nextStride(records.length, elapsed));
-    reporter.training({
-      fold,
-      epoch: state.epoch + 1,
-      epochs,
-      step: flushed.updates,
-      steps: totalSteps,
-      loss: (applied.at(-1) ?? records.at(-1)!).loss,
-      skipped,
-      bestF1: state.best?.metrics.f1 ?? null,
-      samplesPerSecond: unreported / (elapsed / 1000),
-    });
-    epochLoss.samples += unreported;
-    unreported = 0;
-  }
+  /** Reads the log of the steps since the last time and writes their lines. */
+  const pace = createPace({
+    async read() {
+      const samples = unreported;
+      unreported = 0;
+      return { samples, records: await step.readRecords() };
+    },
+    async seen({ samples, records }, milliseconds) {
+      const first = logged;
+      await log(records.map((record, i) => stepEntry(first + i + 1, stepsPerEpoch, record)));
+      checkRecords(records, fold, first);
+      logged += records.length;
+      const losses = records.map(({ loss }) => loss).filter(Number.isFinite);
+      for (const loss of losses) epochLoss.sum += loss;
+      epochLoss.count += losses.length;
+      epochLoss.samples += samples;
+      skipped += records.filter((record) => record.skipped).length;
+      reporter.training({
+        fold,
+        epoch: state.epoch + 1,
+        epochs,
+        step: logged,
+        steps: totalSteps,
+        loss: losses.at(-1) ?? NaN,
+        skipped,
+        bestF1: state.best?.metrics.f1 ?? null,
+        samplesPerSecond: samples / (milliseconds / 1000),
+      });
+    },
+    most: LOG_STEPS,
+  });
 
   const save = async () => {
     state.counters = step.counters;
@@ -170,7 +172,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
   };
   const stopIfAsked = async () => {
     if (!input.signal?.aborted) return;
-    await flush();
+    await pace.drain();
     await save();
     throw new EntailError("interrupted", "interrupted; the same command (without overwrite) goes on from here");
   };
@@ -197,12 +199,9 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       step.step(microBatches, learningRateAt(schedule, step.counters.updates));
       unreported += microBatches.reduce((sum, micro) => sum + micro.labels.length, 0);
       state.stepInEpoch++;
-      if (step.counters.updates - flushed.updates >= stepsPerFlush) {
-        await flush();
-        await stopIfAsked();
-      }
+      if (await pace.queued()) await stopIfAsked();
     }
-    await flush();
+    await pace.drain();
     const seconds = (performance.now() - epochLoss.since) / 1000;
     const evaluation = await evaluatePairs(session, {
       tokens,
@@ -239,7 +238,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     });
     await input.onEvaluation?.(epoch, state.best!.metrics.f1);
     if (!state.finished) await stopIfAsked();
-    flushed.at = performance.now();
+    pace.restart();
   }
   const { best, evaluations, seconds, counters: { updates } } = state;
   return { best, evaluations, seconds, updates, skipped: skippedSteps(state) };

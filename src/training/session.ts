@@ -14,7 +14,7 @@ import { type BatchCapacity, createDeviceBatch, type DeviceBatch, type PackedBat
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore, type ParameterStore } from "../nn/parameters.ts";
 import { type Choice, createPlan, type Plan, type Precision } from "../nn/plan.ts";
-import { nextStride } from "./pace.ts";
+import { createPace } from "./pace.ts";
 import { createStepTensors, createTrainingStep, planStep, type TrainingStep } from "./step.ts";
 
 export interface SessionOptions {
@@ -137,20 +137,20 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
       async score(batches) {
         const scores: Float32Array[] = [];
         let pending = 0;
-        let queued = 0;
-        let stride = 1;
-        let since = performance.now();
-        const flush = async () => {
-          const words = await readTensor(gpu, scoring.collected, 0, pending * labels);
-          if (precision === "fp16" && !words.every(Number.isFinite)) throw new EntailError("usage", FP16_OVERFLOW);
-          for (let i = 0; i < pending; i++) scores.push(words.slice(i * labels, (i + 1) * labels));
-          stride = nextStride(queued, performance.now() - since);
-          pending = queued = 0;
-          since = performance.now();
-        };
+        const pace = createPace({
+          read() {
+            const words = readTensor(gpu, scoring.collected, 0, pending * labels);
+            pending = 0;
+            return words;
+          },
+          seen(words) {
+            if (precision === "fp16" && !words.every(Number.isFinite)) throw new EntailError("usage", FP16_OVERFLOW);
+            for (let i = 0; i < words.length; i += labels) scores.push(words.slice(i, i + labels));
+          },
+        });
         for (const batch of batches) {
           const sizes = scoring.batch.write(batch, new Uint32Array(batch.offsets.length - 1));
-          if (pending + sizes.sequences > SCORED_SEQUENCES) await flush();
+          if (pending + sizes.sequences > SCORED_SEQUENCES) await pace.drain();
           scoreProgram.run(sizes);
           const encoder = gpu.device.createCommandEncoder();
           const { logits, collected } = scoring;
@@ -159,9 +159,9 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
           encoder.copyBufferToBuffer(logits.buffer!, logits.offset, collected.buffer!, to, sizes.sequences * rowBytes);
           gpu.submit(encoder);
           pending += sizes.sequences;
-          if (++queued >= stride) await flush();
+          await pace.queued();
         }
-        if (pending > 0) await flush();
+        await pace.drain();
         return scores;
       },
       release: () => held.forEach((resource) => resource.release()),

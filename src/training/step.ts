@@ -75,7 +75,10 @@ export interface TrainingStep {
   start(settings: StepSettings, from?: { counters: StepCounters; scaler: ScalerState }): void;
   /** Queues one optimizer step over the given micro-batches. */
   step(microBatches: { batch: PackedBatch; labels: Uint32Array }[], learningRate: number): void;
-  /** Records of the steps since the last call, in order; waits for the device. At most `LOG_STEPS` may be pending. */
+  /**
+   * Records of the steps since the last call, in order; waits for the device, and steps may be queued meanwhile. At most
+   * `LOG_STEPS` may be pending.
+   */
   readRecords(): Promise<StepRecord[]>;
   /** The loss scale and the number of updates after all queued steps; waits for the device. */
   readScaler(): Promise<ScalerState>;
@@ -222,14 +225,14 @@ export function createTrainingStep(
       recorded++;
     },
     async readRecords() {
-      if (recorded === 0) return [];
-      const words = await readTensor(gpu, tensors.log, 0, recorded * LOG_WORDS);
-      const records = Array.from({ length: recorded }, (_, i) => {
+      const count = recorded;
+      recorded = 0;
+      if (count === 0) return [];
+      const words = await readTensor(gpu, tensors.log, 0, count * LOG_WORDS);
+      return Array.from({ length: count }, (_, i) => {
         const [loss, gradNorm, learningRate, scale, skipped] = words.subarray(i * LOG_WORDS, (i + 1) * LOG_WORDS);
         return { loss, gradNorm, learningRate, scale, skipped: skipped !== 0 };
       });
-      recorded = 0;
-      return records;
     },
     readScaler: () => readScaler(gpu, tensors.scaler),
     release() {

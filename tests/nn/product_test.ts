@@ -7,9 +7,9 @@ import { type Matrix, type Operand, PRODUCT, type Product, product } from "../..
 import { assertClose, randomArray } from "../support/close.ts";
 import { CANARY, download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
 
-type Layout = "nt" | "nn" | "tn";
+type Layout = "nt" | "nn" | "tn" | "tt";
 
-/** A product of `batch` matrices; in a linear layer's layouts m, m and k are the number of rows. */
+/** In a linear layer's layouts, nt, nn and tn, the number of rows is m, m and k. */
 interface Case {
   variant: string;
   layout: Layout;
@@ -55,8 +55,8 @@ async function place(
   const { count, around } = test.batch ?? { count: 1 };
   const dtype = test.types?.[name] ?? "f32";
   const isBeside = around !== undefined;
-  const stride = isBeside ? (count + 2 * around) * columns : columns;
-  const step = isBeside ? columns : capacity * columns;
+  const step = isBeside ? 4 * Math.ceil(columns / 4) : capacity * columns;
+  const stride = isBeside ? (count + 2 * around) * step : columns;
   const values = rounded(randomArray(isBeside ? capacity * stride : count * step, name.charCodeAt(0)), dtype);
   if (name !== "c") values.fill(NaN, rows * stride, capacity * stride);
   const tensor = await upload(gpu, name, [values.length], values, dtype);
@@ -79,10 +79,11 @@ const nameOf = ({ variant, layout, m, n, k, types, batch, epilogue }: Case): str
 /** Runs a case and compares everything that it has written, and has not, with float64. */
 async function check(gpu: Gpu, test: Case): Promise<void> {
   const { variant, layout, m, n, k, batch, epilogue, capacity = layout === "tn" ? k : m } = test;
+  const isSized = { m: layout[0] === "t", k: layout !== "tn" };
   const [aAlongK, bAlongK] = [layout[0] === "n", layout[1] === "t"];
-  const a = await place(gpu, test, "a", aAlongK ? [m, k, capacity] : [k, m, capacity]);
-  const b = await place(gpu, test, "b", bAlongK ? [n, k] : [k, n, layout === "tn" ? capacity : k]);
-  const c = await place(gpu, test, "c", [m, n, layout === "tn" ? m : capacity]);
+  const a = await place(gpu, test, "a", aAlongK ? [m, k, capacity] : [k, m, isSized.k ? k : capacity]);
+  const b = await place(gpu, test, "b", bAlongK ? [n, k] : [k, n, isSized.k ? k : capacity]);
+  const c = await place(gpu, test, "c", [m, n, isSized.m ? m : capacity]);
   const type = c.matrix.tensor.dtype;
   const random = async (name: string, shape: number[], dtype: DType = "f32") => {
     const values = rounded(randomArray(shape[0] * (shape[1] ?? 1), name.length), dtype);
@@ -106,7 +107,7 @@ async function check(gpu: Gpu, test: Case): Promise<void> {
   const plan = createPlan(gpu, "product test", { prefer: { product: variant } });
   const rows = { ...testRows(gpu, layout === "tn" ? k : m), capacity };
   product(plan, {
-    ...{ label: "product", rows, n, m: layout === "tn" ? m : "rows", k: layout === "tn" ? "rows" : k },
+    ...{ label: "product", rows, n, m: isSized.m ? m : "rows", k: isSized.k ? k : "rows" },
     ...(batch && { batch: batch.count }),
     ...Object.fromEntries(Object.entries(options).filter(([name]) => has(name as keyof Product))),
     a: { ...a.matrix, alongK: aAlongK } satisfies Operand,
@@ -158,7 +159,7 @@ const CASES: Case[] = [
   ...PRODUCT.variants.filter(({ core }) => core !== "windows").flatMap(({ name: variant }): Case[] => [
     { variant, layout: "nt", m: 70, n: 36, k: 32, types: { a: "f16", c: "f16" }, ...HEADS },
     { variant, layout: "nn", m: 70, n: 32, k: 36, types: BF16, ...HEADS, epilogue: "accumulate" },
-    { variant, layout: "tn", m: 36, n: 32, k: 150, types: { b: "bf16" }, ...HEADS },
+    { variant, layout: "tn", m: 35, n: 32, k: 150, types: { b: "bf16" }, ...HEADS },
   ]),
   // Sizes that are no multiples of 4, and every epilogue:
   ...["tiles 64x64x16", "registers 8x4"].flatMap((variant): Case[] => [
@@ -179,6 +180,8 @@ const CASES: Case[] = [
     epilogue: "accumulate",
   },
   { variant: "registers 8x8", layout: "nt", m: 9, n: 12, k: 8, types: { b: "f16" }, epilogue: "bias tanh" },
+  { variant: "registers 8x16", layout: "tt", m: 36, n: 32, k: 12 },
+  { variant: "tiles 64x32x16", layout: "tt", m: 36, n: 32, k: 12 },
   // Windows: of half precision and mixed, in several bindings, of rows; segments with A as a uniform and in storage.
   { variant: "windows 8x20", layout: "nt", m: 9, n: 44, k: 2560, types: F16, epilogue: "bias gelu residual" },
   { variant: "windows 8x20", layout: "nn", m: 9, n: 44, k: 768, types: BF16, epilogue: "gelu backward" },
@@ -232,19 +235,19 @@ const tiles = "tiles 64x64x16, nt 70×37×30, bias gelu residual";
 control("product_tiles.wgsl", "k += ", "k += 4u + ", tiles);
 control("lib/product_tile.wgsl", "^ (along * 2u)", "^ along", tiles);
 control("lib/product_result.wgsl", "value += load_bias", "value -= load_bias", tiles);
-const heads = "registers 8x8, tn 2 strided of 36×32×150 f32·bf16 → f32";
+const heads = "registers 8x8, tn 2 strided of 35×32×150 f32·bf16 → f32";
 control("product_registers.wgsl", "k < share.y", "k + 1u < share.y", heads);
 control("lib/product_operand.wgsl", "_first + matrix", "_first", heads);
 control(
   "lib/product.wgsl",
   "share * length,",
   "share * 8u,",
-  "tiles 64x64x16, tn 2 strided of 36×32×150 f32·bf16 → f32",
+  "tiles 64x64x16, tn 2 strided of 35×32×150 f32·bf16 → f32",
 );
 control(
   "product_sums.wgsl",
   "sum += load_partials",
   "sum = load_partials",
-  "tiles 64x64x16, tn 2 strided of 36×32×150 f32·bf16 → f32",
+  "tiles 64x64x16, tn 2 strided of 35×32×150 f32·bf16 → f32",
 );
 control("product_sums.wgsl", "sum += load_x", "sum = load_x", "registers 8x4, tn 37×30×70, sums");
