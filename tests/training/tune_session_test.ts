@@ -58,7 +58,9 @@ gpuTest(
         assert.ok(Object.keys(times).some((id) => id.startsWith("product ")), "nothing was tuned");
         await crossValidate(gpu, config("whole", "max"), ONE_FOLD);
         const chosen = await readChosen(join(folder, "whole"));
-        for (const [id, of] of Object.entries(times)) assert.equal(chosen[id], Object.keys(of).at(-1), id);
+        const measured = Object.entries(times).filter(([id]) => id in chosen);
+        assert.ok(measured.length > 10, `${measured.length}`);
+        for (const [id, of] of measured) assert.equal(chosen[id], Object.keys(of).at(-1), id);
 
         await inTwoSittings(gpu, config("resumed", "max"), async () => void await pretend(gpu, "first"));
         assert.deepEqual(await readChosen(join(folder, "resumed")), chosen);
