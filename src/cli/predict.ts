@@ -2,7 +2,7 @@
 import { openTextPairs, recordWindows, type TextRecords } from "../dataset/text_pairs.ts";
 import { writePiecesAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Reporter } from "../training/reporter.ts";
+import { downloadReport, type Reporter } from "../training/reporter.ts";
 import { openScorer, type Scorer, scoreTexts } from "../training/scorer.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -31,6 +31,7 @@ export async function predict(overrides: string[], options: PredictOptions, sign
       maxLength: explicit ? config.data.max_length : undefined,
       batchSize: config.training.eval_batch_size,
       numWorkers: config.training.num_workers,
+      download: { ...downloadReport(reporter), signal },
     });
     const scored = scoreRecords(await openTextPairs(input), scorer, {
       signal,

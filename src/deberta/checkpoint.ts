@@ -1,5 +1,5 @@
 /** Hugging Face folders: reading a model's configuration and parameters, writing them so that transformers loads them. */
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { openCheckpointTensors } from "../formats/checkpoint_tensors.ts";
@@ -225,16 +225,4 @@ async function entries(
       }
     },
   }));
-}
-
-/** A model folder must exist; hub ids are not downloaded. */
-export async function requireModelFolder(name: string): Promise<string> {
-  try {
-    if ((await Deno.stat(name)).isDirectory) return name;
-  } catch { /* said below */ }
-  throw new EntailError(
-    "data",
-    `${name}: no such folder; download the model (config.json, model.safetensors, tokenizer.json) and set ` +
-      `model.model_name to its folder, e.g. model.model_name=./${basename(name)}`,
-  );
 }

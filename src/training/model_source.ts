@@ -1,12 +1,6 @@
-/** Where a run's model comes from: a Hugging Face folder, or an architecture and a seed. */
+/** Where a run's model comes from: a Hugging Face folder, a model of the hub, or an architecture and a seed. */
 import type { Config } from "../config/schema.ts";
-import {
-  checkWeights,
-  initialiseWeights,
-  loadWeights,
-  readModelConfig,
-  requireModelFolder,
-} from "../deberta/checkpoint.ts";
+import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
 import {
   CLASSIFIER_HEADS,
   type ClassifierHead,
@@ -15,17 +9,27 @@ import {
   withOrigin,
 } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
+import { modelFolder } from "../hub/model_folder.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
+import { downloadReport, type Reporter, silentReporter } from "./reporter.ts";
 
 export interface ModelSource {
   readonly config: DebertaConfig;
   readonly tokenizerFolder: string;
+  /** The folder of the weights that training starts from; null for a model from scratch. */
+  readonly folder: string | null;
   /** Uploads the parameters that training starts from; those that no file has come from the seed. */
   initialise(parameters: ParameterStore): Promise<void>;
 }
 
-/** Reads and checks what `model.*` names. Throws usage or data errors, before anything is allocated. */
-export async function openModelSource({ model, data, seed }: Config): Promise<ModelSource> {
+/**
+ * Reads and checks what `model.*` names, downloading it if need be. Throws usage or data errors, before anything is
+ * allocated.
+ */
+export async function openModelSource(
+  { model, data, seed }: Config,
+  { reporter = silentReporter, signal }: { reporter?: Reporter; signal?: AbortSignal } = {},
+): Promise<ModelSource> {
   const head = model.classifier_head as ClassifierHead;
   if (!CLASSIFIER_HEADS.includes(head)) {
     throw new EntailError(
@@ -39,10 +43,15 @@ export async function openModelSource({ model, data, seed }: Config): Promise<Mo
     return {
       config: withOverrides(config, model, data.max_length),
       tokenizerFolder: architecture.tokenizer,
+      folder: null,
       initialise: (parameters) => Promise.resolve(initialiseWeights(parameters, config, seed)),
     };
   }
-  const folder = await requireModelFolder(model.model_name);
+  const folder = await modelFolder(model.model_name, {
+    ...downloadReport(reporter),
+    signal,
+    accept: readModelConfig,
+  });
   const stored = await readModelConfig(folder);
   const labels = stored.labels.length === model.num_labels
     ? stored.labels
@@ -52,6 +61,7 @@ export async function openModelSource({ model, data, seed }: Config): Promise<Mo
   return {
     config,
     tokenizerFolder: folder,
+    folder,
     initialise: async (parameters) => void await loadWeights(parameters, config, folder, seed),
   };
 }

@@ -1,8 +1,9 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
-import { checkWeights, loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
 import { type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
 import { positiveProbability, scorePairs } from "./evaluate.ts";
 import { scoringCapacity } from "./run.ts";
 import { tokenizeFor } from "./run_data.ts";
@@ -38,16 +39,20 @@ const DEFAULT_MAX_LENGTH = 512;
 const WINDOW = 8192;
 
 /**
- * Opens a Hugging Face folder for scoring. `maxLength` defaults to what the checkpoint was trained with, else 512.
+ * Opens a Hugging Face folder, or a model of the hub, for scoring. `maxLength` defaults to what the checkpoint was trained with, else 512.
  * Data errors name the folder's file.
  */
 export async function openScorer(
   gpu: Gpu,
-  folder: string,
-  { maxLength, batchSize = 32, numWorkers }: { maxLength?: number; batchSize?: number; numWorkers?: number | null } =
-    {},
+  checkpoint: string,
+  { maxLength, batchSize = 32, numWorkers, download }: {
+    maxLength?: number;
+    batchSize?: number;
+    numWorkers?: number | null;
+    download?: ModelFolderOptions;
+  } = {},
 ): Promise<Scorer> {
-  await requireModelFolder(folder);
+  const folder = await modelFolder(checkpoint, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
   await checkWeights(config, folder, { trained: true });
   const scorer: Scorer = {
