@@ -14,7 +14,7 @@ import { readZip, type ZipEntry } from "./zip.ts";
 const LARGEST_PICKLE = 1 << 24;
 
 /** More axes than any tensor has. */
-const MOST_AXES = 64;
+const MOST_AXES = 8;
 
 /** How every file of the format before 1.6 begins: a pickle of a magic number. */
 const LEGACY_MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];

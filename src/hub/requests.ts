@@ -111,9 +111,12 @@ async function ask(hub: Hub, address: string, init: RequestInit): Promise<Answer
     const isAnswered = init.method === "HEAD" && target?.origin !== url.origin && response.headers.has("x-repo-commit");
     if (target === null || isAnswered) return { status, hops, last: response.headers, body };
     await body?.cancel();
+    if (!/^https?:$/.test(target.protocol)) break;
     url = target;
   }
-  throw new HubUnavailable(`${idText(hub.id)}: ${shown(hub.settings)} redirects without end; check HF_ENDPOINT`);
+  throw new HubUnavailable(
+    `${idText(hub.id)}: ${shown(hub.settings)} redirects without end, or to no web address; check HF_ENDPOINT`,
+  );
 }
 
 /** The hub's address as it may be shown. */

@@ -10,6 +10,7 @@ import {
 } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import { modelFolder } from "../hub/model_folder.ts";
+import { parseModelId } from "../hub/model_id.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
 import { downloadReport, type Reporter, silentReporter } from "./reporter.ts";
 
@@ -41,7 +42,7 @@ export async function openModelSource(
     const architecture = model.architecture!;
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
     return {
-      config: withOverrides(config, model, data.max_length),
+      config: withOverrides(config, model, data.max_length, null),
       tokenizerFolder: architecture.tokenizer,
       folder: null,
       initialise: (parameters) => Promise.resolve(initialiseWeights(parameters, config, seed)),
@@ -52,11 +53,12 @@ export async function openModelSource(
     signal,
     accept: readModelConfig,
   });
+  const origin = folder === model.model_name ? null : parseModelId(model.model_name)!.repo;
   const stored = await readModelConfig(folder);
   const labels = stored.labels.length === model.num_labels
     ? stored.labels
     : Array.from({ length: model.num_labels }, (_, index) => `LABEL_${index}`);
-  const config = withOverrides({ ...stored, labels, classifierHead: head }, model, data.max_length);
+  const config = withOverrides({ ...stored, labels, classifierHead: head }, model, data.max_length, origin);
   await checkWeights(config, folder);
   return {
     config,
@@ -66,8 +68,13 @@ export async function openModelSource(
   };
 }
 
-/** Dropouts and threshold of the configuration; a null dropout leaves the model's own. */
-function withOverrides(config: DebertaConfig, model: Config["model"], maxLength: number): DebertaConfig {
+/** Dropouts and threshold of the configuration; a null dropout leaves the model's own. `origin` is its hub id, if any. */
+function withOverrides(
+  config: DebertaConfig,
+  model: Config["model"],
+  maxLength: number,
+  origin: string | null,
+): DebertaConfig {
   const overridden = {
     ...config,
     hiddenDropoutProb: model.hidden_dropout ?? config.hiddenDropoutProb,
@@ -75,5 +82,5 @@ function withOverrides(config: DebertaConfig, model: Config["model"], maxLength:
     clsDropout: model.classifier_dropout ?? config.clsDropout,
     positiveThreshold: model.positive_threshold,
   };
-  return withOrigin(overridden, maxLength, model.model_name);
+  return withOrigin(overridden, maxLength, origin);
 }
