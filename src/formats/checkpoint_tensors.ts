@@ -16,8 +16,22 @@ export const WEIGHT_FILES = [
 
 const isIndex = (file: string): boolean => file.endsWith(".index.json");
 
-const openFile = (path: string): Promise<TensorSource> =>
-  path.endsWith(".bin") ? openTorchFile(path) : openSafetensors(path);
+async function openFile(path: string): Promise<TensorSource> {
+  await refusePointer(path);
+  return path.endsWith(".bin") ? await openTorchFile(path) : await openSafetensors(path);
+}
+
+/** Bytes that git-lfs's pointers have at most: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
+const LARGEST_POINTER = 1024;
+
+/** A repository that was cloned without git-lfs has texts in the place of its large files. */
+async function refusePointer(path: string): Promise<void> {
+  const { isFile, size } = await Deno.stat(path).catch(() => ({ isFile: false, size: 0 }));
+  if (!isFile || size >= LARGEST_POINTER) return;
+  const text = new TextDecoder().decode(await Deno.readFile(path).catch(() => new Uint8Array()));
+  if (!text.startsWith("version https://git-lfs")) return;
+  throw new EntailError("data", `${path}: is git-lfs's pointer to the file, not the file; \`git lfs pull\` brings it`);
+}
 
 /**
  * Opens the weights of a Hugging Face folder: the first of `WEIGHT_FILES` that is there. Data error where none is, a

@@ -1,4 +1,4 @@
-/** Files on their way into the cache: one process at a time, continued after a break, and in place only if they are right. */
+/** Files on their way into the cache: one process at a time, continued after a break, in place only if they are right. */
 import { dirname } from "node:path";
 import { EntailError } from "../errors.ts";
 import { makeFolder, writeError } from "../formats/atomic_write.ts";
@@ -121,7 +121,7 @@ const networkOrDisk = (download: Download, error: unknown, stalled: AbortSignal)
     ? error
     : networkError(download, stalled.aborted ? stalled.reason : error);
 
-/** Size and digest, by which the hub names the content; what is wrong is removed. */
+/** Size and digest, by which the hub names the content. */
 async function verify(download: Download, file: HubFile, path: string): Promise<void> {
   const { size } = await Deno.stat(path);
   const isLarge = file.etag.length === 64;
@@ -131,8 +131,7 @@ async function verify(download: Download, file: HubFile, path: string): Promise<
     : digest !== file.etag
     ? `has the ${isLarge ? "SHA-256" : "blob id"} ${digest}, the hub says ${file.etag}`
     : null;
-  if (fault === null) return;
-  throw new WrongContent(download, file, fault);
+  if (fault !== null) throw new WrongContent(download, file, fault);
 }
 
 class WrongContent extends EntailError {

@@ -10,16 +10,20 @@ import { type HubSettings, hubSettings } from "./settings.ts";
 
 const CONFIG_FILE = "config.json";
 
-/** Files of a tokenizer; each set is one that suffices. */
-const TOKENIZER_SETS = [["tokenizer.json"], ["spm.model"], ["sentencepiece.bpe.model"], ["vocab.txt"], [
-  "vocab.json",
-  "merges.txt",
-]];
+/** Each of these makes a tokenizer. */
+const TOKENIZER_SETS: string[][] = [
+  ["tokenizer.json"],
+  ["spm.model"],
+  ["sentencepiece.bpe.model"],
+  ["vocab.txt"],
+  ["vocab.json", "merges.txt"],
+];
+/** In this order, so that a tokenizer that is there has its settings too. */
 const TOKENIZER_FILES = [
-  ...TOKENIZER_SETS.flat(),
   "tokenizer_config.json",
   "special_tokens_map.json",
   "added_tokens.json",
+  ...TOKENIZER_SETS.flat(),
 ];
 
 export interface ModelFolderOptions {
@@ -68,15 +72,16 @@ export async function modelOfHub(
       "data",
       `${
         idText(id)
-      }: no such folder, and not whole in the cache ${cache.folder} (${missing}); HF_HUB_OFFLINE is set, so ` +
-        "the hub was not asked: unset it once, or name a folder",
+      }: no such folder, and not whole in the cache ${cache.folder} (${missing}); HF_HUB_OFFLINE is set: ` +
+        "unset it once, or name a folder",
     );
   }
   if (missing === null && (settings.offline || isCommit(id.revision))) return cache.snapshot(known!);
 
   const hub: Hub = { settings, id, signal };
   const config = await describeFile(hub, CONFIG_FILE, id.revision).catch((error) => {
-    if (missing !== null || !(error instanceof HubUnavailable)) throw error;
+    if (!(error instanceof HubUnavailable)) throw error;
+    if (missing !== null) throw new HubUnavailable(error.message.replace(": ", ": no such folder, and "));
     info(`${error.message.split(";")[0]}: going on with what the cache has`);
     return undefined;
   });

@@ -80,6 +80,14 @@ Deno.test("openCheckpointTensors: missing files, shards and tensors are data err
     await assert.rejects(openCheckpointTensors(folder), isDataError(/no model\.safetensors/));
     await Deno.writeTextFile(`${folder}/pytorch_model.bin`, "");
     await assert.rejects(openCheckpointTensors(folder), isDataError(/pytorch_model\.bin: .*truncated/));
+    await Deno.writeTextFile(
+      `${folder}/pytorch_model.bin`,
+      "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+    );
+    await assert.rejects(
+      openCheckpointTensors(folder),
+      isDataError(/pytorch_model\.bin: is git-lfs's pointer.*git lfs pull/),
+    );
     await write(`${folder}/one.safetensors`, ["a"], 1);
     const cases: [unknown, RegExp][] = [
       [{}, /index\.json: has no "weight_map"/],

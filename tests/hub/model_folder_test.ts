@@ -95,7 +95,7 @@ Deno.test("modelOfHub: a hub that is down leaves the cache, with a line that say
   withHub(async ({ server, open }) => {
     await fails(
       open({ HF_ENDPOINT: "http://127.0.0.1:1" }),
-      /org\/model: http:\/\/127\.0\.0\.1:1 cannot be reached.*kept/,
+      /^org\/model: no such folder, and http:\/\/127\.0\.0\.1:1 cannot be reached.*kept/,
     );
     const folder = await open();
     const said: string[] = [];
