@@ -24,24 +24,15 @@ export interface Rows {
 
 /**
  * Which implementations of the kernels suit an adapter. Among those of one name the layers choose by size:
- * matmul_windows.ts, attention_uniform.ts and rows.ts say when.
+ * attention_uniform.ts says when.
  */
 export interface Variants {
-  /** `register`: blocks of outputs in registers, no workgroup memory. `tiled`: tiles staged in workgroup memory. */
-  readonly matmul: "register" | "tiled";
-  /** `invocation`: one invocation walks a row. `workgroup`: a workgroup shares it. */
-  readonly row: "invocation" | "workgroup";
   /** `invocation`: one invocation per head and row. `tiled`: a workgroup per head and tile of rows. */
   readonly attention: "invocation" | "tiled";
-  /** Rows of an invocation of a product whose left operand is read from storage, where the right one is in windows. */
-  readonly windowRows: 4 | 8;
 }
 
-export function usualVariants({ kind, name }: Gpu): Variants {
-  if (kind === "hardware") return { matmul: "tiled", row: "workgroup", attention: "tiled", windowRows: 4 };
-  // Newer versions of lavapipe read storage faster, so that registers are worth more than fewer reads.
-  const [, llvm] = /LLVM (\d+)/.exec(name) ?? [];
-  return { matmul: "register", row: "invocation", attention: "invocation", windowRows: Number(llvm) < 18 ? 8 : 4 };
+export function usualVariants({ kind }: Gpu): Variants {
+  return { attention: kind === "hardware" ? "tiled" : "invocation" };
 }
 
 /** How activations, their gradients and the weights of products are stored. All arithmetic is in f32. */

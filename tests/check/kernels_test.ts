@@ -10,9 +10,9 @@ gpuTest("kernelProblems: a kernel that does not compile is named, whichever vari
   const [uniform, ...more] = await breaks("attention_uniform.wgsl", "let keep = keep_scale();", "let keep = 1u;");
   assert.match(uniform, /attention_uniform.* software adapter\)$/s);
   assert.ok(more.every((line) => line.includes("attention_uniform")), more.join("\n"));
-  const tiled = await breaks("matmul_tiled.wgsl", "size_m() - 1u", "size_m() - 1.5");
+  const tiled = await breaks("product_tiles.wgsl", "let m_end = size_m();", "let m_end = 1.5;");
   assert.ok(
-    tiled.length > 0 && tiled.every((line) => /matmul_tiled.* hardware adapter\)$/s.test(line)),
+    tiled.length > 0 && tiled.every((line) => /product_tiles.* hardware adapter\)$/s.test(line)),
     tiled.join("\n"),
   );
   const [template] = await breaks("reduce.wgsl", "${GROUP}u", "${GRUOP}u");

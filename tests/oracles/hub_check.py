@@ -6,9 +6,11 @@ download nothing here; what is downloaded here Python must find without asking.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -60,8 +62,6 @@ def predict(**env):
 
 
 def requests():
-    import time
-
     time.sleep(0.3)
     lines = log.read_text().splitlines()
     log.write_text("")  # sh appends where it was: holes are dropped below
@@ -111,4 +111,5 @@ try:
     assert waiting.returncode == 0
 finally:
     server.kill()
+    shutil.rmtree(work)
 print("ok")
