@@ -1,7 +1,7 @@
 /**
  * Characters as the crate `tokenizers` 0.23 classes them. Most of its tables are of older versions of Unicode than those
  * of JavaScript: the lists here are of what differs, found by asking it about each of the 1,112,064 characters
- * (tests/oracles/tokenizer_characters.py).
+ * (tests/oracles/tokenizer_characters.py; Unicode 16 in JavaScript).
  */
 
 /** Punctuation since Unicode 9. */
@@ -64,17 +64,21 @@ const NEW_COMPOSED =
   String.raw`\u{1e2ec}-\u{1e2ef}\u{1e4ec}-\u{1e4ef}\u{1e5ee}\u{1e5ef}\u{1f16c}\u{1fbf0}-\u{1fbf9}\u{105d2}\u{105da}` +
   String.raw`\u{11382}\u{11384}\u{1138b}\u{11390}\u{113c2}\u{11935}\u{1611e}\u{16129}\u{16d63}\u{16d67}`;
 
+/** Format characters since Unicode 9, numbers since Unicode 17. */
+const NEW_FORMAT = String.raw`\u0890\u0891\u08e2\u{110cd}\u{13430}-\u{1343f}`;
+const NEW_NUMBERS = String.raw`\u{11de0}-\u{11de9}\u{16ff4}-\u{16ff6}`;
+
 /** As patterns for the flag `v`. */
 export const WHITE_SPACE = String.raw`\p{White_Space}`;
 export const PUNCTUATION = String.raw`[[\p{P}$+<=>^\`\|~\u166d\u{111c9}]--[${NEW_PUNCTUATION}]]`;
-export const NUMBER = String.raw`\p{N}`;
+export const NUMBER = String.raw`[\p{N}${NEW_NUMBERS}]`;
 /** `\w` of the crate `regex`. */
 export const WORD = String.raw`[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]`;
 
 const NONSPACING = new RegExp(String.raw`[[\p{Mn}\u1734\u{1171e}]--[${NEW_NONSPACING}]]`, "gv");
 const COMBINING = new RegExp(String.raw`[[\p{M}\u1cf2\u1cf3]--[${NEW_COMBINING}]]`, "gv");
 const COMPOSED = new RegExp(`([${NEW_COMPOSED}])`, "v");
-const CONTROL = /[[\0\ufffd\p{Cc}\p{Cf}\p{Co}]--[\t\n\r\u0890\u0891\u08e2\u{110cd}\u{13430}-\u{1343f}]]/gv;
+const CONTROL = new RegExp(String.raw`[[\0\ufffd\p{Cc}\p{Cf}\p{Co}]--[\t\n\r${NEW_FORMAT}]]`, "gv");
 const CHINESE =
   /[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
 /** Capitals since Unicode 17, each with its small letter. */

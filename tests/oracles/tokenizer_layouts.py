@@ -1,4 +1,4 @@
-"""Writes tests/fixtures/dataset/layouts/: tokenizers as published (spm.model, vocab.txt, …) and what transformers makes of texts.
+"""Writes tests/fixtures/tokenizers/layouts/: tokenizers as published (spm.model, vocab.txt, …) and what transformers makes of texts.
 
 Made with transformers 5.23.0, tokenizers 0.23.3, sentencepiece 0.2.3. `tokenizer_layouts.py FOLDER COUNT` writes the same
 with COUNT random strings beside the chosen ones.
@@ -12,6 +12,7 @@ import random
 import shutil
 import struct
 import sys
+import tempfile
 from pathlib import Path
 
 import sentencepiece
@@ -20,8 +21,8 @@ from transformers import AutoTokenizer
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent.parent / "data" / "demo"
-TARGET = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "fixtures" / "dataset" / "layouts"
-COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 1500
+TARGET = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "fixtures" / "tokenizers" / "layouts"
+COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 1200
 rng = random.Random(23)
 
 with open(DEMO / "posts.csv", newline="", encoding="utf-8") as file:
@@ -98,6 +99,9 @@ def random_text():
     return "".join(text)
 
 
+# A small map, with rules of one to three characters, one that is the beginning of another, and a space that goes.
+RULES = [("e\u0301", "é"), ("\ufb01", "fi"), ("½", "1/2"), ("\t", " "), ("\n", " "), ("\u00a0", " "), ("\u3000", " "), ("\u200b", ""), ("Ｆ", "F"), ("ｶ", "カ"), ("ｶﾞ", "ガ"),
+         ("™", "TM"), ("…", "..."), ("\u0301", ""), ("ﷺ", "صلى الله"), ("👍🏽", "ok"), ("q\u0323", "Q"), ("𝒽", "h"), ("İ", "i\u0307")]
 CORPUS = POSTS[:400] + CRITERIA + LANGUAGES * 6 + ["emoji 😩 😭 👍 ❤️ … — ’ “ ” 1 2 3 $ % & @"] * 4
 
 
@@ -145,13 +149,16 @@ def make_folders():
                   added_tokens={"[MASK]": 1000, "<new>": 1001, "café_tok": 1002},
                   special_tokens_map={"bos_token": "[CLS]", "cls_token": "[CLS]", "eos_token": "[SEP]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]",
                                       "unk_token": {"content": "[UNK]", "lstrip": False, "normalized": True, "rstrip": False, "single_word": False}})
-    sentencepiece_model(path / "spm.model", 1000, normalization_rule_name="nmt_nfkc_cf", user_defined_symbols=["snow☃man", "<a>"], **deberta)
+    sentencepiece_model(path / "spm.model", 1000, normalization_rule_name="identity", user_defined_symbols=["snow☃man", "<a>"], **deberta)
     path = folder("xlmr", {"model_type": "xlm-roberta"}, {"model_max_length": 512})
     sentencepiece_model(path / "sentencepiece.bpe.model", 2000, normalization_rule_name="nmt_nfkc")
     path = folder("xlmr_mask", {"model_type": "xlm-roberta"}, {"model_max_length": 512, "tokenizer_class": "XLMRobertaTokenizer"},
                   special_tokens_map={"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",
                                       "mask_token": {"content": "<mask>", "lstrip": True, "normalized": True, "rstrip": False, "single_word": False}})
-    shutil.copy(TARGET / "xlmr" / "sentencepiece.bpe.model", path)
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
+        rules.write("".join(f"{' '.join(f'{ord(c):X}' for c in source)}\t{' '.join(f'{ord(c):X}' for c in replacement)}\n" for source, replacement in RULES))
+        rules.flush()
+        sentencepiece_model(path / "sentencepiece.bpe.model", 2000, normalization_rule_tsv=rules.name)
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     lines(folder("bert_uncased", {"model_type": "bert"}, None) / "vocab.txt", word_pieces(True, special))
     lines(folder("bert_cased", {"model_type": "bert"}, {"do_lower_case": False, "strip_accents": True, "additional_special_tokens": ["<new>"]}) / "vocab.txt", word_pieces(False, special))
@@ -167,7 +174,7 @@ def make_folders():
 
 def from_json_folders():
     """tokenizer.json of earlier versions of transformers: this one keeps their vocabulary and added tokens, and has rules of its own for the rest."""
-    for name in ["deberta_v3", "xlmr", "bert_cased", "roberta"]:
+    for name in ["deberta_v3", "xlmr_mask", "bert_cased", "roberta"]:
         tokenizer = AutoTokenizer.from_pretrained(TARGET / name)
         document = json.loads(tokenizer.backend_tokenizer.to_str())
         document["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Lowercase"}] + ([document["normalizer"]] if document["normalizer"] else [])}
