@@ -104,7 +104,12 @@ function debertaV2({ model, settings, token }: ClassInput): Rules {
     ]),
     post_processor: template("cls_token", "sep_token", token, { between: 1, second: 1 }),
     decoder: metaspace,
-    model: { type: "Unigram", unk_id: found >= 0 ? found : unk_id ?? 1, vocab, byte_fallback: false },
+    model: {
+      type: "Unigram",
+      unk_id: found >= 0 ? found : unk_id ?? Number(settings.unk_id ?? 1),
+      vocab,
+      byte_fallback: false,
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { parseJson, readJson } from "../formats/json.ts";
 import { readText } from "../formats/text.ts";
 import { checkTokenizer } from "./checks.ts";
 import { CLASS_OF_MODEL, CLASSES, type TokenizerClass, type Vocabulary } from "./classes.ts";
-import type { AddedTokenWithId, TokenizerDocument } from "./document.ts";
+import type { AddedTokenWithId, TokenizerDocument, TokenizerModel } from "./document.ts";
 import { addSpecialTokens, contentOf, readSpecialTokens, type TokenFiles } from "./special_tokens.ts";
 import { exists, readBytePairs, readSentencePiece, readWordPieces } from "./vocabulary_files.ts";
 
@@ -74,11 +74,27 @@ function fromDocument(
   const { model } = document;
   const listed = document.added_tokens ?? [];
   if (className !== undefined && classNamed(className)?.model === model.type) {
-    const vocabulary = { model, charsmap: charsmapOf(document.normalizer) };
+    // Such a class finds the unknown piece by its name.
+    const vocabulary = { model: { ...model, unk_id: undefined }, charsmap: charsmapOf(document.normalizer) };
     return { document: fromVocabulary(className, vocabulary, listed, files), className };
   }
   const added = addSpecialTokens(model, listed, readSpecialTokens(files, {}, listed));
-  return { document: { ...document, added_tokens: added } };
+  return { document: { ...document, added_tokens: added, model: withReadScores(model) } };
+}
+
+/** The scores as the crate reads them: it rounds their digits first, then divides. */
+function withReadScores(model: TokenizerModel): TokenizerModel {
+  if (model.type !== "Unigram") return model;
+  return { ...model, vocab: model.vocab.map(([piece, score]) => [piece, readScore(score)]) };
+}
+
+/** `serde_json`'s number for the shortest decimal of a number; the last bit can be another. */
+function readScore(score: number): number {
+  const [, sign, whole, fraction = "", power = "0"] = /^(-?)(\d+)(?:\.(\d+))?(?:e([-+]\d+))?$/.exec(String(score))!;
+  const digits = Number(whole + fraction);
+  const exponent = Number(power) - fraction.length;
+  const value = exponent < 0 ? digits / 10 ** -exponent : digits * 10 ** exponent;
+  return sign === "-" ? -value : value;
 }
 
 function fromVocabulary(

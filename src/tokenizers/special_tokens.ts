@@ -40,9 +40,13 @@ export function readSpecialTokens(
   { settings, specialTokensMap, addedTokens }: TokenFiles,
   defaults: Readonly<Record<string, string>>,
   listed: readonly AddedTokenWithId[],
-  own: readonly AddedToken[] = [],
+  own?: readonly AddedToken[],
 ): SpecialTokens {
   const values: Json = { ...settings };
+  if (isEmpty(settings.extra_special_tokens) && settings.additional_special_tokens !== undefined) {
+    values.extra_special_tokens = settings.additional_special_tokens;
+    delete values.additional_special_tokens;
+  }
   const ordered = new Map<number, AddedToken>();
   if (isRecord(settings.added_tokens_decoder)) {
     for (const [id, token] of Object.entries(settings.added_tokens_decoder)) {
@@ -50,9 +54,12 @@ export function readSpecialTokens(
     }
   } else {
     for (const [key, value] of Object.entries(specialTokensMap)) values[key] = named(value, true) ?? value;
-    const special = new Set(
-      [...NAMES.map((key) => named(values[key])), ...extraTokens(values)].map((token) => token && contentOf(token)),
-    );
+    // Of the names in tokenizer_config.json those with flags do not count here.
+    const counted = NAMES.filter((key) => key in specialTokensMap || typeof values[key] === "string");
+    const special = new Set([
+      ...tokenList(counted.map((key) => values[key])).map(contentOf),
+      ...tokenList(values.extra_special_tokens).map(contentOf),
+    ]);
     for (const [content, id] of Object.entries(addedTokens)) {
       ordered.set(Number(id), addedToken({ content, special: special.has(content) }));
     }
@@ -73,17 +80,22 @@ export function readSpecialTokens(
       if (token !== undefined) names.set(key, token);
     }
   }
-  const given = extraTokens(values);
   return {
     named: names,
     ordered: [...ordered].sort(([a], [b]) => a - b).map(([, token]) => token),
-    extra: own.length > 0 && !given.length ? own : given,
+    extra: Array.isArray(extra) ? tokenList(extra) : own ?? tokenList(values.additional_special_tokens),
   };
 }
 
-function extraTokens({ extra_special_tokens: extra, additional_special_tokens: additional }: Json): Named[] {
-  const list = Array.isArray(extra) && extra.length > 0 ? extra : Array.isArray(additional) ? additional : [];
-  return list.map((token) => named(token)).filter((token) => token !== undefined);
+const isEmpty = (value: unknown): boolean => value == null || (Array.isArray(value) && value.length === 0);
+
+const tokenList = (list: unknown): Named[] =>
+  Array.isArray(list) ? list.map((token) => named(token)).filter((token) => token !== undefined) : [];
+
+/** Whether two tokens are the same in all; one whose flags nobody gave is like no other. */
+function isSame(one: Named, other: Named): boolean {
+  if (typeof one === "string" || typeof other === "string") return one === other;
+  return FLAGS.every((flag) => one[flag] === other[flag]);
 }
 
 /** A token as a file names it: its text, or an object with its flags. */
@@ -118,14 +130,20 @@ export function addSpecialTokens(
   const ids = Array.isArray(model.vocab)
     ? new Map(model.vocab.map(([piece], id) => [piece, id]))
     : new Map(Object.entries(model.vocab));
-  const size = ids.size;
-  const added = new Map<number, AddedToken>(present.map(({ id, ...token }) => [id, token]));
-  present.forEach(({ id, content }) => ids.set(content, id));
+  const size = Array.isArray(model.vocab) ? model.vocab.length : ids.size;
   const specialNames = new Set([...named.values()].map(contentOf));
+  const added = new Map<number, AddedToken>();
+  for (const { id: listed, ...token } of present) {
+    const id = ids.get(token.content) ?? listed;
+    ids.set(token.content, id);
+    added.set(id, token);
+  }
   const known = new Set([...present.map(({ content }) => content), ...ordered.map(({ content }) => content)]);
-  const later = [...named.values(), ...extra].filter((token) => !known.has(contentOf(token)));
-  const isPresent = (token: AddedToken) => present.some((each) => FLAGS.every((flag) => each[flag] === token[flag]));
-  for (const token of [...ordered.filter((each) => !isPresent(each)), ...later]) {
+  const later: Named[] = [];
+  for (const token of [...named.values(), ...extra]) {
+    if (!known.has(contentOf(token)) && !later.some((other) => isSame(token, other))) later.push(token);
+  }
+  for (const token of [...ordered, ...later]) {
     const flags = typeof token === "string" ? addedToken({ content: token, special: true }) : token;
     if (flags.content === "") continue;
     let id = ids.get(flags.content);
