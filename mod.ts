@@ -2,6 +2,7 @@
 export { EntailError } from "./src/errors.ts";
 export { composeConfig, type Config, loadConfigFile, printConfig } from "./src/config/config.ts";
 export { type Gpu, type GpuOptions, openGpu } from "./src/gpu/device.ts";
+export type { AskedPrecision } from "./src/training/precision.ts";
 export { CrossEncoder, type CrossEncoderOptions } from "./src/training/cross_encoder.ts";
 export type { TextPair, TextScore } from "./src/training/scorer.ts";
 export { crossValidate, type CrossValidateOptions } from "./src/training/cross_validation.ts";

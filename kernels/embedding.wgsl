@@ -1,43 +1,38 @@
-// Embedding f32 [rows, COLUMNS] = dropout(LayerNorm(word[id] + position[p] + type[k])), the word table in shards of whole
-// rows: one dispatch per shard, which takes the tokens whose id lies in it.
+// Embedding [rows, COLUMNS] = dropout(LayerNorm(word[id] + position[p] + type[k])), the word table in shards of whole
+// rows: one dispatch per shard, which takes the tokens whose id lies in it. Tables and their gradients are f32.
 //   forward            also keeps x̂ and rstd; LayerNorm's backward (layer_norm.wgsl) then gives dz
 //   word_gradient      gradient[id] += sum of dz over the tokens of that id, in order; one row per distinct id
 //   position_gradient  gradient[p] += sum of dz over the sequences that reach position p, in order
 //   type_partials      sums of dz over the tokens of each type in groups of GROUP tokens; reduce.wgsl adds the groups
-//#include "lib/block.wgsl"
 
-@group(0) @binding(0) var<uniform> rows: u32;
-
-//#if FORWARD
-//#include "lib/row.wgsl"
-//#if OUTPUT_DROPOUT
-//#include "lib/dropout_block.wgsl"
+//#if HAS_word
+//#if HAS_dropout
+//#include "lib/dropout_quad.wgsl"
 //#end
+//#include "lib/normalise_row.wgsl" OUTPUT_DROPOUT=HAS_dropout
 
 override ROW_BEGIN: u32;
 override ROW_COUNT: u32;
 
-@group(0) @binding(2) var<storage, read> ids: array<u32>;
-@group(0) @binding(3) var<storage, read> word: array<Block>;
-@group(0) @binding(4) var<storage, read> position: array<u32>;
-@group(0) @binding(5) var<storage, read> positionTable: array<Block>;
-@group(0) @binding(6) var<storage, read> typeIds: array<u32>;
-@group(0) @binding(7) var<storage, read> typeTable: array<Block>;
+@group(0) @binding(1) var<storage, read> ids: array<u32>;
+@group(0) @binding(2) var<storage, read> position: array<u32>;
+@group(0) @binding(3) var<storage, read> type_ids: array<u32>;
+//#tensor word read COLUMNS
+//#tensor position_table read COLUMNS
+//#tensor type_table read COLUMNS
 
-//#include "lib/normalise_row.wgsl"
-
-fn summand(row: u32, block: u32) -> Block {
-  var z = word[(ids[row] - ROW_BEGIN) * BLOCKS + block];
-//#if POSITION
-  z += positionTable[position[row] * BLOCKS + block];
+fn summand(row: u32, quad: u32) -> vec4<f32> {
+  var z = load_word(ids[row] - ROW_BEGIN, quad);
+//#if HAS_position_table
+  z += load_position_table(position[row], quad);
 //#end
-//#if TYPE
-  z += typeTable[typeIds[row] * BLOCKS + block];
+//#if HAS_type_table
+  z += load_type_table(type_ids[row], quad);
 //#end
   return z;
 }
 
-@compute @workgroup_size(${LANES > 1 ? LANES : 8})
+@compute @workgroup_size(${THREADS})
 fn forward(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
@@ -49,20 +44,18 @@ fn forward(
   }
 }
 //#else
-//#include "lib/linear_id.wgsl"
+//#include "lib/quads.wgsl"
 
-const TILES = (BLOCKS + 31u) / 32u;
+//#tensor dz read COLUMNS
+//#tensor gradient update COLUMNS
 
-@group(0) @binding(1) var<storage, read> dz: array<Block>;
-@group(0) @binding(2) var<storage, read_write> gradient: array<Block>;
-
-@group(0) @binding(3) var<storage, read> sortedIds: array<u32>;
-@group(0) @binding(4) var<storage, read> segmentStart: array<u32>;
-@group(0) @binding(5) var<storage, read> tokenOrder: array<u32>;
-
-//#if WORD
+//#if HAS_token_order
 override ROW_BEGIN: u32;
 override ROW_COUNT: u32;
+
+@group(0) @binding(1) var<storage, read> sorted_ids: array<u32>;
+@group(0) @binding(2) var<storage, read> segment_start: array<u32>;
+@group(0) @binding(3) var<storage, read> token_order: array<u32>;
 
 // `rows` counts the distinct ids.
 @compute @workgroup_size(32)
@@ -71,38 +64,36 @@ fn word_gradient(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_workgroup(group, grid);
-  let segment = index / TILES;
-  let block = index % TILES * 32u + local;
-  if (segment >= rows || block >= BLOCKS) {
+  let segment = quad_of(linear_workgroup(group, grid), local);
+  if (segment.row >= rows || segment.quad >= QUADS) {
     return;
   }
-  let id = sortedIds[segment];
+  let id = sorted_ids[segment.row];
   if (id < ROW_BEGIN || id - ROW_BEGIN >= ROW_COUNT) {
     return;
   }
-  let last = segmentStart[segment + 1u];
-  var at = segmentStart[segment];
-  var sum = Block();
+  let last = segment_start[segment.row + 1u];
+  var at = segment_start[segment.row];
+  var sum = vec4<f32>();
   // Four at a time, so that no load waits for the one before.
   for (; at + 4u <= last; at += 4u) {
 //#for I in 0..4
-    let d${I} = dz[tokenOrder[at + ${I}u] * BLOCKS + block];
+    let d${I} = load_dz(token_order[at + ${I}u], segment.quad);
 //#end
     sum += (d0 + d1) + (d2 + d3);
   }
   for (; at < last; at++) {
-    sum += dz[tokenOrder[at] * BLOCKS + block];
+    sum += load_dz(token_order[at], segment.quad);
   }
-  gradient[(id - ROW_BEGIN) * BLOCKS + block] += sum;
+  store_gradient(id - ROW_BEGIN, segment.quad, load_gradient(id - ROW_BEGIN, segment.quad) + sum);
 }
 //#end
 
-@group(0) @binding(6) var<storage, read> position: array<u32>;
-@group(0) @binding(7) var<storage, read> offsets: array<u32>;
-
-//#if POSITION
+//#if HAS_offsets
 override POSITIONS: u32;
+
+@group(0) @binding(4) var<storage, read> position: array<u32>;
+@group(0) @binding(5) var<storage, read> offsets: array<u32>;
 
 // `rows` counts the sequences. Positions within a sequence are consecutive, and all sequences begin at the same one.
 @compute @workgroup_size(32)
@@ -111,58 +102,50 @@ fn position_gradient(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_workgroup(group, grid);
-  let place = index / TILES;
-  let block = index % TILES * 32u + local;
-  if (place >= POSITIONS || block >= BLOCKS) {
-    return;
-  }
+  let place = quad_of(linear_workgroup(group, grid), local);
   let first = position[0];
-  if (place < first) {
+  if (place.row < first || place.row >= POSITIONS || place.quad >= QUADS) {
     return;
   }
-  var sum = Block();
+  var sum = vec4<f32>();
   var begin = offsets[0];
   for (var sequence = 0u; sequence < rows; sequence++) {
     let end = offsets[sequence + 1u];
-    if (place - first < end - begin) {
-      sum += dz[(begin + place - first) * BLOCKS + block];
+    if (place.row - first < end - begin) {
+      sum += load_dz(begin + place.row - first, place.quad);
     }
     begin = end;
   }
-  gradient[place * BLOCKS + block] += sum;
+  store_gradient(place.row, place.quad, load_gradient(place.row, place.quad) + sum);
 }
 //#end
 
-@group(0) @binding(8) var<storage, read> typeIds: array<u32>;
-@group(0) @binding(9) var<storage, read_write> partials: array<Block>;
+//#if HAS_partials
+@group(0) @binding(6) var<storage, read> type_ids: array<u32>;
+//#tensor partials write COLUMNS
 
-//#if TYPES > 0
-const GROUP = ${GROUP}u;
-
-// One invocation per block of columns and group of tokens, for all types.
+// One invocation per quad of columns and group of tokens, for all types.
 @compute @workgroup_size(32)
 fn type_partials(
-  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = linear_workgroup(group, grid);
-  let block = index % TILES * 32u + local;
-  let first = index / TILES * GROUP;
-  if (first >= rows || block >= BLOCKS) {
+  let group = quad_of(linear_workgroup(workgroup, grid), local);
+  let first = group.row * ${GROUP}u;
+  if (first >= rows || group.quad >= QUADS) {
     return;
   }
-  var sums = array<Block, ${TYPES}>();
-  for (var row = first; row < min(first + GROUP, rows); row++) {
-    let value = dz[row * BLOCKS + block];
-    let kind = typeIds[row];
+  var sums = array<vec4<f32>, ${TYPES}>();
+  for (var row = first; row < min(first + ${GROUP}u, rows); row++) {
+    let value = load_dz(row, group.quad);
+    let kind = type_ids[row];
 //#for K in 0..TYPES
-    sums[${K}] += select(Block(), value, kind == ${K}u);
+    sums[${K}] += select(vec4<f32>(), value, kind == ${K}u);
 //#end
   }
 //#for K in 0..TYPES
-  partials[(index / TILES * ${TYPES}u + ${K}u) * BLOCKS + block] = sums[${K}];
+  store_partials(group.row * ${TYPES}u + ${K}u, group.quad, sums[${K}]);
 //#end
 }
 //#end

@@ -1,36 +1,30 @@
-// LayerNorm over the columns of f32 [rows, COLUMNS], fused with what surrounds it (Ba et al., 2016):
+// LayerNorm over the columns of [rows, COLUMNS], fused with what surrounds it (Ba et al., 2016):
 //   forward   y = weight * x̂ + bias, x̂ = (z - mean(z)) * rstd, z = dropout(x) + residual; keeps x̂ and rstd
-//   backward  g = dy * weight, dz = rstd * (g - mean(g) - x̂ * mean(g * x̂)), dResidual = dz, dx = dropout(dz)
+//   backward  g = dy * weight, dz = rstd * (g - mean(g) - x̂ * mean(g * x̂)), d_residual = dz, dx = dropout(dz)
 //   again     y = weight * x̂ + bias, where y was not kept
-//   partials  dWeight = sum of dy * x̂, dBias = sum of dy, over groups of GROUP rows; reduce.wgsl adds the groups
-// INPUT_DROPOUT: dropout on x. OUTPUT_DROPOUT (backward and partials): the layer's output went through dropout.
-//#include "lib/block.wgsl"
-//#include "lib/row.wgsl"
-//#if INPUT_DROPOUT || OUTPUT_DROPOUT
-//#include "lib/dropout_block.wgsl"
+//   partials  d_weight = sum of dy * x̂, d_bias = sum of dy, over groups of GROUP rows; reduce.wgsl adds the groups
+// OUTPUT_DROPOUT (backward and partials): not x but the layer's output went through dropout.
+//#if HAS_dropout
+//#include "lib/dropout_quad.wgsl"
 //#end
 
-@group(0) @binding(0) var<uniform> rows: u32;
-
-//#if FORWARD
-@group(0) @binding(1) var<storage, read> x: array<Block>;
-@group(0) @binding(2) var<storage, read> residual: array<Block>;
-
+//#if HAS_x
+//#tensor x read COLUMNS
+//#tensor residual read COLUMNS
 //#include "lib/normalise_row.wgsl"
 
-fn summand(row: u32, block: u32) -> Block {
-  let at = row * BLOCKS + block;
-  var z = x[at];
-//#if INPUT_DROPOUT
-  z *= dropout_block(at);
+fn summand(row: u32, quad: u32) -> vec4<f32> {
+  var z = load_x(row, quad);
+//#if HAS_dropout
+  z *= dropout_at(row, quad);
 //#end
-//#if RESIDUAL
-  z += residual[at];
+//#if HAS_residual
+  z += load_residual(row, quad);
 //#end
   return z;
 }
 
-@compute @workgroup_size(${LANES > 1 ? LANES : 8})
+@compute @workgroup_size(${THREADS})
 fn forward(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
@@ -42,46 +36,45 @@ fn forward(
   }
 }
 //#else
-@group(0) @binding(1) var<storage, read> dy: array<Block>;
-@group(0) @binding(2) var<storage, read> normalised: array<Block>;
-@group(0) @binding(3) var<storage, read> rstd: array<f32>;
-//#if UNIFORM_WEIGHT
-@group(0) @binding(4) var<uniform> weight: array<Block, ${COLUMNS / 4}>;
-//#else
-@group(0) @binding(4) var<storage, read> weight: array<Block>;
-//#end
-//#if UNIFORM_WEIGHT
-@group(0) @binding(9) var<uniform> bias: array<Block, ${COLUMNS / 4}>;
-//#else
-@group(0) @binding(9) var<storage, read> bias: array<Block>;
-//#end
-@group(0) @binding(10) var<storage, read_write> y: array<Block>;
-@group(0) @binding(5) var<storage, read_write> dx: array<Block>;
-@group(0) @binding(6) var<storage, read_write> dResidual: array<Block>;
-@group(0) @binding(7) var<storage, read_write> weightPartials: array<Block>;
-@group(0) @binding(8) var<storage, read_write> biasPartials: array<Block>;
+//#include "lib/row.wgsl"
+//#include "lib/weight_and_bias.wgsl"
+//#tensor dy read COLUMNS
+//#tensor normalised read COLUMNS
+//#tensor y write COLUMNS
+//#tensor dx write COLUMNS
+//#tensor d_residual write COLUMNS
+//#tensor weight_partials write COLUMNS
+//#tensor bias_partials write COLUMNS
+@group(0) @binding(1) var<storage, read> rstd: array<f32>;
 
-fn gradient(at: u32) -> Block {
+// Of weight * x̂ + bias.
+fn gradient(row: u32, quad: u32) -> vec4<f32> {
 //#if OUTPUT_DROPOUT
-  return dy[at] * dropout_block(at);
+  return load_dy(row, quad) * dropout_at(row, quad);
 //#else
-  return dy[at];
+  return load_dy(row, quad);
 //#end
 }
 
-fn write_block(at: u32, dz: Block) {
-//#if DRESIDUAL
-  dResidual[at] = dz;
+// dz, given g and x̂, and the means over the row of g and of g * x̂.
+fn finish_quad(row: u32, quad: u32, g: vec4<f32>, unit: vec4<f32>, means: vec2<f32>) {
+  if (quad >= QUADS) {
+    return;
+  }
+  let dz = rstd[row] * (g - means.x - unit * means.y);
+//#if HAS_d_residual
+  store_d_residual(row, quad, dz);
 //#end
-//#if DX && INPUT_DROPOUT
-  dx[at] = dz * dropout_block(at);
+//#if HAS_dx
+//#if HAS_dropout && !OUTPUT_DROPOUT
+  store_dx(row, quad, dz * dropout_at(row, quad));
+//#else
+  store_dx(row, quad, dz);
 //#end
-//#if DX && !INPUT_DROPOUT
-  dx[at] = dz;
 //#end
 }
 
-@compute @workgroup_size(${LANES > 1 ? LANES : 8})
+@compute @workgroup_size(${THREADS})
 fn backward(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
@@ -92,39 +85,33 @@ fn backward(
   if (row >= rows) {
     return;
   }
-  let start = row * BLOCKS;
-  var sum = Block();
-  var product = Block();
-//#if LANES > 1 && HELD
+  var sum = vec4<f32>();
+  var product = vec4<f32>();
 //#for I in 0..HELD
-  var g${I} = Block();
-  var n${I} = Block();
-  let block${I} = lane + ${I * LANES}u;
-  if (block${I} < BLOCKS) {
-    g${I} = gradient(start + block${I}) * weight[block${I}];
-    n${I} = normalised[start + block${I}];
-    sum += g${I};
-    product += g${I} * n${I};
+  let quad${I} = lane + ${I * LANES}u;
+  var g${I} = vec4<f32>();
+  var unit${I} = vec4<f32>();
+  if (quad${I} < QUADS) {
+    g${I} = gradient(row, quad${I}) * load_weight(0u, quad${I});
+    unit${I} = load_normalised(row, quad${I});
   }
+  sum += g${I};
+  product += g${I} * unit${I};
 //#end
-  let means = row_sums(vec2(total(sum), total(product)), lane) / f32(COLUMNS);
-  let scale = rstd[row];
-//#for I in 0..HELD
-  if (block${I} < BLOCKS) {
-    write_block(start + block${I}, scale * (g${I} - means.x - n${I} * means.y));
-  }
-//#end
-//#else
-  for (var block = lane; block < BLOCKS; block += LANES) {
-    let g = gradient(start + block) * weight[block];
+//#if !HELD
+  for (var quad = lane; quad < QUADS; quad += ${LANES}u) {
+    let g = gradient(row, quad) * load_weight(0u, quad);
     sum += g;
-    product += g * normalised[start + block];
+    product += g * load_normalised(row, quad);
   }
-  let means = row_sums(vec2(total(sum), total(product)), lane) / f32(COLUMNS);
-  let scale = rstd[row];
-  for (var block = lane; block < BLOCKS; block += LANES) {
-    let at = start + block;
-    write_block(at, scale * (gradient(at) * weight[block] - means.x - normalised[at] * means.y));
+//#end
+  let means = row_sums(sum, product, lane) / ${COLUMNS}.0;
+//#for I in 0..HELD
+  finish_quad(row, quad${I}, g${I}, unit${I}, means);
+//#end
+//#if !HELD
+  for (var quad = lane; quad < QUADS; quad += ${LANES}u) {
+    finish_quad(row, quad, gradient(row, quad) * load_weight(0u, quad), load_normalised(row, quad), means);
   }
 //#end
 }
@@ -135,38 +122,32 @@ fn again(
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = linear_workgroup(group, grid) * 64u + local;
-  if (at < rows * BLOCKS) {
-    y[at] = normalised[at] * weight[at % BLOCKS] + bias[at % BLOCKS];
+  let at = quad_at(linear_workgroup(group, grid) * 64u + local);
+  if (at.row < rows) {
+    store_y(at.row, at.quad, load_normalised(at.row, at.quad) * load_weight(0u, at.quad) + load_bias(0u, at.quad));
   }
 }
 
-const GROUP = ${GROUP}u;
-
-// One invocation per block of columns and group of rows.
+// One invocation per quad of columns and group of rows.
 @compute @workgroup_size(32)
 fn partials(
-  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(workgroup_id) workgroup: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (BLOCKS + 31u) / 32u;
-  let id = linear_workgroup(group, grid);
-  let block = id % tiles * 32u + local;
-  let first = id / tiles * GROUP;
-  if (first >= rows || block >= BLOCKS) {
+  let group = quad_of(linear_workgroup(workgroup, grid), local);
+  let first = group.row * ${GROUP}u;
+  if (first >= rows || group.quad >= QUADS) {
     return;
   }
-  let last = min(first + GROUP, rows);
-  var weight_sum = Block();
-  var bias_sum = Block();
-  for (var row = first; row < last; row++) {
-    let at = row * BLOCKS + block;
-    let g = gradient(at);
-    weight_sum += g * normalised[at];
+  var weight_sum = vec4<f32>();
+  var bias_sum = vec4<f32>();
+  for (var row = first; row < min(first + ${GROUP}u, rows); row++) {
+    let g = gradient(row, group.quad);
+    weight_sum += g * load_normalised(row, group.quad);
     bias_sum += g;
   }
-  weightPartials[id / tiles * BLOCKS + block] = weight_sum;
-  biasPartials[id / tiles * BLOCKS + block] = bias_sum;
+  store_weight_partials(group.row, group.quad, weight_sum);
+  store_bias_partials(group.row, group.quad, bias_sum);
 }
 //#end

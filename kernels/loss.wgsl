@@ -2,6 +2,9 @@
 // p = sigmoid(z)), the probability of the true class is p = sigmoid(m), q = 1 - p, and with w a weight per class
 //   loss = scale * w * q^γ * -log(p),   d loss / d m = -scale * w * q^γ * (γ * p * -log(p) + q);
 // γ = 0 makes it (weighted) cross-entropy, otherwise it is the focal loss of Lin et al., 2017, equation 5.
+// The gradient is that of the loss times the loss scale.
+//#include "lib/update.wgsl"
+
 struct Parameters {
   scale: f32, // of every sequence's loss: 1 / (sequences * micro-batches)
   gamma: f32,
@@ -17,6 +20,7 @@ struct Parameters {
 @group(0) @binding(4) var<storage, read_write> dLogits: array<f32>;
 @group(0) @binding(5) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(6) var<storage, read_write> lossSum: array<f32>;
+@group(0) @binding(7) var<storage, read> scaler: Scaler;
 
 // log(1 + e) for e in [0, 1] as 2 artanh(e / (2 + e)): `log(1.0 + e)` loses the digits of a small e.
 fn log1p_unit(e: f32) -> f32 {
@@ -65,7 +69,7 @@ fn per_sequence(@builtin(global_invocation_id) id: vec3<u32>) {
   let slope = parameters.gamma * p * nll + q;
 //#end
   losses[sequence] = parameters.scale * weight * nll;
-  let d_margin = -parameters.scale * weight * slope;
+  let d_margin = -parameters.scale * weight * slope * scaler.scale;
   let d_rise = select(-d_margin, d_margin, positive);
 //#if LABELS == 1
   dLogits[sequence] = d_rise;

@@ -1,102 +1,86 @@
-// Pooling f32 x [tokens, COLUMNS] to pooled [sequences, COLUMNS], one value per sequence and column; KIND 0: the first
-// token's, 1: the mean, 2: the maximum (of equals the first; its token goes to argmax u32 [sequences, COLUMNS]).
+// Pooling x [tokens, COLUMNS] to pooled [sequences, COLUMNS], one value per sequence and column: the "first" token's, the
+// "mean" or the "max" (of equals the first; its token goes to argmax, u32 [sequences, QUADS * 4]).
 // backward writes all of dx: zero wherever nothing flows.
-//#include "lib/linear_id.wgsl"
-//#include "lib/block.wgsl"
+//#include "lib/quads.wgsl"
 
-@group(0) @binding(0) var<uniform> rows: u32;
 @group(0) @binding(1) var<storage, read> offsets: array<u32>;
 
-//#if FORWARD
-@group(0) @binding(2) var<storage, read> x: array<f32>;
-@group(0) @binding(3) var<storage, read_write> pooled: array<f32>;
-@group(0) @binding(4) var<storage, read_write> argmax: array<u32>;
+//#if HAS_x
+//#tensor x read COLUMNS
+//#tensor pooled write COLUMNS
+@group(0) @binding(2) var<storage, read_write> argmax: array<vec4<u32>>;
 
-// One invocation per sequence (`rows` of them) and column.
+// One invocation per sequence (`rows` of them) and quad of columns.
 @compute @workgroup_size(32)
 fn forward(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let tiles = (COLUMNS + 31u) / 32u;
-  let id = linear_workgroup(group, grid);
-  let sequence = id / tiles;
-  let column = id % tiles * 32u + local;
-  if (sequence >= rows || column >= COLUMNS) {
+  let to = quad_at(linear_workgroup(group, grid) * 32u + local);
+  if (to.row >= rows) {
     return;
   }
-  let begin = offsets[sequence];
-  let end = offsets[sequence + 1u];
-  let out = sequence * COLUMNS + column;
-//#if KIND == 0
-  pooled[out] = x[begin * COLUMNS + column];
+  let begin = offsets[to.row];
+  let end = offsets[to.row + 1u];
+//#if KIND == "first"
+  store_pooled(to.row, to.quad, load_x(begin, to.quad));
 //#end
-//#if KIND == 1
+//#if KIND == "mean"
   // Four chains of additions, so that one does not wait for the other.
-  var sums = vec4<f32>();
+  var sums = array<vec4<f32>, 4>();
   var token = begin;
   for (; token + 4u <= end; token += 4u) {
-    let at = token * COLUMNS + column;
-    sums += vec4(x[at], x[at + COLUMNS], x[at + 2u * COLUMNS], x[at + 3u * COLUMNS]);
+//#for I in 0..4
+    sums[${I}] += load_x(token + ${I}u, to.quad);
+//#end
   }
   for (; token < end; token++) {
-    sums.x += x[token * COLUMNS + column];
+    sums[0] += load_x(token, to.quad);
   }
-  pooled[out] = ((sums.x + sums.y) + (sums.z + sums.w)) / f32(max(end - begin, 1u));
+  let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  store_pooled(to.row, to.quad, sum / f32(max(end - begin, 1u)));
 //#end
-//#if KIND == 2
-  var best = x[begin * COLUMNS + column];
-  var best_token = begin;
+//#if KIND == "max"
+  var best = load_x(begin, to.quad);
+  var best_token = vec4(begin);
   for (var token = begin + 1u; token < end; token++) {
-    let value = x[token * COLUMNS + column];
-    if (value > best) {
-      best = value;
-      best_token = token;
-    }
+    let value = load_x(token, to.quad);
+    best_token = select(best_token, vec4(token), value > best);
+    best = select(best, value, value > best);
   }
-  pooled[out] = best;
-  argmax[out] = best_token;
+  store_pooled(to.row, to.quad, best);
+  argmax[to.row * QUADS + to.quad] = best_token;
 //#end
 }
 //#else
-//#if COLUMNS % 4 == 0
-alias Tokens = vec4<u32>;
-//#else
-alias Tokens = u32;
-//#end
+//#tensor d_pooled read COLUMNS
+//#tensor dx write COLUMNS
+@group(0) @binding(2) var<storage, read> argmax: array<vec4<u32>>;
+@group(0) @binding(3) var<storage, read> sequence_of: array<u32>;
 
-@group(0) @binding(2) var<storage, read> dPooled: array<Block>;
-@group(0) @binding(3) var<storage, read> sequenceOf: array<u32>;
-@group(0) @binding(4) var<storage, read> argmax: array<Tokens>;
-@group(0) @binding(5) var<storage, read_write> dx: array<Block>;
-
-// One invocation per token (`rows` of them) and block of columns.
+// One invocation per token (`rows` of them) and quad of columns.
 @compute @workgroup_size(32)
 fn backward(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) grid: vec3<u32>,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = linear_workgroup(group, grid) * 32u + local;
-  let token = at / BLOCKS;
-  if (token >= rows) {
+  let to = quad_at(linear_workgroup(group, grid) * 32u + local);
+  if (to.row >= rows) {
     return;
   }
-  let sequence = sequenceOf[token];
-  let source = sequence * BLOCKS + at % BLOCKS;
-//#if KIND == 0
-  var d = Block();
-  if (token == offsets[sequence]) {
-    d = dPooled[source];
-  }
-  dx[at] = d;
+  let sequence = sequence_of[to.row];
+  var d = load_d_pooled(sequence, to.quad);
+//#if KIND == "first"
+  d = select(vec4<f32>(), d, to.row == offsets[sequence]);
 //#end
-//#if KIND == 1
-  dx[at] = dPooled[source] / f32(offsets[sequence + 1u] - offsets[sequence]);
+//#if KIND == "mean"
+  d /= f32(offsets[sequence + 1u] - offsets[sequence]);
 //#end
-//#if KIND == 2
-  dx[at] = select(Block(), dPooled[source], Tokens(token) == argmax[source]);
+//#if KIND == "max"
+  d = select(vec4<f32>(), d, vec4(to.row) == argmax[sequence * QUADS + to.quad]);
 //#end
+  store_dx(to.row, to.quad, d);
 }
 //#end

@@ -1,96 +1,71 @@
-// One row of a LayerNorm, z = summand(row, block) being what is normalised:
+// One row of a LayerNorm, z = summand(row, quad) being what is normalised, 0 past the end of the row:
 //   x̂ = (z - mean) / sqrt(variance + EPS), y = x̂ * weight + bias, then dropout where OUTPUT_DROPOUT asks for it.
 // The variance is taken around the mean in a pass of its own: E[z²] - E[z]² loses its digits where the mean is large.
-// A lane keeps its HELD blocks of z, in registers where lanes share the row, in an array where one walks it alone; where
-// a row is too long for that (HELD 0), they wait in y.
+// x̂ and rstd are written where they are bound.
+//#include "lib/row.wgsl"
+//#include "lib/weight_and_bias.wgsl"
+
 override EPS: f32;
 
-@group(0) @binding(22) var<storage, read_write> y: array<Block>;
-@group(0) @binding(23) var<storage, read_write> normalised: array<Block>;
-@group(0) @binding(24) var<storage, read_write> rstd: array<f32>;
-//#if UNIFORM_WEIGHT
-@group(0) @binding(25) var<uniform> weight: array<Block, ${COLUMNS / 4}>;
-@group(0) @binding(26) var<uniform> bias: array<Block, ${COLUMNS / 4}>;
-//#else
-@group(0) @binding(25) var<storage, read> weight: array<Block>;
-@group(0) @binding(26) var<storage, read> bias: array<Block>;
-//#end
+//#tensor y write COLUMNS
+//#tensor normalised write COLUMNS
+@group(0) @binding(22) var<storage, read_write> rstd: array<f32>;
 
-fn finish_block(at: u32, block: u32, centred: Block, scale: f32) {
-  let unit = centred * scale;
+fn centred(quad: u32, z: vec4<f32>, mean: f32) -> vec4<f32> {
+  return select(vec4<f32>(), z - mean, in_row(quad));
+}
+
+fn finish_quad(row: u32, quad: u32, unit: vec4<f32>) {
+  if (quad >= QUADS) {
+    return;
+  }
 //#if OUTPUT_DROPOUT
-  y[at] = (unit * weight[block] + bias[block]) * dropout_block(at);
+  store_y(row, quad, (unit * load_weight(0u, quad) + load_bias(0u, quad)) * dropout_at(row, quad));
 //#else
-  y[at] = unit * weight[block] + bias[block];
+  store_y(row, quad, unit * load_weight(0u, quad) + load_bias(0u, quad));
 //#end
-//#if KEEP
-  normalised[at] = unit;
-//#end
-}
-
-//#if HELD && LANES == 1
-var<private> held: array<Block, ${HELD}>;
-//#end
-
-fn hold(block: u32, at: u32, z: Block) {
-//#if HELD && LANES == 1
-  held[block] = z;
-//#else
-  y[at] = z;
-//#end
-}
-
-fn held_at(block: u32, at: u32) -> Block {
-//#if HELD && LANES == 1
-  return held[block];
-//#else
-  return y[at];
+//#if HAS_normalised
+  store_normalised(row, quad, unit);
 //#end
 }
 
 fn normalise_row(row: u32, lane: u32) {
-  let start = row * BLOCKS;
-  var sum = Block();
-  var squares = Block();
-//#if LANES > 1 && HELD
+  var sum = vec4<f32>();
+  var squares = vec4<f32>();
 //#for I in 0..HELD
-  var z${I} = Block();
-  let block${I} = lane + ${I * LANES}u;
-  if (block${I} < BLOCKS) {
-    z${I} = summand(row, block${I});
-    sum += z${I};
+  let quad${I} = lane + ${I * LANES}u;
+  var z${I} = vec4<f32>();
+  if (quad${I} < QUADS) {
+    z${I} = summand(row, quad${I});
+  }
+  sum += z${I};
+//#end
+//#if !HELD
+  for (var quad = lane; quad < QUADS; quad += ${LANES}u) {
+    sum += summand(row, quad);
   }
 //#end
-  let mean = row_sums(vec2(total(sum), 0.0), lane).x / f32(COLUMNS);
+  let mean = row_sums(sum, vec4<f32>(), lane).x / ${COLUMNS}.0;
 //#for I in 0..HELD
-  if (block${I} < BLOCKS) {
-    z${I} -= mean;
-    squares += z${I} * z${I};
+  z${I} = centred(quad${I}, z${I}, mean);
+  squares += z${I} * z${I};
+//#end
+//#if !HELD
+  for (var quad = lane; quad < QUADS; quad += ${LANES}u) {
+    let z = centred(quad, summand(row, quad), mean);
+    squares += z * z;
   }
 //#end
-  let scale = 1.0 / sqrt(row_sums(vec2(total(squares), 0.0), lane).x / f32(COLUMNS) + EPS);
+  let scale = 1.0 / sqrt(row_sums(squares, vec4<f32>(), lane).x / ${COLUMNS}.0 + EPS);
 //#for I in 0..HELD
-  if (block${I} < BLOCKS) {
-    finish_block(start + block${I}, block${I}, z${I}, scale);
+  finish_quad(row, quad${I}, z${I} * scale);
+//#end
+//#if !HELD
+  for (var quad = lane; quad < QUADS; quad += ${LANES}u) {
+    finish_quad(row, quad, (summand(row, quad) - mean) * scale);
   }
 //#end
-//#else
-  for (var block = lane; block < BLOCKS; block += LANES) {
-    let z = summand(row, block);
-    hold(block, start + block, z);
-    sum += z;
-  }
-  let mean = row_sums(vec2(total(sum), 0.0), lane).x / f32(COLUMNS);
-  for (var block = lane; block < BLOCKS; block += LANES) {
-    let centred = held_at(block, start + block) - mean;
-    squares += centred * centred;
-  }
-  let scale = 1.0 / sqrt(row_sums(vec2(total(squares), 0.0), lane).x / f32(COLUMNS) + EPS);
-  for (var block = lane; block < BLOCKS; block += LANES) {
-    finish_block(start + block, block, held_at(block, start + block) - mean, scale);
-  }
-//#end
-//#if KEEP
+//#if HAS_rstd
   if (lane == 0u) {
     rstd[row] = scale;
   }

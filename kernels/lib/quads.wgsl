@@ -14,3 +14,9 @@ struct Quad {
 fn quad_at(index: u32) -> Quad {
   return Quad(index / QUADS, index % QUADS);
 }
+
+// The same by workgroups of 32 of which none has quads of two rows: `quad` can be past the end of the row.
+fn quad_of(workgroup: u32, lane: u32) -> Quad {
+  let tiles = (QUADS + 31u) / 32u;
+  return Quad(workgroup / tiles, workgroup % tiles * 32u + lane);
+}

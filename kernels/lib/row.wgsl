@@ -1,24 +1,36 @@
-// Who walks a row: the LANES invocations of one workgroup, or, where LANES is 1, one invocation, with the rows of 8
-// invocations side by side in a workgroup and neither workgroup memory nor barriers.
-//#include "lib/linear_id.wgsl"
-
-const LANES = ${LANES}u;
-
-//#if LANES > 1
-var<workgroup> lane_sums: array<vec2<f32>, ${LANES}>;
+// Who walks a row of quads (lib/quads.wgsl): the LANES invocations of one workgroup, or, where LANES is 1, one invocation,
+// with the rows of THREADS invocations side by side in a workgroup and neither workgroup memory nor barriers. A lane
+// takes every LANES-th quad. It keeps them in HELD registers each; where a row is too long for that, HELD is 0, and what
+// it needs twice it reads, or computes, twice: then no result depends on where a number waited, and how it was stored.
+//#include "lib/quads.wgsl"
 
 fn row_of(group: vec3<u32>, grid: vec3<u32>, local: u32) -> u32 {
+//#if LANES > 1
   return linear_workgroup(group, grid);
+//#else
+  return linear_workgroup(group, grid) * ${THREADS}u + local;
+//#end
 }
 
 fn lane_of(local: u32) -> u32 {
-  return local;
+  return local % ${LANES}u;
 }
 
-// The sums of two values over the lanes of a row, the same bits in every lane.
-fn row_sums(values: vec2<f32>, lane: u32) -> vec2<f32> {
+// Which elements of a quad lie in the row.
+fn in_row(quad: u32) -> vec4<bool> {
+  return vec4(quad * 4u) + vec4(0u, 1u, 2u, 3u) < vec4(${COLUMNS}u);
+}
+
+//#if LANES > 1
+var<workgroup> lane_sums: array<vec2<f32>, ${LANES}>;
+//#end
+
+// The sums over a row of two values, given those of each lane's quads; the same bits in every lane.
+fn row_sums(a: vec4<f32>, b: vec4<f32>, lane: u32) -> vec2<f32> {
+  let own = vec2((a.x + a.y) + (a.z + a.w), (b.x + b.y) + (b.z + b.w));
+//#if LANES > 1
   workgroupBarrier();
-  lane_sums[lane] = values;
+  lane_sums[lane] = own;
   workgroupBarrier();
 //#for STEP in 1..LANE_BITS + 1
   if (lane < ${LANES / 2 ** STEP}u) {
@@ -27,17 +39,7 @@ fn row_sums(values: vec2<f32>, lane: u32) -> vec2<f32> {
   workgroupBarrier();
 //#end
   return lane_sums[0];
-}
 //#else
-fn row_of(group: vec3<u32>, grid: vec3<u32>, local: u32) -> u32 {
-  return linear_workgroup(group, grid) * 8u + local;
-}
-
-fn lane_of(local: u32) -> u32 {
-  return 0u;
-}
-
-fn row_sums(values: vec2<f32>, lane: u32) -> vec2<f32> {
-  return values;
-}
+  return own;
 //#end
+}

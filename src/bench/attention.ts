@@ -21,6 +21,9 @@ const SHAPES: readonly Shape[] = [{ m: 2048, n: 64, k: 128 }, { m: 1024, n: 768,
 
 const DROPOUT = { rate: 0.1, key: [1, 2] as [number, number], step: 0, site: 0 };
 
+const attentionVariant = ({ choices }: Plan): string =>
+  [...choices.values()].find(({ operation }) => operation === "attention")?.variant ?? "";
+
 export function attentionBench(direction: "forward" | "backward"): KernelBench {
   return {
     shapes: SHAPES,
@@ -102,16 +105,6 @@ function caseOf({ m, n, k }: Shape) {
   const bucketSize = Math.max(2, Math.min(256, longest >> 1));
   const relativeIndex = relativeIndexTable(longest, { bucketSize, maxRelativePositions: Math.max(longest, 4) });
   return { lengths, heads: n / headSize, headSize, longest, relativeIndex, relativeRows: 2 * bucketSize };
-}
-
-/** "uniform", "invocation" or "tiled": the kernel that walks the pairs. */
-function attentionVariant({ commands }: Plan): string {
-  for (const command of commands) {
-    if (command.kind !== "dispatch") continue;
-    const { kernel, entry } = command.dispatch;
-    if (entry === "forward" || entry === "backward_query") return kernel.replace("attention_", "");
-  }
-  return "";
 }
 
 function dropoutUniform({ gpu }: Workbench): Tensor {

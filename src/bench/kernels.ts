@@ -1,11 +1,13 @@
 /** The kernels that are measured, each with a float64 reference of what it computes. */
-import { createUniform, type Tensor, writeTensor } from "../gpu/tensor.ts";
+import { createUniform, type Tensor, windowOf, writeTensor } from "../gpu/tensor.ts";
 import { adamw, adamwUniform } from "../nn/adamw.ts";
 import { gradNorm } from "../nn/grad_norm.ts";
 import { layerNormBackward, layerNormForward } from "../nn/layer_norm.ts";
 import { geluBackward } from "../nn/gelu.ts";
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../nn/linear.ts";
 import { fixedRows, type Plan } from "../nn/plan.ts";
+import { ROW } from "../nn/rows.ts";
+import { biasCorrections, createUpdateTensors, initialScaler, writeScaler } from "../nn/scaler.ts";
 import { attentionBench } from "./attention.ts";
 import { adamwReference } from "./reference/adamw.ts";
 import { geluDerivativeReference } from "./reference/gelu.ts";
@@ -22,13 +24,11 @@ const LAYERS: readonly Shape[] = [
 
 const EPS = 1e-7;
 
-const matmulVariant = ({ commands }: Plan): string => {
-  for (const command of commands) {
-    const kernel = command.kind === "dispatch" && command.dispatch.entry === "product" ? command.dispatch.kernel : "";
-    if (kernel) return kernel.replace("matmul_", "");
-  }
-  return "";
-};
+const matmulVariant = ({ choices }: Plan): string =>
+  [...choices.values()].find(({ operation }) => operation === "product")?.variant ?? "";
+
+const rowVariant = ({ choices }: Plan) =>
+  [...choices.values()].find(({ operation }) => operation === ROW.name)!.variant;
 
 const matmulWork = ({ m, n, k }: Shape) => ({ flops: 2 * m * n * k, bytes: 4 * (m * k + n * k + m * n) });
 
@@ -100,7 +100,7 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
   attention_backward: attentionBench("backward"),
   layer_norm: {
     shapes: LAYERS,
-    variant: ({ variants }) => variants.row,
+    variant: rowVariant,
     async build(bench, { m, n }) {
       const x = await bench.random("x", [m, n]);
       const [weight, bias] = [await bench.random("weight", [n]), await bench.random("bias", [n])];
@@ -117,7 +117,7 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
   },
   layer_norm_backward: {
     shapes: LAYERS,
-    variant: ({ variants }) => variants.row,
+    variant: rowVariant,
     async build(bench, { m, n }) {
       const [x, dy] = [await bench.random("x", [m, n]), await bench.random("dy", [m, n])];
       const [weight, bias] = [await bench.random("weight", [n]), await bench.random("bias", [n])];
@@ -161,9 +161,11 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
     variant: () => "tree",
     async build(bench, { m, n }) {
       const gradients = await bench.random("gradients", [m * n]);
-      const norm = await bench.output("norm", [2]);
-      const parameters = createUniform(bench.gpu, "largest norm", 4); // 0: no clipping
-      gradNorm(bench.plan, { gradientChunks: [gradients.tensor], norm, parameters });
+      const tensors = await createUpdateTensors(bench.gpu, [0.9, 0.999]);
+      writeScaler(bench.gpu, tensors.scaler, initialScaler("fp32"));
+      const maxNorm = createUniform(bench.gpu, "largest norm", 4); // 0: no clipping
+      gradNorm(bench.plan, { ...tensors, gradientChunks: [gradients.tensor], maxNorm });
+      const norm = windowOf(tensors.update, "norm and factor", 0, [2]);
       const reference = () => [Math.sqrt(sum(m * n, (i) => gradients.values[i] ** 2)), 1];
       return { flops: 2 * m * n, bytes: 4 * m * n, outputs: [whole(norm, reference)] };
     },
@@ -176,17 +178,19 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
       const [values, gradients] = [await bench.random("values", [count]), await bench.random("gradients", [count])];
       const firstMoment = await bench.random("first moment", [count]);
       const secondMoment = await bench.random("second moment", [count], 0, 1);
-      const norm = await bench.random("norm", [2], 0.25, 0.5);
-      const parameters = createUniform(bench.gpu, "optimizer parameters", 8);
+      const optimizer = createUniform(bench.gpu, "optimizer parameters", 8);
       const hyper = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0.01, step: 1 };
-      writeTensor(bench.gpu, parameters, adamwUniform(hyper));
+      writeTensor(bench.gpu, optimizer, adamwUniform(hyper));
+      const { update } = await createUpdateTensors(bench.gpu, [hyper.beta1, hyper.beta2]);
+      const clip = 0.375;
+      writeTensor(bench.gpu, update, Float32Array.of(1, clip, ...biasCorrections([0.9, 0.999]).subarray(0, 2), 1, 0));
       adamw(bench.plan, {
         values: values.tensor,
         gradients: gradients.tensor,
         firstMoment: firstMoment.tensor,
         secondMoment: secondMoment.tensor,
-        norm: norm.tensor,
-        parameters,
+        update,
+        optimizer,
       }, { elements: count, decayedElements: count });
       const after = (at: number) => {
         const state = {
@@ -194,7 +198,7 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
           firstMoment: Float64Array.of(firstMoment.values[at]),
           secondMoment: Float64Array.of(secondMoment.values[at]),
         };
-        return adamwReference(state, [gradients.values[at]], norm.values[1], 1, hyper);
+        return adamwReference(state, [gradients.values[at]], clip, 1, hyper);
       };
       const outputs = [
         { tensor: values.tensor, expected: (at: number) => after(at).values[0] },

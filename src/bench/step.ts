@@ -5,7 +5,7 @@ import type { DebertaConfig } from "../deberta/config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Executable } from "../gpu/program.ts";
 import type { LossKind } from "../nn/loss.ts";
-import type { BatchSizes } from "../nn/plan.ts";
+import type { BatchSizes, Precision } from "../nn/plan.ts";
 import { openSession } from "../training/session.ts";
 import { median } from "./median.ts";
 import { createStopwatch } from "./stopwatch.ts";
@@ -16,7 +16,7 @@ export interface StepResult {
   batch_size: number;
   max_length: number;
   tokens: number;
-  precision: "fp32";
+  precision: Precision;
   /** Median over windows of several steps, queue kept full. */
   ms: number;
   tokens_per_second: number;
@@ -34,6 +34,8 @@ export interface StepSizes {
   batchSize: number;
   maxLength: number;
   lossKind: LossKind;
+  /** "fp32" by default. */
+  precision?: Precision;
 }
 
 /** A model on the device and a batch for it, to be trained on again and again. */
@@ -51,13 +53,14 @@ export interface Steps {
 export async function openSteps(
   gpu: Gpu,
   config: DebertaConfig,
-  { batchSize, maxLength, lossKind }: StepSizes,
+  { batchSize, maxLength, lossKind, precision = "fp32" }: StepSizes,
 ): Promise<Steps> {
   const tokens = batchSize * maxLength;
   const capacity = { tokens, sequences: batchSize, longest: maxLength };
   const session = await openSession(gpu, config, {
     inference: { tokens: maxLength, sequences: 1, longest: maxLength },
     training: { capacity, lossKind, freezeEncoder: false },
+    precision,
   });
   initialiseWeights(session.parameters, config, 1);
   const pairs = Array.from({ length: batchSize }, (_, i) => ({
@@ -117,11 +120,11 @@ export async function benchStep(
       batch_size: stepSizes.batchSize,
       max_length: stepSizes.maxLength,
       tokens,
-      precision: "fp32",
+      precision: stepSizes.precision ?? "fp32",
       ms,
       tokens_per_second: tokens / ms * 1000,
       peak_bytes: steps.bytes,
-      busy: gpu.hasTimestamps ? await stopwatch.busy(() => steps.run(count)) : null,
+      busy: await stopwatch.busy(() => steps.run(count)),
       profile: gpu.hasTimestamps ? await profileByKernel(steps) : [],
     };
   } finally {

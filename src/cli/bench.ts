@@ -8,6 +8,7 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { openModelSource } from "../training/model_source.ts";
+import { choosePrecision } from "../training/precision.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { createReporter, printTable } from "./terminal.ts";
@@ -84,6 +85,7 @@ async function stepResult(gpu: Gpu, config: Config): Promise<StepResult> {
     batchSize: config.training.batch_size,
     maxLength: config.data.max_length,
     lossKind: config.model.loss_type,
+    precision: choosePrecision(gpu, config.training.optimization.precision),
   });
 }
 
@@ -102,8 +104,9 @@ function printKernels(results: readonly KernelResult[]): void {
 }
 
 function printStep({ profile, ...step }: StepResult): void {
-  printTable(["model", "batch", "length", "ms per step", "tokens/s", "busy", "memory"], [[
+  printTable(["model", "precision", "batch", "length", "ms per step", "tokens/s", "busy", "memory"], [[
     step.model,
+    step.precision,
     `${step.batch_size}`,
     `${step.max_length}`,
     step.ms.toFixed(2),

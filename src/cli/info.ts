@@ -1,6 +1,7 @@
 /** `info`: the adapter, its features and limits, and the kernel variants that it would get. */
 import { usualVariants } from "../nn/plan.ts";
 import { mebibytes } from "../gpu/tensor.ts";
+import { choosePrecision, describePrecision } from "../training/precision.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { printTable } from "./terminal.ts";
@@ -10,12 +11,14 @@ export async function info(overrides: string[], options: CommonOptions & { json?
   if (!config) return;
   const gpu = await openConfiguredGpu(config);
   const variants = usualVariants(gpu);
+  const { precision } = config.training.optimization;
   const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
   if (options.json) {
     const { name, vendor, kind, can, features, hasTimestamps } = gpu;
     const limits = { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes };
     const adapter = { name, vendor, kind, backend: gpu.backend.name, can, features, timestamps: hasTimestamps, limits };
-    console.log(JSON.stringify({ adapter, deno: Deno.version.deno, kernels: variants }, null, 2));
+    const precisions = { precision: choosePrecision(gpu, precision), asked: precision };
+    console.log(JSON.stringify({ adapter, deno: Deno.version.deno, ...precisions, kernels: variants }, null, 2));
   } else {
     printTable(["property", "value"], [
       ["adapter", gpu.name],
@@ -26,6 +29,7 @@ export async function info(overrides: string[], options: CommonOptions & { json?
         "kernels may use",
         Object.entries(gpu.can).filter(([, can]) => can).map(([what]) => what).join(", ") || "the core",
       ],
+      ["precision", describePrecision(gpu, precision)],
       ["timestamps", gpu.hasTimestamps ? "yes" : "no"],
       ["one binding", mebibytes(maxBindingBytes)],
       ["one buffer", mebibytes(maxBufferBytes)],

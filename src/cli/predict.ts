@@ -2,6 +2,7 @@
 import { openTextPairs, recordWindows, type TextRecords } from "../dataset/text_pairs.ts";
 import { writePiecesAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { describePrecision } from "../training/precision.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { openScorer, type Scorer, scoreTexts } from "../training/scorer.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
@@ -30,8 +31,10 @@ export async function predict(overrides: string[], options: PredictOptions, sign
     const scorer = await openScorer(gpu, checkpoint, {
       maxLength: explicit ? config.data.max_length : undefined,
       batchSize: config.training.eval_batch_size,
+      precision: config.training.optimization.precision,
       numWorkers: config.training.num_workers,
     });
+    reporter.info(describePrecision(gpu, config.training.optimization.precision, scorer.config));
     const scored = scoreRecords(await openTextPairs(input), scorer, {
       signal,
       onProgress: (done, known) => reporter.progress("scoring", done, total ?? known),

@@ -23,11 +23,14 @@ export function createReporter({ quiet = false }: { quiet?: boolean }): Terminal
   return Deno.stderr.isTerminal() ? barReporter() : lineReporter();
 }
 
+/** Steps that updated nothing, where there are any. */
+const skippedText = ({ skipped }: { skipped: number }): string => skipped === 0 ? "" : `  skipped steps ${skipped}`;
+
 function epochText(state: EpochState): string {
   const mark = state.bestEpoch === state.epoch ? " *" : "";
   return `fold ${state.fold}  epoch ${epochsText(state.epoch)}/${state.epochs}  loss ${number(state.loss)}  ` +
     `eval loss ${number(state.evalLoss)}  F1 ${number(state.f1)}  Best F1 ${number(state.bestF1)}  ` +
-    `${Math.round(state.samplesPerSecond)} samples/s${mark}`;
+    `${Math.round(state.samplesPerSecond)} samples/s${skippedText(state)}${mark}`;
 }
 
 function lineReporter(): TerminalReporter {
@@ -50,7 +53,9 @@ function lineReporter(): TerminalReporter {
       const eta = duration((state.steps - state.step) / rate);
       say(
         `fold ${state.fold}  epoch ${state.epoch}/${state.epochs}  step ${state.step}/${state.steps}  ` +
-          `loss ${number(state.loss)}  ${Math.round(state.samplesPerSecond)} samples/s  ETA ${eta}`,
+          `loss ${number(state.loss)}  ${Math.round(state.samplesPerSecond)} samples/s${
+            skippedText(state)
+          }  ETA ${eta}`,
       );
     },
     epoch(state) {
@@ -94,7 +99,7 @@ function barReporter(): TerminalReporter {
       const f1 = state.bestF1 === null ? "" : `  Best F1 ${number(state.bestF1)}`;
       const details = `epoch ${state.epoch}/${state.epochs}  loss ${number(state.loss)}${f1}  ${
         Math.round(state.samplesPerSecond)
-      } samples/s`;
+      } samples/s${skippedText(state)}`;
       show(`fold ${state.fold}`, state.step, state.steps, details);
     },
     epoch: (state) => print(state.bestEpoch === state.epoch ? pc.green(epochText(state)) : epochText(state)),

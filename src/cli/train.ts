@@ -1,9 +1,11 @@
 /** `train`: K-fold training, all folds or one. */
-import { duration, epochsText } from "../formats/human.ts";
+import { createStopwatch } from "../bench/stopwatch.ts";
+import { duration, epochsText, percent } from "../formats/human.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { crossValidate } from "../training/cross_validation.ts";
 import type { Metrics } from "../training/metrics.ts";
 import { settingsInVain } from "../training/run.ts";
+import { createStartup } from "../training/startup.ts";
 import { type Summary, SUMMARY_METRICS } from "../training/summary.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -19,14 +21,27 @@ export async function train(
   if (!config) return;
   const started = performance.now();
   const reporter = createReporter(options);
+  const startup = createStartup(reporter);
   const tracker = await openTrainingTracker(config, reporter);
   let gpu: Gpu | undefined;
   let summary: Summary;
+  let busy: number | null = null;
   try {
+    startup.ended("program");
     gpu = await openConfiguredGpu(config);
-    reporter.info(`${config.experiment_name} on ${gpu.name}, fp32`);
+    startup.ended("device");
+    reporter.info(`${config.experiment_name} on ${gpu.name}`);
     for (const line of settingsInVain(config)) reporter.info(line);
-    summary = await crossValidate(gpu, config, { fold: options.fold, reporter, recorder: tracker, signal });
+    const stopwatch = createStopwatch(gpu);
+    busy = await stopwatch.busy(async () => {
+      summary = await crossValidate(stopwatch.gpu, config, {
+        fold: options.fold,
+        reporter: startup.reporter,
+        recorder: tracker,
+        signal,
+        startup,
+      });
+    });
   } catch (error) {
     tracker?.failed(error);
     throw error;
@@ -35,7 +50,8 @@ export async function train(
     await tracker?.close();
     reporter.close();
   }
-  printSummary(summary);
+  printSummary(summary!);
+  if (busy !== null) reporter.info(`the device was busy ${percent(busy)} of the time from its first to its last work`);
   reporter.info(`done in ${duration((performance.now() - started) / 1000)}; everything is in ${config.output_dir}`);
 }
 

@@ -5,7 +5,7 @@
 import type { Tensor } from "../gpu/tensor.ts";
 import { dropoutBackward, dropoutForward } from "../nn/dropout.ts";
 import { geluBackward } from "../nn/gelu.ts";
-import { poolBackward, poolForward, type PoolKind } from "../nn/pooling.ts";
+import { argmaxShape, poolBackward, poolForward, type PoolKind } from "../nn/pooling.ts";
 import type { ClassifierHead } from "./config.ts";
 import { dropoutSite, linear, linearBackward, type Scope, type TrainingScope } from "./scope.ts";
 
@@ -22,7 +22,7 @@ export interface HeadKept {
   features: Tensor;
 }
 
-/** Logits [sequences, labels] of the last hidden states [tokens, hidden]. */
+/** Logits [sequences, labels] of the last hidden states [tokens, hidden]; beyond those, all is f32. */
 export function headForward(scope: Scope, hiddenStates: Tensor): { logits: Tensor; kept: HeadKept } {
   const { plan, config, batch: { sequences, offsets }, dropout } = scope;
   const { hiddenSize: hidden, classifierHead: head, numHiddenLayers: layers } = config;
@@ -30,7 +30,9 @@ export function headForward(scope: Scope, hiddenStates: Tensor): { logits: Tenso
   const shape = [sequences.capacity, hidden];
   const sizes = { rows: sequences, columns: hidden };
   const pooled = plan.transient("pooled", shape);
-  const argmax = POOLING[head] === "max" ? plan.transient("arg max", shape) : undefined;
+  const argmax = POOLING[head] === "max"
+    ? plan.transient("arg max", argmaxShape(sequences.capacity, hidden), "u32")
+    : undefined;
   poolForward(plan, { x: hiddenStates, offsets, pooled, argmax }, { kind: POOLING[head], sequences, columns: hidden });
 
   let features = pooled;
@@ -51,6 +53,7 @@ export function headForward(scope: Scope, hiddenStates: Tensor): { logits: Tenso
       outFeatures: hidden,
       activation: "gelu",
       preActivation: dropout ? dense.preActivation : undefined,
+      y: plan.transient("features", shape),
     });
   }
   let dropped = features;
@@ -59,7 +62,12 @@ export function headForward(scope: Scope, hiddenStates: Tensor): { logits: Tenso
     const site = dropoutSite.classifier(layers);
     dropoutForward(plan, { x: features, dropout: dropout.classifier, y: dropped }, { ...sizes, site });
   }
-  const logits = linear(scope, "classifier", dropped, { rows: sequences, inFeatures: hidden, outFeatures: labels });
+  const logits = linear(scope, "classifier", dropped, {
+    rows: sequences,
+    inFeatures: hidden,
+    outFeatures: labels,
+    y: plan.transient("logits", [sequences.capacity, labels]),
+  });
   return { logits, kept: { argmax, dense, features: dropped } };
 }
 
@@ -100,7 +108,7 @@ export function headBackward(
     dPooled = undrop(dx, dropout.pooler, dropoutSite.pooler(layers));
   }
   if (frozenEncoder) return null;
-  const dx = plan.transient("d hidden states", [tokens.capacity, hidden]);
+  const dx = plan.activation("d hidden states", [tokens.capacity, hidden]);
   poolBackward(plan, { dPooled, offsets, sequenceOf, argmax: kept.argmax, dx }, {
     kind: POOLING[head],
     tokens,

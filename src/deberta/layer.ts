@@ -10,9 +10,17 @@ import { positionBackward, positionForward, type PositionTable } from "./positio
 import { attentionScale, headSize, positionSpan } from "./config.ts";
 import { dropoutSite, linear, linearBackward, normKept, type Scope, type TrainingScope } from "./scope.ts";
 
+/** What a LayerNorm passes on. The backward computes it again from what the LayerNorm keeps: a layer keeps less. */
+export interface Normed {
+  y: Tensor;
+  kept: LayerNormKept;
+  /** Appends the computation of y from `kept`. */
+  again(): Tensor;
+}
+
 /** What a layer's backward needs of its forward. */
 export interface LayerKept {
-  x: Tensor;
+  x: Normed;
   query: Tensor;
   key: Tensor;
   value: Tensor;
@@ -21,28 +29,25 @@ export interface LayerKept {
   positionQuery?: Tensor;
   context: Tensor;
   maxAndSum: Tensor;
-  attentionNorm: LayerNormKept;
+  attended: Normed;
   preActivation: Tensor;
-  outputNorm: LayerNormKept;
+  output: Normed;
 }
 
-export function layerForward(
-  scope: Scope,
-  layer: number,
-  x: Tensor,
-  position: PositionTable | null,
-): { y: Tensor; kept: LayerKept } {
+/** Its output is `output` of what it keeps. */
+export function layerForward(scope: Scope, layer: number, x: Normed, position: PositionTable | null): LayerKept {
   const { plan, config, batch } = scope;
   const { tokens } = batch;
   const { hiddenSize: hidden, intermediateSize: intermediate } = config;
   const name = `deberta.encoder.layer.${layer}`;
   const square = { rows: tokens, inFeatures: hidden, outFeatures: hidden };
 
-  const query = linear(scope, `${name}.attention.self.query_proj`, x, square);
-  const key = linear(scope, `${name}.attention.self.key_proj`, x, square);
-  const value = linear(scope, `${name}.attention.self.value_proj`, x, square);
+  const heads = (label: string) => plan.activation(label, [tokens.capacity, hidden], headSize(config));
+  const project = (projection: string) =>
+    linear(scope, `${name}.attention.self.${projection}_proj`, x.y, { ...square, y: heads(projection) });
+  const [query, key, value] = ["query", "key", "value"].map(project);
   const { table, positionKey, positionQuery } = positionForward(scope, layer, position);
-  const context = plan.transient("context", [tokens.capacity, hidden]);
+  const context = heads("context");
   const maxAndSum = plan.transient("softmax maximum and sum", [tokens.capacity, config.numAttentionHeads, 2]);
   attentionForward(
     plan,
@@ -51,15 +56,10 @@ export function layerForward(
   );
 
   const projected = linear(scope, `${name}.attention.output.dense`, context, square);
-  const attended = addNorm(
-    scope,
-    `${name}.attention.output.LayerNorm`,
-    projected,
-    x,
-    dropoutSite.attentionOutput(layer),
-  );
+  const attentionNorm = `${name}.attention.output.LayerNorm`;
+  const attended = addNorm(scope, attentionNorm, projected, x.y, dropoutSite.attentionOutput(layer));
 
-  const preActivation = plan.transient("pre-activation", [tokens.capacity, intermediate]);
+  const preActivation = plan.activation("pre-activation", [tokens.capacity, intermediate]);
   const activated = linear(scope, `${name}.intermediate.dense`, attended.y, {
     rows: tokens,
     inFeatures: hidden,
@@ -67,28 +67,25 @@ export function layerForward(
     activation: "gelu",
     preActivation: scope.dropout ? preActivation : undefined,
   });
-  const output = linear(scope, `${name}.output.dense`, activated, {
+  const dense = linear(scope, `${name}.output.dense`, activated, {
     rows: tokens,
     inFeatures: intermediate,
     outFeatures: hidden,
   });
-  const normed = addNorm(scope, `${name}.output.LayerNorm`, output, attended.y, dropoutSite.output(layer));
+  const output = addNorm(scope, `${name}.output.LayerNorm`, dense, attended.y, dropoutSite.output(layer));
   return {
-    y: normed.y,
-    kept: {
-      x,
-      query,
-      key,
-      value,
-      table,
-      positionKey,
-      positionQuery,
-      context,
-      maxAndSum,
-      attentionNorm: attended.kept,
-      preActivation,
-      outputNorm: normed.kept,
-    },
+    x,
+    query,
+    key,
+    value,
+    table,
+    positionKey,
+    positionQuery,
+    context,
+    maxAndSum,
+    attended,
+    preActivation,
+    output,
   };
 }
 
@@ -100,25 +97,26 @@ export function layerBackward(
   kept: LayerKept,
   position: PositionTable | null,
 ): Tensor {
-  const { plan, config, parameters, batch } = scope;
+  const { plan, config, batch } = scope;
   const { tokens } = batch;
   const { hiddenSize: hidden, intermediateSize: intermediate } = config;
   const name = `deberta.encoder.layer.${layer}`;
   const square = { rows: tokens, inFeatures: hidden, outFeatures: hidden };
-  const wide = (label: string, columns = hidden) => plan.transient(label, [tokens.capacity, columns]);
+  const wide = (label: string, columns = hidden) => plan.activation(label, [tokens.capacity, columns]);
+  const heads = (label: string, rows = tokens.capacity) => plan.activation(label, [rows, hidden], headSize(config));
 
   const dOutput = wide("d output");
   const dAttended = wide("d attended");
   addNormBackward(scope, `${name}.output.LayerNorm`, {
     dy,
-    kept: kept.outputNorm,
+    kept: kept.output.kept,
     dx: dOutput,
     dResidual: dAttended,
     site: dropoutSite.output(layer),
   });
   const dPreActivation = wide("d pre-activation", intermediate);
   const { preActivation } = kept;
-  // Computed again rather than kept, as the output of the LayerNorm below: a third of what a layer would keep.
+  // Computed again rather than kept, as the outputs of LayerNorms: four tenths of what a layer would keep.
   const activated = wide("activated", intermediate);
   geluForward(plan, { preActivation, y: activated }, { rows: tokens, columns: intermediate });
   linearBackward(scope, `${name}.output.dense`, { x: activated, dy: dOutput, dx: dPreActivation, preActivation }, {
@@ -126,15 +124,8 @@ export function layerBackward(
     inFeatures: intermediate,
     outFeatures: hidden,
   });
-  const attended = wide("attended");
-  layerNormAgain(plan, {
-    kept: kept.attentionNorm,
-    weight: parameters.value(`${name}.attention.output.LayerNorm.weight`),
-    bias: parameters.value(`${name}.attention.output.LayerNorm.bias`),
-    y: attended,
-  }, { rows: tokens, columns: hidden });
   linearBackward(scope, `${name}.intermediate.dense`, {
-    x: attended,
+    x: kept.attended.again(),
     dy: dPreActivation,
     dx: dAttended,
     accumulate: true,
@@ -144,21 +135,21 @@ export function layerBackward(
   const dx = wide("d layer input");
   addNormBackward(scope, `${name}.attention.output.LayerNorm`, {
     dy: dAttended,
-    kept: kept.attentionNorm,
+    kept: kept.attended.kept,
     dx: dProjected,
     dResidual: dx,
     site: dropoutSite.attentionOutput(layer),
   });
-  const dContext = wide("d context");
+  const dContext = heads("d context");
   linearBackward(scope, `${name}.attention.output.dense`, { x: kept.context, dy: dProjected, dx: dContext }, square);
 
   const { query, key, value, positionKey, positionQuery, context, maxAndSum } = kept;
-  const dQuery = wide("d query");
-  const dKey = wide("d key");
-  const dValue = wide("d value");
+  const dQuery = heads("d query");
+  const dKey = heads("d key");
+  const dValue = heads("d value");
   const tableRows = position?.rows.capacity ?? 0;
-  const dPositionKey = positionKey && plan.transient("d position key", [tableRows, hidden]);
-  const dPositionQuery = positionQuery && plan.transient("d position query", [tableRows, hidden]);
+  const dPositionKey = positionKey && heads("d position key", tableRows);
+  const dPositionQuery = positionQuery && heads("d position query", tableRows);
   attentionBackward(plan, {
     query,
     key,
@@ -177,8 +168,9 @@ export function layerBackward(
   }, attentionSizes(scope, layer));
 
   const projections = { query_proj: dQuery, key_proj: dKey, value_proj: dValue };
+  const x = kept.x.again();
   for (const [projection, dProjection] of Object.entries(projections)) {
-    const tensors = { x: kept.x, dy: dProjection, dx, accumulate: true };
+    const tensors = { x, dy: dProjection, dx, accumulate: true };
     linearBackward(scope, `${name}.attention.self.${projection}`, tensors, square);
   }
   positionBackward(scope, layer, position, { table: kept.table, dPositionKey, dPositionQuery });
@@ -186,24 +178,24 @@ export function layerBackward(
 }
 
 /** y = LayerNorm(residual + dropout(x)). */
-function addNorm(
-  scope: Scope,
-  name: string,
-  x: Tensor,
-  residual: Tensor,
-  site: number,
-): { y: Tensor; kept: LayerNormKept } {
-  const { plan, config, parameters, batch: { tokens }, dropout } = scope;
-  const y = plan.transient(`${name} output`, [tokens.capacity, config.hiddenSize]);
-  const kept = normKept(plan, name, tokens.capacity, config.hiddenSize);
-  const weight = parameters.value(`${name}.weight`);
-  const bias = parameters.value(`${name}.bias`);
+function addNorm(scope: Scope, name: string, x: Tensor, residual: Tensor, site: number): Normed {
+  const { plan, config, parameters, batch: { tokens: rows }, dropout } = scope;
+  const columns = config.hiddenSize;
+  const output = () => plan.activation(`${name} output`, [rows.capacity, columns]);
+  const kept = normKept(plan, name, rows.capacity, columns);
+  const affine = { weight: parameters.value(`${name}.weight`), bias: parameters.value(`${name}.bias`) };
+  const y = output();
   layerNormForward(
     plan,
-    { x, residual, weight, bias, dropout: dropout?.hidden, y, kept: dropout ? kept : undefined },
-    { rows: tokens, columns: config.hiddenSize, eps: config.layerNormEps, site },
+    { x, residual, ...affine, dropout: dropout?.hidden, y, kept: dropout ? kept : undefined },
+    { rows, columns, eps: config.layerNormEps, site },
   );
-  return { y, kept };
+  const again = () => {
+    const y = output();
+    layerNormAgain(plan, { kept, ...affine, y }, { rows, columns });
+    return y;
+  };
+  return { y, kept, again };
 }
 
 function addNormBackward(

@@ -38,6 +38,7 @@ export function maskedLmForward(scope: Scope, constants: ModelConstants | null, 
     inFeatures: hidden,
     outFeatures: hidden,
     activation: "gelu",
+    y: plan.transient("transformed by the dense layer", [sequences.capacity, hidden]),
   });
   const x = plan.transient("transformed", [sequences.capacity, hidden]);
   const norm = `${LM_HEAD}.transform.LayerNorm`;

@@ -7,7 +7,7 @@ import { fixedRows, type Rows } from "../nn/plan.ts";
 import { createRelativeIndex } from "../nn/relative_position.ts";
 import { type DebertaConfig, hasPositionTerm, maxRelativePositions, positionSpan } from "./config.ts";
 import { headBackward, headForward, type HeadKept } from "./head.ts";
-import { layerBackward, layerForward, type LayerKept } from "./layer.ts";
+import { layerBackward, layerForward, type LayerKept, type Normed } from "./layer.ts";
 import { type PositionTable, positionTableBackward, positionTableForward } from "./position.ts";
 import { dropoutSite, normKept, type Scope, type TrainingScope } from "./scope.ts";
 
@@ -50,16 +50,16 @@ export function encoderForward(
   scope: Scope,
   constants: ModelConstants | null,
 ): { hiddenStates: Tensor; kept: EncoderKept } {
-  const embedded = embed(scope);
+  const embedding = embed(scope);
   const position = constants && positionTableForward(scope, constants.tableRows, constants.relativeIndex);
   const layers: LayerKept[] = [];
-  let x = embedded.y;
+  let x = embedding;
   for (let layer = 0; layer < scope.config.numHiddenLayers; layer++) {
-    const { y, kept } = layerForward(scope, layer, x, position);
+    const kept = layerForward(scope, layer, x, position);
     layers.push(kept);
-    x = y;
+    x = kept.output;
   }
-  return { hiddenStates: x, kept: { embedding: embedded.kept, position, layers } };
+  return { hiddenStates: x.y, kept: { embedding: embedding.kept, position, layers } };
 }
 
 /** Logits [sequences, labels] of the scope's batch. */
@@ -87,9 +87,9 @@ export function modelBackward(
 
 const EMBEDDINGS = "deberta.embeddings";
 
-function embed({ plan, config, parameters, batch, dropout }: Scope) {
+function embed({ plan, config, parameters, batch, dropout }: Scope): Normed {
   const shape = [batch.tokens.capacity, config.hiddenSize];
-  const y = plan.transient("embedded", shape);
+  const y = plan.activation("embedded", shape);
   const kept = normKept(plan, "embedding", batch.tokens.capacity, config.hiddenSize);
   embeddingForward(plan, {
     ids: batch.ids,
@@ -106,7 +106,7 @@ function embed({ plan, config, parameters, batch, dropout }: Scope) {
     y,
     kept: dropout ? kept : undefined,
   }, { rows: batch.tokens, columns: config.hiddenSize, eps: config.layerNormEps, site: dropoutSite.embedding });
-  return { y, kept };
+  return { y, kept, again: () => y }; // what dropout has changed is kept
 }
 
 function embedBackward(

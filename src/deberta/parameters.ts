@@ -14,14 +14,15 @@ export const layerPrefix = (index: number): string => `${BACKBONE}encoder.layer.
 /** Collects parameters; those of the encoder are not trainable when it is frozen. */
 function collectParameters({ hiddenSize }: DebertaConfig, freezeBackbone: boolean) {
   const specs: ParameterSpec[] = [];
-  const add = (name: string, shape: readonly number[], { decay = true, used = true } = {}) => {
-    specs.push({ name, shape, decay, trainable: used && !(freezeBackbone && isBackbone(name)) });
+  const add = (name: string, shape: readonly number[], { decay = true, used = true, product = false } = {}) => {
+    specs.push({ name, shape, decay, trainable: used && !(freezeBackbone && isBackbone(name)), product });
   };
   return {
     specs,
     add,
     linear(name: string, rows: number, columns: number) {
-      add(`${name}.weight`, [rows, columns]);
+      // A head has few rows to multiply: it stays in full precision.
+      add(`${name}.weight`, [rows, columns], { product: isBackbone(name) });
       add(`${name}.bias`, [rows], { decay: false });
     },
     layerNorm(name: string, used = true) {

@@ -6,7 +6,7 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { accumulate, dropoutBackward, dropoutForward } from "../nn/dropout.ts";
 import { layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
 import type { Rows } from "../nn/plan.ts";
-import { hasPositionTerm } from "./config.ts";
+import { hasPositionTerm, headSize } from "./config.ts";
 import { dropoutSite, linear, linearBackward, normKept, type Scope, type TrainingScope } from "./scope.ts";
 
 export interface PositionTable {
@@ -15,7 +15,7 @@ export interface PositionTable {
   readonly relativeIndex: Tensor;
   /** The table as every layer gets it, before that layer's dropout, [2·span, hidden]. */
   readonly table: Tensor;
-  /** Sum over layers of the gradient of `table`; present once a backward has been planned. */
+  /** Sum over layers of the gradient of `table`, f32; present once a backward has been planned. */
   dTable?: Tensor;
   readonly kept?: LayerNormKept;
 }
@@ -29,7 +29,7 @@ export function positionTableForward(scope: Scope, rows: Rows, relativeIndex: Te
   const embeddings = parameters.value(WEIGHT);
   if (config.normRelEbd === "none") return { rows, relativeIndex, table: embeddings };
   const shape = [rows.capacity, config.hiddenSize];
-  const table = plan.transient("position table", shape);
+  const table = plan.activation("position table", shape);
   const kept = normKept(plan, "position table", rows.capacity, config.hiddenSize);
   const weight = parameters.value(`${NORM}.weight`);
   const bias = parameters.value(`${NORM}.bias`);
@@ -76,7 +76,7 @@ export function positionForward(
   const { rows } = position;
   let table = position.table;
   if (dropout) {
-    table = plan.transient("dropped position table", [rows.capacity, config.hiddenSize]);
+    table = plan.activation("dropped position table", [rows.capacity, config.hiddenSize]);
     dropoutForward(plan, { x: position.table, dropout: dropout.hidden, y: table }, {
       rows,
       columns: config.hiddenSize,
@@ -84,11 +84,14 @@ export function positionForward(
     });
   }
   const names = projectionNames(scope, layer);
-  const sizes = { rows, inFeatures: config.hiddenSize, outFeatures: config.hiddenSize };
+  const project = (name: string) => {
+    const y = plan.activation(`${name} of positions`, [rows.capacity, config.hiddenSize], headSize(config));
+    return linear(scope, name, table, { rows, inFeatures: config.hiddenSize, outFeatures: config.hiddenSize, y });
+  };
   return {
     table,
-    positionKey: hasPositionTerm(config, "c2p") ? linear(scope, names.positionKey, table, sizes) : undefined,
-    positionQuery: hasPositionTerm(config, "p2c") ? linear(scope, names.positionQuery, table, sizes) : undefined,
+    positionKey: hasPositionTerm(config, "c2p") ? project(names.positionKey) : undefined,
+    positionQuery: hasPositionTerm(config, "p2c") ? project(names.positionQuery) : undefined,
   };
 }
 
@@ -105,19 +108,19 @@ export function positionBackward(
   const shape = [rows.capacity, config.hiddenSize];
   const sizes = { rows, inFeatures: config.hiddenSize, outFeatures: config.hiddenSize };
   const names = projectionNames(scope, layer);
-  const dDropped = plan.transient("d dropped position table", shape);
+  const dDropped = plan.activation("d dropped position table", shape);
   let accumulating = false;
   for (const [name, dy] of [[names.positionKey, dPositionKey], [names.positionQuery, dPositionQuery]] as const) {
     if (!dy) continue;
     linearBackward(scope, name, { x: table!, dy, dx: dDropped, accumulate: accumulating }, sizes);
     accumulating = true;
   }
-  const dTable = plan.transient("d position table", shape);
-  dropoutBackward(plan, { dy: dDropped, dropout: dropout.hidden, dx: dTable }, {
+  const accumulate = !!position.dTable;
+  position.dTable ??= plan.transient("d position table", shape);
+  dropoutBackward(plan, { dy: dDropped, dropout: dropout.hidden, dx: position.dTable }, {
     rows,
     columns: config.hiddenSize,
     site: dropoutSite.position(layer),
+    accumulate,
   });
-  if (position.dTable) accumulate(plan, { from: dTable, into: position.dTable }, { rows, columns: config.hiddenSize });
-  else position.dTable = dTable;
 }

@@ -49,15 +49,17 @@ interface LinearOptions {
   outFeatures: number;
   activation?: "gelu";
   preActivation?: Tensor;
+  /** Stored as activations are, unless given. */
+  y?: Tensor;
 }
 
 /** y = act(x·Wᵀ + b) with the parameters `<name>.weight` and `<name>.bias`; y is [rows, outFeatures]. */
 export function linear({ plan, parameters }: Scope, name: string, x: Tensor, options: LinearOptions): Tensor {
   const { rows, inFeatures, outFeatures, activation, preActivation } = options;
-  const y = plan.transient(`${name} output`, [rows.capacity, outFeatures]);
+  const { y = plan.activation(`${name} output`, [rows.capacity, outFeatures]) } = options;
   linearForward(
     plan,
-    { x, weight: parameters.value(`${name}.weight`), bias: parameters.value(`${name}.bias`), y, preActivation },
+    { x, weight: parameters.compute(`${name}.weight`), bias: parameters.value(`${name}.bias`), y, preActivation },
     { rows, inFeatures, outFeatures, activation, label: name },
   );
   return y;
@@ -85,14 +87,14 @@ export function linearBackward(
     label: `${name} dW`,
   });
   if (!dx) return;
-  const weight = parameters.value(`${name}.weight`);
+  const weight = parameters.compute(`${name}.weight`);
   linearBackwardInput(plan, { dy, weight, dx, preActivation }, { ...sizes, accumulate, label: `${name} dX` });
 }
 
 /** Room for what a LayerNorm keeps for its backward. */
 export function normKept(plan: Plan, name: string, rows: number, columns: number): LayerNormKept {
   return {
-    normalised: plan.transient(`${name} normalised`, [rows, columns]),
+    normalised: plan.activation(`${name} normalised`, [rows, columns]),
     rstd: plan.transient(`${name} rstd`, [rows]),
   };
 }

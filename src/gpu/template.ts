@@ -82,14 +82,18 @@ export function expandTemplate(file: string, { constants = {}, types = {}, read 
       } else if (word === "tensor") {
         expandTensor(at, rest, names);
       } else if (word === undefined) {
-        output.push(lines[at].replace(/\$\{([^}]*)\}/g, (_, text) => String(evaluate(text, names, at))));
+        output.push(filledIn(lines[at], names, at));
         origins.push(`${path}:${at + 1}`);
       }
     }
 
+    function filledIn(text: string, names: Constants, at: number): string {
+      return text.replace(/\$\{([^}]*)\}/g, (_, expression) => String(evaluate(expression, names, at)));
+    }
+
     function expandTensor(at: number, rest: string, names: Constants): void {
       const [, name, access, width, , elements] =
-        /^(\w+) (read|write|update|uniform) ((?:(?! in ).)+)( in (.+))?$/.exec(rest) ??
+        /^(\w+) (read|write|update|uniform) ((?:(?! in ).)+)( in (.+))?$/.exec(filledIn(rest, names, at)) ??
           fail(at, "expected #tensor NAME read|write|update WIDTH, or #tensor NAME uniform WIDTH in ELEMENTS");
       expandFile("lib/tensor.wgsl", {
         NAME: name,

@@ -5,350 +5,125 @@
  *     score[i,j] = (q_i·k_j + q_i·positionKey[b] + k_j·positionQuery[b]) / √(headSize · terms),  b = relativeIndex(i − j)
  *     context_i = Σ_j dropout(softmax_j(score[i,j])) v_j
  *
- * The forward stores no matrix of scores. The backward computes probabilities again from maxAndSum and stores two numbers
- * for every pair of tokens, kept probability and dScore: queries leave them for keys, which read them the other way
- * round. The rest is linear in the tokens: products of tokens and tables, the sums of dScore over the distances of a
- * bucket, which give the position terms of dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
+ * Nothing of every pair of tokens outlives a call. The forward stores no matrix of scores. The backward computes
+ * probabilities again from maxAndSum and stores two numbers for every pair of a group of heads and a chunk of tokens: kept
+ * probability and dScore, which queries leave for keys to read the other way round. The rest is linear in the tokens:
+ * products of tokens and tables, and the sums of dScore over the distances of a bucket, which give the position terms of
+ * dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
-import { type Grid, linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { bucketsOf, cutWork } from "./attention_cut.ts";
-import {
-  type AttentionGradients,
-  type AttentionInputs,
-  type AttentionSizes,
-  dropoutBits,
-  type HeadGroup,
-  pairStride,
-} from "./attention_inputs.ts";
-import { attentionBackwardUniform, attentionForwardUniform, uniformWindows } from "./attention_uniform.ts";
+import { beginCall, type Call, dispatchRows, type Place, walkColumns } from "./attention_call.ts";
+import { type AttentionGradients, type AttentionInputs, type AttentionSizes, pairStride } from "./attention_inputs.ts";
+import { positionBackward, positionScores } from "./attention_position.ts";
+import type { HeadGroup } from "./attention_variants.ts";
 import { indexUniform } from "./index_uniform.ts";
-import type { BatchSizes, Plan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { present } from "./rows.ts";
 
 export type { AttentionGradients, AttentionInputs, AttentionSizes };
 
-/** Shares of the tokens over which a table's gradient is summed side by side. */
-const PARTS = 16;
-/** Results of the position kernels that an invocation keeps; as in kernels/attention_position.wgsl. */
-const SCORE_TOKENS = 8;
-const GRADIENT_TOKENS = 4;
-
-/** The largest divisor of `count` that is at most `most`. */
-function divisorUpTo(most: number, count: number): number {
-  let divisor = Math.min(most, count);
-  while (count % divisor) divisor--;
-  return divisor;
-}
-
-/** Rows and columns of a tile of kernels/attention_tiled.wgsl. */
-const TILE = 32;
-
-/** The tiled kernels stage three tiles of a head and one of scores in workgroup memory. */
-function kernelFor(plan: Plan, headSize: number): GroupPlan["kernel"] {
-  const words = 3 * TILE * (headSize + 4) + TILE * (TILE + 4) + 4 * 64;
-  const fits = words * 4 <= plan.gpu.maxWorkgroupBytes;
-  return plan.variants.attention === "tiled" && fits ? "attention_tiled" : "attention_invocation";
-}
-
-/** What all dispatches of one group of heads have in common. */
-interface GroupPlan {
-  constants: Readonly<Record<string, number>>;
-  /** The workgroups for so many invocations. */
-  invocations(count: number): Grid;
-  kernel: "attention_invocation" | "attention_tiled";
-  /** Its workgroups. */
-  grid: (batch: BatchSizes) => Grid;
-  firstHead: Tensor;
-  mask?: Tensor;
-  c2p?: Tensor;
-  p2c?: Tensor;
-}
-
-/** Dropout bits and position scores of a group of heads: what forward and backward both begin with. */
-function prepareGroup(
-  plan: Plan,
-  t: AttentionInputs,
-  sizes: AttentionSizes,
-  group: HeadGroup,
-  chunk = 0,
-): GroupPlan {
-  const { heads, headSize, relativeRows, tokens, longestCapacity } = sizes;
-  const label = sizes.label ?? "attention";
-  const lanes = plan.gpu.kind === "software" ? 8 : 64;
-  const vec = headSize % 4 === 0 ? 4 : 1;
-  const kernel = kernelFor(plan, headSize);
-  const firstHead = indexUniform(plan.gpu, group.first);
-  const rows = headSize <= 32 ? 4 : 1;
-  const constants = {
-    HEADS: heads,
-    GROUP_HEADS: group.count,
-    HEAD_SIZE: headSize,
-    VEC: vec,
-    COLUMN_BLOCKS: divisorUpTo(16 / vec, headSize / vec),
-    RELATIVE_ROWS: relativeRows,
-    BUCKETS: bucketsOf(relativeRows),
-    LONGEST: longestCapacity,
-    SCALE: sizes.scale,
-    C2P: Number(!!t.positionKey),
-    P2C: Number(!!t.positionQuery),
-    DROPOUT: Number(!!t.dropout),
-    LANES: lanes,
-    ROWS: rows,
-    PAIR_STRIDE: pairStride(longestCapacity),
-    CHUNK: chunk,
-    PAIR_VEC: rows % 4 === 0 ? 4 : 1,
-    RESULT_BLOCKS: Math.ceil(headSize / vec / 8),
-    PARTS,
-  };
-  const invocations = (count: number) => linearGrid(Math.ceil(count / lanes));
-  const scores = (name: string, x: Tensor, table?: Tensor): Tensor | undefined => {
-    if (!table) return undefined;
-    const product = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, bucketsOf(relativeRows)]);
-    plan.dispatch({
-      kernel: "attention_position",
-      entry: "scores",
-      label: `${label} ${name}`,
-      constants,
-      bindings: { first_head: firstHead, rows: tokens.uniform, x, table, position_scores: product },
-      grid: (batch) =>
-        invocations(Math.ceil(tokens.count(batch) / SCORE_TOKENS) * group.count * bucketsOf(relativeRows) / 4),
-    });
-    return product;
-  };
-  return {
-    constants,
-    invocations,
-    kernel,
-    firstHead,
-    grid: ({ sequences, longest }) =>
-      kernel === "attention_tiled"
-        ? [Math.ceil(longest / TILE), group.count, sequences]
-        : [Math.ceil(Math.ceil(longest / rows) * group.count / lanes), 1, sequences],
-    mask: dropoutBits(plan, t, sizes, group),
-    c2p: scores("c2p", t.query, t.positionKey),
-    p2c: scores("p2c", t.key, t.positionQuery),
-  };
-}
-
-/** The bindings every attention kernel has. */
-function groupBindings(t: AttentionInputs, { firstHead, mask, c2p, p2c }: GroupPlan): Record<string, Tensor> {
-  return {
-    first_head: firstHead,
-    ...(t.dropout && mask && { dropout: t.dropout, mask }),
-    offsets: t.offsets,
-    query: t.query,
-    key: t.key,
-    value: t.value,
-    ...(c2p && { c2p }),
-    ...(p2c && { p2c }),
-    ...(t.relativeIndex && (c2p || p2c) && { relative_index: t.relativeIndex }),
-  };
-}
+const READ = ["query", "key", "value", "positionKey", "positionQuery"] as const;
+const FORWARD = { read: READ, written: ["context"] } as const;
+const BACKWARD = {
+  read: [...READ, "context", "dContext"],
+  written: ["dQuery", "dKey", "dValue", "dPositionKey", "dPositionQuery"],
+} as const;
 
 /** context and maxAndSum of all tokens. */
 export function attentionForward(plan: Plan, t: AttentionInputs, sizes: AttentionSizes): void {
-  const windows = uniformWindows(plan, sizes);
-  if (windows) return attentionForwardUniform(plan, t, sizes, windows);
-  for (const group of cutWork(plan, sizes).groups) {
-    const prepared = prepareGroup(plan, t, sizes, group);
-    plan.dispatch({
-      kernel: prepared.kernel,
-      entry: "forward",
-      label: `${sizes.label ?? "attention"} forward`,
-      constants: prepared.constants,
-      bindings: { ...groupBindings(t, prepared), context: t.context, max_and_sum: t.maxAndSum },
-      grid: prepared.grid,
-    });
+  const call = beginCall(plan, t, sizes, FORWARD);
+  const { query, key: keys, value: values, context, maxAndSum: max_and_sum } = call.t;
+  for (const group of call.cut.groups) {
+    const bindings = { ...scoreBindings(call, group), query, context, max_and_sum };
+    for (let chunk = 0; chunk < call.cut.chunks; chunk++) {
+      walkColumns(call, { group, chunk }, "forward", bindings, { keys, values });
+    }
   }
+  call.copyBack();
 }
 
 /** Gradients of query, key, value and of the position tables that are there; all are written, none added to. */
-export function attentionBackward(
-  plan: Plan,
-  t: AttentionInputs & AttentionGradients,
-  sizes: AttentionSizes,
-): void {
-  const windows = uniformWindows(plan, sizes);
-  if (windows) return attentionBackwardUniform(plan, t, sizes, windows);
-  const { tokens, relativeRows, longestCapacity } = sizes;
-  const label = sizes.label ?? "attention";
-  const { groups, chunk, chunks, room } = cutWork(plan, sizes);
-  for (const group of groups) {
-    const prepared = prepareGroup(plan, t, sizes, group, chunk);
-    const bucketSums = (name: string, table?: Tensor): Record<string, Tensor> => {
-      if (!table) return {};
-      const sums = plan.transient(`${label} ${name}`, [tokens.capacity, group.count, bucketsOf(relativeRows)]);
-      plan.clear(sums);
-      return { d_position: sums };
-    };
-    const ofQueries = bucketSums("dC2p", t.positionKey);
-    let ofKeys: Record<string, Tensor> | undefined;
-    for (let index = 0; index < chunks; index++) {
-      const pairs = (name: string) =>
-        plan.transient(`${label} ${name}`, [room, group.count, pairStride(longestCapacity)]);
-      const chunked: Record<string, Tensor> = chunk === 0 ? {} : { chunk: indexUniform(plan.gpu, index) };
-      const kept = { ...chunked, weights: pairs("weights"), d_scores: pairs("dScores") };
-      queryBackward(plan, t, prepared, kept, ofQueries, { group, label });
+export function attentionBackward(plan: Plan, t: AttentionInputs & AttentionGradients, sizes: AttentionSizes): void {
+  const call = beginCall(plan, t, sizes, BACKWARD);
+  const { query, key, value, positionKey, positionQuery, context, dContext, maxAndSum } = call.t;
+  const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = call.t;
+  for (const table of [dPositionKey, dPositionQuery]) table && plan.clear(table);
+  for (const group of call.cut.groups) {
+    const known = { query, context, max_and_sum: maxAndSum, d_context: dContext };
+    const ofQuery = { ...scoreBindings(call, group), ...known, d_query: dQuery };
+    const ofKey = { d_key: dKey, d_value: dValue };
+    const dC2p = positionKey && zeroSums(call, group, "dC2p");
+    let dP2c: Tensor | undefined;
+    for (let chunk = 0; chunk < call.cut.chunks; chunk++) {
+      const place = { group, chunk };
+      const kept = { weights: pairsOf(call, group, "weights"), d_scores: pairsOf(call, group, "dScores") };
+      walkColumns(call, place, "backward_query", { ...ofQuery, ...kept }, { keys: key, values: value });
+      sumBuckets(call, place, { d_scores: kept.d_scores, sums: dC2p, KEYS: 0 });
       // As late as that: what the queries alone need may lie in the same memory.
-      ofKeys ??= bucketSums("dP2c", t.positionQuery);
-      keyBackward(plan, t, prepared, kept, ofKeys, { group, label });
+      dP2c ??= positionQuery && zeroSums(call, group, "dP2c");
+      walkColumns(call, place, "backward_key", { ...ofKey, ...kept }, { queries: query, d_contexts: dContext });
+      sumBuckets(call, place, { d_scores: kept.d_scores, sums: dP2c, KEYS: 1 });
     }
-    positionBackward(plan, sizes, group, prepared, {
-      x: t.query,
-      dX: t.dQuery,
-      table: t.positionKey,
-      dTable: t.dPositionKey,
-      buckets: ofQueries.d_position,
-      name: `${label} positionKey`,
-    });
-    positionBackward(plan, sizes, group, prepared, {
-      x: t.key,
-      dX: t.dKey,
-      table: t.positionQuery,
-      dTable: t.dPositionQuery,
-      buckets: ofKeys?.d_position,
-      name: `${label} positionQuery`,
-    });
+    positionBackward(call, group, { x: query, dX: dQuery, table: positionKey, dTable: dPositionKey, sums: dC2p });
+    positionBackward(call, group, { x: key, dX: dKey, table: positionQuery, dTable: dPositionQuery, sums: dP2c });
   }
+  call.copyBack();
 }
 
-interface GroupLabel {
-  group: HeadGroup;
-  label: string;
+/** What the backward keeps of the pairs of a chunk: a number for each key and query. */
+function pairsOf({ plan, sizes, cut }: Call, { count }: HeadGroup, name: string): Tensor {
+  return plan.activation(`${sizes.label} ${name}`, [cut.room, count, pairStride(sizes.longestCapacity)]);
 }
 
-/** The bindings of a chunk: what is kept of its pairs, and its number where there are several. */
-type ChunkBindings = { weights: Tensor; d_scores: Tensor; chunk?: Tensor };
-
-/** dQuery of a chunk, what its keys need of every pair, and the sums of dScore over the keys of each bucket. */
-function queryBackward(
-  plan: Plan,
-  t: AttentionInputs & AttentionGradients,
-  prepared: GroupPlan,
-  kept: ChunkBindings,
-  sums: Record<string, Tensor>,
-  { group, label }: GroupLabel,
-): void {
-  const { constants, grid, kernel } = prepared;
-  plan.dispatch({
-    kernel,
-    entry: "backward_query",
-    label: `${label} dQuery`,
-    constants,
-    bindings: {
-      ...groupBindings(t, prepared),
-      ...present(kept),
-      ...(kernel === "attention_invocation" && sums),
-      context_in: t.context,
-      max_and_sum_in: t.maxAndSum,
-      d_context: t.dContext,
-      d_query: t.dQuery,
-    },
-    grid,
-  });
-  sumBuckets(plan, "query_buckets", t, prepared, kept, sums, { group, label });
+/** Sums of dScore by token and bucket, none yet. */
+function zeroSums({ plan, sizes }: Call, { count }: HeadGroup, name: string): Tensor {
+  const sums = plan.transient(`${sizes.label} ${name}`, [sizes.tokens.capacity, count, sizes.relativeRows]);
+  plan.clear(sums);
+  return sums;
 }
 
-/** dKey and dValue of a chunk, and the sums of dScore over the queries of each bucket. */
-function keyBackward(
-  plan: Plan,
-  t: AttentionInputs & AttentionGradients,
-  prepared: GroupPlan,
-  kept: ChunkBindings,
-  sums: Record<string, Tensor>,
-  { group, label }: GroupLabel,
-): void {
-  const { constants, grid, kernel, firstHead: first_head } = prepared;
-  const summed = kernel === "attention_invocation";
-  plan.dispatch({
-    kernel,
-    entry: "backward_key",
-    label: `${label} dKey dValue`,
-    constants,
-    bindings: {
-      ...present({ chunk: kept.chunk }),
-      first_head,
-      offsets: t.offsets,
-      query: t.query,
-      d_context: t.dContext,
-      ...(summed && t.positionQuery && { relative_index: t.relativeIndex! }),
-      ...(summed && sums),
-      d_key: t.dKey,
-      d_value: t.dValue,
-      weights_in: kept.weights,
-      d_scores_in: kept.d_scores,
-    },
-    grid,
-  });
-  sumBuckets(plan, "key_buckets", t, prepared, kept, sums, { group, label });
-}
-
-/** The sums over buckets, which the tiled kernels leave to a kernel of its own. */
+/** Writes the sums of the queries of a chunk or, with KEYS, of its keys. */
 function sumBuckets(
-  plan: Plan,
-  entry: string,
-  { offsets, relativeIndex }: AttentionInputs,
-  { constants, kernel }: GroupPlan,
-  { chunk, d_scores }: ChunkBindings,
-  sums: Record<string, Tensor>,
-  { group, label }: GroupLabel,
+  call: Call,
+  place: Place,
+  { d_scores, sums, KEYS }: { d_scores: Tensor; sums?: Tensor; KEYS: 0 | 1 },
 ): void {
-  if (kernel === "attention_invocation" || !sums.d_position) return;
-  plan.dispatch({
-    kernel: "attention_buckets",
-    entry,
-    label: `${label} ${entry}`,
-    constants,
-    bindings: { ...present({ chunk }), offsets, relative_index: relativeIndex!, d_scores_in: d_scores, ...sums },
-    grid: ({ sequences, longest }) => [Math.ceil(longest / 64), group.count, sequences],
+  if (!sums) return;
+  const LANES = lanesOf(call);
+  dispatchRows(call, place, {
+    ...{ kernel: "attention_buckets", entry: "sum", rows: 4 * LANES, constants: { LANES, KEYS } },
+    bindings: { relative_index: call.t.relativeIndex!, d_scores, sums },
   });
 }
 
-interface PositionTensors {
-  x: Tensor;
-  dX: Tensor;
-  table?: Tensor;
-  dTable?: Tensor;
-  /** Sums of dScore by token and bucket. */
-  buckets?: Tensor;
-  name: string;
+/** Invocations of a workgroup that share nothing. */
+const lanesOf = ({ plan: { gpu } }: Call): number => (gpu.kind === "software" ? 8 : 64);
+
+/** Dropout bits and position scores of a group of heads: what both directions begin with. */
+function scoreBindings(call: Call, group: HeadGroup): Record<string, Tensor> {
+  const { dropout, positionKey, positionQuery, relativeIndex, query, key } = call.t;
+  return present({
+    dropout,
+    mask: dropout && dropoutBits(call, group, dropout),
+    relative_index: positionKey || positionQuery ? relativeIndex : undefined,
+    c2p: positionKey && positionScores(call, group, query, positionKey),
+    p2c: positionQuery && positionScores(call, group, key, positionQuery),
+  });
 }
 
-/** Backward of the product of `x` with one position table: adds to dX, writes dTable. */
-function positionBackward(
-  plan: Plan,
-  { headSize, relativeRows, tokens }: AttentionSizes,
-  group: HeadGroup,
-  { constants, invocations, firstHead: first_head }: GroupPlan,
-  { x, dX, table, dTable, buckets, name }: PositionTensors,
-): void {
-  if (!table || !buckets) return;
-  const columns = headSize / constants.VEC / constants.COLUMN_BLOCKS;
+/** Draws the dropout bits, [tokens, heads of the group, words]. */
+function dropoutBits(call: Call, group: HeadGroup, dropout: Tensor): Tensor {
+  const { plan, t: { offsets }, sizes: { heads, tokens, longestCapacity, site, label } } = call;
+  const words = (longest: number) => Math.ceil(longest / 32);
+  const lanes = lanesOf(call);
+  const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, words(longestCapacity)]);
   plan.dispatch({
-    kernel: "attention_position",
-    entry: "input_gradient",
-    label: `${name} input`,
-    constants,
-    bindings: { first_head, rows: tokens.uniform, table, d_position: buckets, d_input: dX },
-    grid: (batch) => invocations(Math.ceil(tokens.count(batch) / GRADIENT_TOKENS) * group.count * columns),
+    kernel: "attention_mask",
+    entry: "draw",
+    label: mask.label,
+    constants: { HEADS: heads, GROUP_HEADS: group.count, LONGEST: longestCapacity, LANES: lanes, SITE: site },
+    bindings: { first_head: indexUniform(plan.gpu, group.first), dropout, offsets, mask },
+    grid: ({ longest, sequences }) => [Math.ceil(longest / lanes), group.count * words(longest), sequences],
   });
-  if (!dTable) return;
-  const parts = plan.transient(`${name} parts`, [PARTS, relativeRows, group.count, headSize]);
-  plan.dispatch({
-    kernel: "attention_position",
-    entry: "table_gradient",
-    label: `${name} gradient`,
-    constants,
-    bindings: { first_head, rows: tokens.uniform, x, d_position: buckets, parts },
-    grid: () => invocations(PARTS * group.count * bucketsOf(relativeRows) / 4 * columns),
-  });
-  plan.dispatch({
-    kernel: "attention_position",
-    entry: "reduce",
-    label: `${name} gradient sum`,
-    constants,
-    bindings: { first_head, parts_in: parts, d_table: dTable },
-    grid: () => linearGrid(Math.ceil(relativeRows * group.count * headSize / constants.VEC / 64)),
-  });
+  return mask;
 }

@@ -1,7 +1,6 @@
 /** What attention takes and gives, and what its implementations share. */
 import type { Tensor } from "../gpu/tensor.ts";
-import { indexUniform } from "./index_uniform.ts";
-import type { Plan, Rows } from "./plan.ts";
+import type { Rows } from "./plan.ts";
 
 export interface AttentionSizes {
   heads: number;
@@ -51,41 +50,9 @@ export interface AttentionGradients {
   dPositionQuery?: Tensor;
 }
 
-/** A range of heads that share transients. */
-export interface HeadGroup {
-  first: number;
-  count: number;
-}
+/** All tensors of heads. */
+export type HeadTensors = { [Name in Exclude<keyof (AttentionInputs & AttentionGradients), Other>]?: Tensor };
+type Other = "relativeIndex" | "offsets" | "dropout" | "maxAndSum";
 
 /** Length of the rows in which the backward keeps what it computed of every pair. */
 export const pairStride = (longest: number): number => 8 * Math.ceil(longest / 8);
-
-/** Words with one dropout bit for each key of a query. */
-export const maskWords = (longest: number): number => Math.ceil(longest / 32);
-
-/** Appends the drawing of the dropout bits, [tokens, heads of the group, words]; nothing where nothing is dropped. */
-export function dropoutBits(
-  plan: Plan,
-  { dropout, offsets }: AttentionInputs,
-  { heads, tokens, longestCapacity, site, label = "attention" }: AttentionSizes,
-  group: HeadGroup,
-): Tensor | undefined {
-  if (!dropout) return undefined;
-  const lanes = plan.gpu.kind === "software" ? 8 : 64;
-  const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, maskWords(longestCapacity)]);
-  plan.dispatch({
-    kernel: "attention_mask",
-    entry: "draw",
-    label: `${label} dropout bits`,
-    constants: {
-      HEADS: heads,
-      GROUP_HEADS: group.count,
-      LONGEST: longestCapacity,
-      LANES: lanes,
-      SITE: site,
-    },
-    bindings: { first_head: indexUniform(plan.gpu, group.first), dropout, offsets, mask },
-    grid: ({ longest, sequences }) => [Math.ceil(longest / lanes), group.count * maskWords(longest), sequences],
-  });
-  return mask;
-}

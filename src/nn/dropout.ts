@@ -18,49 +18,55 @@ export function siteUniform(gpu: Gpu, site: number): Tensor {
   return tensor;
 }
 
-export interface DropoutSizes {
+/** What a kernel with lib/dropout_quad.wgsl binds: nothing without `dropout`, the uniform of lib/dropout.wgsl. */
+export const dropoutAt = ({ gpu }: Plan, dropout: Tensor | undefined, site: number) =>
+  dropout ? { dropout, site: siteUniform(gpu, site) } : {};
+
+interface MatrixSizes {
   rows: Rows;
   columns: number;
+}
+
+export interface DropoutSizes extends MatrixSizes {
   site: number;
 }
 
-/** y = x · factor [rows, columns]; `dropout` is the uniform of kernels/lib/dropout.wgsl. */
+/** y = x · factor [rows, columns]. */
 export function dropoutForward(
   plan: Plan,
   { x, dropout, y }: { x: Tensor; dropout: Tensor; y: Tensor },
-  { rows, columns, site }: DropoutSizes,
+  { site, ...sizes }: DropoutSizes,
+): void {
+  apply(plan, { x, y, ...dropoutAt(plan, dropout, site) }, sizes, false, `dropout ${y.label}`);
+}
+
+/** dx = dy · factor, added to dx if `accumulate`, with the factors of the forward pass at the same site. */
+export function dropoutBackward(
+  plan: Plan,
+  { dy, dropout, dx }: { dy: Tensor; dropout: Tensor; dx: Tensor },
+  { site, accumulate = false, ...sizes }: DropoutSizes & { accumulate?: boolean },
+): void {
+  apply(plan, { x: dy, y: dx, ...dropoutAt(plan, dropout, site) }, sizes, accumulate, `dropout ${dx.label}`);
+}
+
+/** into += from, both [rows, columns]. */
+export function accumulate(plan: Plan, { from, into }: { from: Tensor; into: Tensor }, sizes: MatrixSizes): void {
+  apply(plan, { x: from, y: into }, sizes, true, `${into.label} += ${from.label}`);
+}
+
+function apply(
+  plan: Plan,
+  tensors: { x: Tensor; y: Tensor; dropout?: Tensor; site?: Tensor },
+  { rows, columns }: MatrixSizes,
+  accumulate: boolean,
+  label: string,
 ): void {
   plan.dispatch({
     kernel: "dropout",
     entry: "apply",
-    constants: { COLUMNS: columns },
-    bindings: { rows: rows.uniform, x, y, dropout, site: siteUniform(plan.gpu, site) },
+    constants: { COLUMNS: columns, ACCUMULATE: +accumulate },
+    bindings: { rows: rows.uniform, ...tensors },
     grid: quadGrid(rows, columns),
-    label: `dropout ${y.label}`,
-  });
-}
-
-/** dx = dy · factor, with the factors of the forward pass at the same site. */
-export function dropoutBackward(
-  plan: Plan,
-  { dy, dropout, dx }: { dy: Tensor; dropout: Tensor; dx: Tensor },
-  sizes: DropoutSizes,
-): void {
-  dropoutForward(plan, { x: dy, dropout, y: dx }, sizes);
-}
-
-/** into += from, both [rows, columns]. */
-export function accumulate(
-  plan: Plan,
-  { from, into }: { from: Tensor; into: Tensor },
-  { rows, columns }: { rows: Rows; columns: number },
-): void {
-  plan.dispatch({
-    kernel: "dropout",
-    entry: "accumulate",
-    constants: { COLUMNS: columns },
-    bindings: { rows: rows.uniform, x: from, y: into },
-    grid: quadGrid(rows, columns),
-    label: `${into.label} += ${from.label}`,
+    label,
   });
 }

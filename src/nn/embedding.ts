@@ -2,17 +2,13 @@
  * Embedding fused with its LayerNorm and dropout: y = dropout(LN(word[id] + position[p] + type[k])).
  * The word table comes in shards of whole rows, because a large one is wider than a binding.
  */
-import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { siteUniform } from "./dropout.ts";
+import { dropoutAt } from "./dropout.ts";
 import { layerNormBackward, type LayerNormKept, type LayerNormSizes } from "./layer_norm.ts";
 import type { Shard } from "./parameters.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
-import { blocksOf, present, rowWalk } from "./rows.ts";
-
-/** Invocations of a workgroup that walks columns. */
-const TILE = 32;
+import { present, rowWalk, tileGrid } from "./rows.ts";
 
 export interface EmbeddingForward {
   /** u32 [rows]; every id lies in one of the shards. */
@@ -38,39 +34,27 @@ export function embeddingForward(
   { ids, wordShards, position, positionTable, typeIds, typeTable, weight, bias, dropout, y, kept }: EmbeddingForward,
   { rows, columns, eps, site = 0 }: LayerNormSizes,
 ): void {
-  const walk = rowWalk(plan, rows, columns);
+  const { constants, grid } = rowWalk(plan, rows, columns);
   for (const { tensor, rowBegin, rows: rowCount } of wordShards) {
     plan.dispatch({
       kernel: "embedding",
       entry: "forward",
-      constants: {
-        ...walk.constants,
-        FORWARD: 1,
-        COLUMNS: columns,
-        EPS: eps,
-        ROW_BEGIN: rowBegin,
-        ROW_COUNT: rowCount,
-        POSITION: +!!positionTable,
-        TYPE: +!!typeTable,
-        OUTPUT_DROPOUT: +!!dropout,
-        KEEP: +!!kept,
-      },
+      constants: { ...constants, EPS: eps, ROW_BEGIN: rowBegin, ROW_COUNT: rowCount },
       bindings: present({
         rows: rows.uniform,
         ids,
         word: tensor,
         position: positionTable && position,
-        positionTable,
-        typeIds: typeTable && typeIds,
-        typeTable,
+        position_table: positionTable,
+        type_ids: typeTable && typeIds,
+        type_table: typeTable,
         weight,
         bias,
-        dropout,
-        site: dropout && siteUniform(plan.gpu, site),
+        ...dropoutAt(plan, dropout, site),
         y,
         ...kept,
       }),
-      grid: walk.grid,
+      grid,
       label: "embedding forward",
     });
   }
@@ -105,20 +89,25 @@ export function embeddingBackward(
   { rows, uniqueRows, sequences, columns, eps, site }: LayerNormSizes & { uniqueRows: Rows; sequences: Rows },
 ): void {
   const dz = wordGradientShards.length > 0 || positions || types
-    ? plan.transient("embedding dz", [rows.capacity, columns])
+    ? plan.activation("embedding dz", [rows.capacity, columns])
     : undefined;
   layerNormBackward(plan, { ...layerNorm, dResidual: dz }, { rows, columns, eps, site, outputDropout: true });
   if (!dz) return;
-  const tiles = Math.ceil(blocksOf(columns) / TILE);
-  const constants = { FORWARD: 0, COLUMNS: columns, GROUP, WORD: 0, POSITION: 0, TYPES: 0 };
 
   for (const { tensor, rowBegin, rows: rowCount } of wordGradientShards) {
     plan.dispatch({
       kernel: "embedding",
       entry: "word_gradient",
-      constants: { ...constants, WORD: 1, ROW_BEGIN: rowBegin, ROW_COUNT: rowCount },
-      bindings: { rows: uniqueRows.uniform, dz, gradient: tensor, sortedIds, segmentStart, tokenOrder },
-      grid: (sizes) => linearGrid(uniqueRows.count(sizes) * tiles),
+      constants: { COLUMNS: columns, ROW_BEGIN: rowBegin, ROW_COUNT: rowCount },
+      bindings: {
+        rows: uniqueRows.uniform,
+        dz,
+        gradient: tensor,
+        sorted_ids: sortedIds,
+        segment_start: segmentStart,
+        token_order: tokenOrder,
+      },
+      grid: (sizes) => tileGrid(uniqueRows.count(sizes), columns),
       label: "word gradient",
     });
   }
@@ -128,9 +117,9 @@ export function embeddingBackward(
     plan.dispatch({
       kernel: "embedding",
       entry: "position_gradient",
-      constants: { ...constants, POSITION: 1, POSITIONS: count },
+      constants: { COLUMNS: columns, POSITIONS: count },
       bindings: { rows: sequences.uniform, dz, gradient: dTable, position, offsets },
-      grid: () => linearGrid(count * tiles),
+      grid: () => tileGrid(count, columns),
       label: "position gradient",
     });
   }
@@ -141,9 +130,9 @@ export function embeddingBackward(
     plan.dispatch({
       kernel: "embedding",
       entry: "type_partials",
-      constants: { ...constants, TYPES: dTable.shape[0] },
-      bindings: { rows: rows.uniform, dz, typeIds, partials },
-      grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) / GROUP) * tiles),
+      constants: { COLUMNS: columns, GROUP, TYPES: dTable.shape[0] },
+      bindings: { rows: rows.uniform, dz, type_ids: typeIds, partials },
+      grid: (sizes) => tileGrid(Math.ceil(rows.count(sizes) / GROUP), columns),
       label: "type partials",
     });
     addPartials(plan, { partials, into: dTable }, { rows, columns: width });

@@ -1,32 +1,38 @@
-/** The norm of all gradients together and the factor that clips it, as torch.nn.utils.clip_grad_norm_. */
+/** The norm of all gradients together, the factor that clips it, and whether the step is skipped. */
 import { linearGrid } from "../gpu/program.ts";
 import { elements, type Tensor } from "../gpu/tensor.ts";
 import type { Plan } from "./plan.ts";
+import type { UpdateTensors } from "./scaler.ts";
 
-/** Elements of a workgroup of the `sums` kernel, and the partial sums it writes. */
-const WORKGROUP_ELEMENTS = 16384;
+/** Quads of a workgroup of the `sums` kernel, and the partial sums it writes. */
+const WORKGROUP_QUADS = 4096;
 const WORKGROUP_PARTIALS = 64;
 
 /** Few enough for one invocation to add up. */
 const LAST_LEVEL = 256;
 
-const workgroupsFor = (count: number) => Math.ceil(count / WORKGROUP_ELEMENTS);
+const workgroupsFor = (count: number) => Math.ceil(count / 4 / WORKGROUP_QUADS);
 
 /**
- * Writes `norm` f32 [2]: the L2 norm over the gradients of all chunks, and min(1, maxNorm / (norm + 1e-6)), or 1 where
- * maxNorm ≤ 0. `parameters`: a uniform whose first f32 is maxNorm. The order of summation depends on the sizes of the chunks only.
+ * Writes `update` for chunks of gradients, multiples of 4 elements, that are multiplied by the loss scale: the L2 norm over
+ * all of them, min(1, maxNorm / (norm + 1e-6)) as torch.nn.utils.clip_grad_norm_, or 1 where maxNorm ≤ 0, and the bias
+ * correction of the update. In fp16 a norm that is not finite skips the step, and the scale adapts. `maxNorm`: a uniform f32.
+ * The order of summation depends on the sizes of the chunks only.
  */
 export function gradNorm(
   plan: Plan,
-  { gradientChunks, norm, parameters }: { gradientChunks: readonly Tensor[]; norm: Tensor; parameters: Tensor },
+  { gradientChunks, maxNorm, scaler, update, corrections }: UpdateTensors & {
+    gradientChunks: readonly Tensor[];
+    maxNorm: Tensor;
+  },
 ): void {
   const sum = (values: Tensor, partials: Tensor, begin: number, square: boolean) => {
     const count = elements(values.shape);
     plan.dispatch({
       kernel: "grad_norm",
       entry: "sums",
-      constants: { SQUARE: +square, ELEMENTS: count, BEGIN: begin },
-      bindings: { values, partials },
+      constants: { SQUARE: +square, QUADS: count / 4, BEGIN: begin },
+      bindings: square ? { values, partials, scaler } : { values, partials },
       grid: () => linearGrid(workgroupsFor(count)),
       label: `squares of ${values.label}`,
     });
@@ -46,31 +52,23 @@ export function gradNorm(
   plan.dispatch({
     kernel: "grad_norm",
     entry: "finish",
-    constants: { SQUARE: 0, ELEMENTS: level.shape[0], BEGIN: 0 },
-    bindings: { values: level, maxNorm: parameters, norm },
+    constants: { SQUARE: 0, QUADS: level.shape[0] / 4, BEGIN: 0, DYNAMIC: +(plan.precision === "fp16") },
+    bindings: { values: level, maxNorm, scaler, update, corrections },
     grid: () => [1],
   });
 }
 
+/** Words of a row of the step log: loss, norm, learning rate, loss scale, whether the step was skipped. */
+export const LOG_WORDS = 5;
+
 /**
- * log[slot] = (lossSum[0], norm[0], learning rate, 0): the device keeps a row per step until the host reads many at
- * once, because reading waits for the queue. `log` f32 [capacity, 4]; `slot`: a uniform u32; `optimizer`: the uniform
- * of `adamw`, which knows the learning rate.
+ * Writes row `slot` of the log: the device keeps a row per step until the host reads many at once, because reading waits
+ * for the queue. `log` f32 [capacity, LOG_WORDS]; `slot`: a uniform u32; `optimizer`: the uniform of `adamw`, which knows
+ * the learning rate.
  */
 export function recordStep(
   plan: Plan,
-  { lossSum, norm, optimizer, log, slot }: {
-    lossSum: Tensor;
-    norm: Tensor;
-    optimizer: Tensor;
-    log: Tensor;
-    slot: Tensor;
-  },
+  bindings: { lossSum: Tensor; update: Tensor; optimizer: Tensor; log: Tensor; slot: Tensor },
 ): void {
-  plan.dispatch({
-    kernel: "step_log",
-    entry: "record",
-    bindings: { lossSum, norm, optimizer, log, slot },
-    grid: () => [1],
-  });
+  plan.dispatch({ kernel: "step_log", entry: "record", bindings, grid: () => [1] });
 }

@@ -1,13 +1,13 @@
 /**
  * LayerNorm fused with the dropout and the residual in front of it: y = LN(dropout(x) + residual).
  * Ba, Kiros, Hinton, "Layer Normalization", 2016; the biased variance and eps inside the root as in PyTorch.
+ * Matrices [rows, columns] may be of any type; weight, bias and their gradients are f32.
  */
-import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import { siteUniform } from "./dropout.ts";
+import { dropoutAt } from "./dropout.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
-import { blocksOf, present, rowWalk } from "./rows.ts";
+import { present, quadGrid, rowWalk, tileGrid } from "./rows.ts";
 
 export interface LayerNormSizes {
   rows: Rows;
@@ -21,14 +21,14 @@ export interface LayerNormSizes {
 export interface LayerNormKept {
   /** x̂ [rows, columns]. */
   normalised: Tensor;
-  /** 1 / sqrt(variance + eps) [rows]. */
+  /** 1 / sqrt(variance + eps) [rows], f32. */
   rstd: Tensor;
 }
 
 /** y [rows, columns] = LN(dropout(x) + residual) * weight + bias. Without a backward pass nothing need be kept. */
 export function layerNormForward(
   plan: Plan,
-  { x, residual, weight, bias, dropout, y, kept }: {
+  { dropout, kept, ...tensors }: {
     x: Tensor;
     residual?: Tensor;
     weight: Tensor;
@@ -39,50 +39,33 @@ export function layerNormForward(
   },
   { rows, columns, eps, site = 0 }: LayerNormSizes,
 ): void {
-  const walk = rowWalk(plan, rows, columns);
+  const { constants, grid } = rowWalk(plan, rows, columns);
   plan.dispatch({
     kernel: "layer_norm",
     entry: "forward",
-    constants: {
-      ...walk.constants,
-      FORWARD: 1,
-      COLUMNS: columns,
-      EPS: eps,
-      RESIDUAL: +!!residual,
-      INPUT_DROPOUT: +!!dropout,
-      OUTPUT_DROPOUT: 0,
-      KEEP: +!!kept,
-    },
-    bindings: present({
-      rows: rows.uniform,
-      x,
-      residual,
-      weight,
-      bias,
-      dropout,
-      site: dropout && siteUniform(plan.gpu, site),
-      y,
-      ...kept,
-    }),
-    grid: walk.grid,
-    label: `${y.label} forward`,
+    constants: { ...constants, EPS: eps, OUTPUT_DROPOUT: 0 },
+    bindings: present({ ...tensors, ...kept, ...dropoutAt(plan, dropout, site), rows: rows.uniform }),
+    grid,
+    label: `${tensors.y.label} forward`,
   });
 }
 
-/** y = weight · x̂ + bias from what the forward kept: its output again, where that was not kept. Without dropout. */
+/**
+ * y = weight · x̂ + bias from what the forward kept: its output again, where that was not kept. Without dropout. The same
+ * bits where x̂ is f32, else but for its rounding.
+ */
 export function layerNormAgain(
   plan: Plan,
   { kept, weight, bias, y }: { kept: LayerNormKept; weight: Tensor; bias: Tensor; y: Tensor },
   { rows, columns }: Pick<LayerNormSizes, "rows" | "columns">,
 ): void {
   const { constants } = rowWalk(plan, rows, columns);
-  const none = { FORWARD: 0, GROUP, INPUT_DROPOUT: 0, OUTPUT_DROPOUT: 0, DX: 0, DRESIDUAL: 0 };
   plan.dispatch({
     kernel: "layer_norm",
     entry: "again",
-    constants: { ...constants, ...none, COLUMNS: columns },
+    constants: { ...constants, GROUP, OUTPUT_DROPOUT: 0 },
     bindings: { rows: rows.uniform, normalised: kept.normalised, weight, bias, y },
-    grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) * blocksOf(columns) / 64)),
+    grid: quadGrid(rows, columns),
     label: `${y.label} again`,
   });
 }
@@ -106,52 +89,33 @@ export function layerNormBackward(
   { rows, columns, site = 0, outputDropout = false }: LayerNormSizes & { outputDropout?: boolean },
 ): void {
   const walk = rowWalk(plan, rows, columns);
-  const inputDropout = !!dropout && !outputDropout && !!dx;
-  const dropoutOf = (applies: boolean) => dropout && applies ? { dropout, site: siteUniform(plan.gpu, site) } : {};
-  const constants = {
-    ...walk.constants,
-    FORWARD: 0,
-    COLUMNS: columns,
-    GROUP,
-    INPUT_DROPOUT: +inputDropout,
-    OUTPUT_DROPOUT: +(!!dropout && outputDropout),
-    DX: +!!dx,
-    DRESIDUAL: +!!dResidual,
-  };
+  const constants = { ...walk.constants, GROUP, OUTPUT_DROPOUT: +(outputDropout && !!dropout) };
+  const drops = (applies: boolean) => dropoutAt(plan, applies ? dropout : undefined, site);
+  const input = { rows: rows.uniform, dy };
   if (dx || dResidual) {
     plan.dispatch({
       kernel: "layer_norm",
       entry: "backward",
       constants,
-      bindings: present({
-        rows: rows.uniform,
-        dy,
-        weight,
-        ...kept,
-        ...dropoutOf(inputDropout || outputDropout),
-        dx,
-        dResidual,
-      }),
+      bindings: present({ ...input, ...kept, weight, ...drops(outputDropout || !!dx), dx, d_residual: dResidual }),
       grid: walk.grid,
       label: `${dWeight.label} layer norm backward`,
     });
   }
   const weightPartials = partialsFor(plan, "layer norm weight partials", rows, columns);
   const biasPartials = partialsFor(plan, "layer norm bias partials", rows, columns);
-  const tiles = Math.ceil(blocksOf(columns) / 32);
   plan.dispatch({
     kernel: "layer_norm",
     entry: "partials",
-    constants: { ...constants, INPUT_DROPOUT: 0, DX: 0, DRESIDUAL: 0 },
+    constants,
     bindings: present({
-      rows: rows.uniform,
-      dy,
+      ...input,
       normalised: kept.normalised,
-      ...dropoutOf(outputDropout),
-      weightPartials,
-      biasPartials,
+      ...drops(outputDropout),
+      weight_partials: weightPartials,
+      bias_partials: biasPartials,
     }),
-    grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) / GROUP) * tiles),
+    grid: (sizes) => tileGrid(Math.ceil(rows.count(sizes) / GROUP), columns),
     label: `${dWeight.label} partials`,
   });
   addPartials(plan, { partials: weightPartials, into: dWeight }, { rows, columns });

@@ -33,15 +33,16 @@ export function lossUniform(
 }
 
 /**
- * Writes dLogits [sequences, numLabels] and adds the scaled loss of the batch to `lossSum` [1], in the order of the
+ * Writes dLogits [sequences, numLabels], multiplied by the loss scale in `scaler` (see scaler.ts), and adds the scaled loss of the batch to `lossSum` [1], in the order of the
  * sequences. `labels` u32 [sequences], 0 or 1; `parameters`: a uniform that holds `lossUniform(…)`.
  */
 export function lossForwardBackward(
   plan: Plan,
-  { logits, labels, parameters, dLogits, lossSum }: {
+  { logits, labels, parameters, scaler, dLogits, lossSum }: {
     logits: Tensor;
     labels: Tensor;
     parameters: Tensor;
+    scaler: Tensor;
     dLogits: Tensor;
     lossSum: Tensor;
   },
@@ -54,7 +55,7 @@ export function lossForwardBackward(
     kernel: "loss",
     entry: "per_sequence",
     constants,
-    bindings: { rows, parameters, logits, labels, dLogits, losses },
+    bindings: { rows, parameters, scaler, logits, labels, dLogits, losses },
     grid: (sizes) => [Math.ceil(sequences.count(sizes) / 32)],
   });
   plan.dispatch({

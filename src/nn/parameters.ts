@@ -2,12 +2,14 @@
  * The parameter store: where every parameter, its gradient and its two moments live.
  *
  * Parameters share chunks. A chunk has one buffer per role, all with the same layout, so the clearing of gradients,
- * the gradient norm and AdamW are plain ranges. Inside a chunk the parameters with weight decay come first; windows
+ * the gradient norm and AdamW are plain ranges. In half precision the weights of products have chunks of their own with a
+ * further role: `compute`, the copy that products read. Inside a chunk the parameters with weight decay come first; windows
  * are aligned for binding and the padding between them stays zero. A parameter that is larger than a chunk, such as
  * the word embeddings of a large vocabulary on an adapter with small bindings, is split into shards of whole rows.
  */
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { type DType, elementBytes } from "../gpu/dtype.ts";
 import {
   alignBytes,
   allocateBuffers,
@@ -19,6 +21,7 @@ import {
   windowOf,
   writeTensor,
 } from "../gpu/tensor.ts";
+import { type Precision, storageOf } from "./plan.ts";
 
 export interface ParameterSpec {
   readonly name: string;
@@ -27,9 +30,11 @@ export interface ParameterSpec {
   readonly decay: boolean;
   /** Whether it has a gradient; a frozen parameter has a value only. */
   readonly trainable: boolean;
+  /** Whether it is the weight of products over tokens, which take it in half precision where they can. */
+  readonly product?: boolean;
 }
 
-export type ParameterRole = "value" | "gradient" | "firstMoment" | "secondMoment";
+export type ParameterRole = "value" | "compute" | "gradient" | "firstMoment" | "secondMoment";
 
 /** Rows `rowBegin` … `rowBegin + rows` of a parameter. */
 export interface Shard {
@@ -44,15 +49,19 @@ export interface ParameterChunk {
   /** Elements below this index have weight decay, those from it on do not. */
   readonly decayedElements: number;
   readonly trainable: boolean;
-  readonly values: Tensor;
+  /** Null where only the half copy is held. */
+  readonly values: Tensor | null;
+  readonly compute: Tensor | null;
   readonly gradients: Tensor | null;
   readonly firstMoment: Tensor | null;
   readonly secondMoment: Tensor | null;
 }
 
 export interface ParameterStoreOptions {
-  /** True to train: gradients and both moments beside the values. False: values alone. */
+  /** True to train: gradients and both moments beside the values. False: values alone, or the half copies of them. */
   moments: boolean;
+  /** How the weights of products are computed with; "fp32" by default. */
+  precision?: Precision;
   /** Size limit of a chunk in bytes; by default what one binding can see, at most 1 GiB. */
   maxChunkBytes?: number;
 }
@@ -64,12 +73,17 @@ export interface ParameterStore {
   readonly bytes: number;
   /** The whole parameter; throws where it is split into shards. */
   value(name: string): Tensor;
+  /** The parameter as products read it: its half copy, or its value where it has none. */
+  compute(name: string): Tensor;
   /** Its gradient; throws where it is split into shards or frozen. */
   gradient(name: string): Tensor;
   /** The parameter as one or several windows, in row order. */
   valueShards(name: string): readonly Shard[];
   gradientShards(name: string): readonly Shard[];
-  /** Writes `data` from element `offset` of the parameter on, across shards. Ordered with the queue's other work. */
+  /**
+   * Writes `data` from element `offset` of the parameter on, across shards, a value to its half copy too. Ordered with
+   * the queue's other work.
+   */
   upload(name: string, role: ParameterRole, data: Float32Array, offset?: number): void;
   /** Reads `count` elements (default: all) from `offset` on, across shards; waits for the queue. */
   read(name: string, role: ParameterRole, offset?: number, count?: number): Promise<Float32Array<ArrayBuffer>>;
@@ -84,7 +98,7 @@ export interface ParameterStore {
 }
 
 const LARGEST_CHUNK = 2 ** 30;
-const ROLES: readonly ParameterRole[] = ["value", "gradient", "firstMoment", "secondMoment"];
+const ROLES: readonly ParameterRole[] = ["value", "compute", "gradient", "firstMoment", "secondMoment"];
 
 interface Piece {
   readonly spec: ParameterSpec;
@@ -97,12 +111,17 @@ interface Piece {
 
 interface ChunkLayout {
   readonly trainable: boolean;
+  /** How products read it. */
+  readonly dtype: DType;
   readonly pieces: Piece[];
   elements: number;
   decayedElements: number;
 }
 
-const padded = (count: number): number => alignBytes(count * 4) / 4;
+/** Elements up to the next place where a window may begin, in every role. */
+const padded = (count: number, dtype: DType): number => alignBytes(count * elementBytes(dtype)) / elementBytes(dtype);
+
+const roleType = (role: ParameterRole, { dtype }: ChunkLayout): DType => role === "compute" ? dtype : "f32";
 
 /** Elements per index of the first dimension. */
 const rowElements = (shape: readonly number[]): number => elements(shape.slice(1));
@@ -113,24 +132,27 @@ function chunkElements(limits: Pick<Gpu, "maxBindingBytes">, maxChunkBytes = LAR
 }
 
 /** Puts every parameter, in the order of `specs`, into the first chunk with room; depends on nothing else. */
-function layoutChunks(specs: readonly ParameterSpec[], capacity: number): ChunkLayout[] {
+function layoutChunks(specs: readonly ParameterSpec[], precision: Precision, capacity: number): ChunkLayout[] {
   const chunks: ChunkLayout[] = [];
-  const open = (trainable: boolean): ChunkLayout => {
-    const chunk = { trainable, pieces: [], elements: 0, decayedElements: 0 };
-    chunks.push(chunk);
-    return chunk;
-  };
   const place = (chunk: ChunkLayout, piece: Piece) => {
     chunk.pieces.push(piece);
-    chunk.elements += padded(piece.count);
+    chunk.elements += padded(piece.count, chunk.dtype);
   };
   for (const spec of specs) {
-    const count = elements(spec.shape);
-    if (padded(count) <= capacity) {
+    const { trainable, shape } = spec;
+    const count = elements(shape);
+    const dtype = spec.product ? storageOf(precision, shape.at(-1)!) : "f32";
+    const size = padded(count, dtype);
+    const open = (): ChunkLayout => {
+      const chunk = { trainable, dtype, pieces: [], elements: 0, decayedElements: 0 };
+      chunks.push(chunk);
+      return chunk;
+    };
+    if (size <= capacity) {
       const roomy = chunks.find((chunk) =>
-        chunk.trainable === spec.trainable && chunk.elements + padded(count) <= capacity
+        chunk.trainable === trainable && chunk.dtype === dtype && chunk.elements + size <= capacity
       );
-      place(roomy ?? open(spec.trainable), { spec, rowBegin: 0, rows: spec.shape[0] ?? 1, count, offset: 0 });
+      place(roomy ?? open(), { spec, rowBegin: 0, rows: spec.shape[0] ?? 1, count, offset: 0 });
       continue;
     }
     const width = rowElements(spec.shape);
@@ -144,7 +166,7 @@ function layoutChunks(specs: readonly ParameterSpec[], capacity: number): ChunkL
     }
     for (let rowBegin = 0; rowBegin < spec.shape[0]; rowBegin += rowsPerShard) {
       const rows = Math.min(rowsPerShard, spec.shape[0] - rowBegin);
-      place(open(spec.trainable), { spec, rowBegin, rows, count: rows * width, offset: 0 });
+      place(open(), { spec, rowBegin, rows, count: rows * width, offset: 0 });
     }
   }
   for (const chunk of chunks) {
@@ -152,7 +174,7 @@ function layoutChunks(specs: readonly ParameterSpec[], capacity: number): ChunkL
     for (const decay of [true, false]) {
       for (const piece of chunk.pieces.filter(({ spec }) => spec.decay === decay)) {
         piece.offset = offset;
-        offset += padded(piece.count);
+        offset += padded(piece.count, chunk.dtype);
       }
       if (decay) chunk.decayedElements = offset;
     }
@@ -167,28 +189,33 @@ function layoutChunks(specs: readonly ParameterSpec[], capacity: number): ChunkL
 export async function createParameterStore(
   gpu: Gpu,
   specs: readonly ParameterSpec[],
-  { moments, maxChunkBytes }: ParameterStoreOptions,
+  { moments, precision = "fp32", maxChunkBytes }: ParameterStoreOptions,
 ): Promise<ParameterStore> {
   const shards = new Map<string, Record<ParameterRole, Shard[]>>();
   for (const { name } of specs) {
     if (shards.has(name)) throw new Error(`two parameters are called ${name}`);
-    shards.set(name, { value: [], gradient: [], firstMoment: [], secondMoment: [] });
+    shards.set(name, { value: [], compute: [], gradient: [], firstMoment: [], secondMoment: [] });
   }
-  const layouts = layoutChunks(specs, chunkElements(gpu, maxChunkBytes));
+  const layouts = layoutChunks(specs, precision, chunkElements(gpu, maxChunkBytes));
+  const isHeld = (role: ParameterRole, { dtype, trainable }: ChunkLayout): boolean =>
+    role === "value" ? moments || dtype === "f32" : role === "compute" ? dtype !== "f32" : moments && trainable;
   const wanted = layouts.flatMap((layout, index) =>
-    ROLES.filter((role) => role === "value" || (moments && layout.trainable)).map((role) => ({ layout, index, role }))
+    ROLES.filter((role) => isHeld(role, layout)).map((role) => {
+      const dtype = roleType(role, layout);
+      return { layout, index, role, dtype, bytes: layout.elements * elementBytes(dtype) };
+    })
   );
-  const buffers = await allocateBuffers(gpu, "parameters", wanted.map(({ layout }) => layout.elements * 4));
+  const buffers = await allocateBuffers(gpu, "parameters", wanted.map(({ bytes }) => bytes));
   const tensors = layouts.map((): Record<ParameterRole, Tensor | null> => ({
     value: null,
+    compute: null,
     gradient: null,
     firstMoment: null,
     secondMoment: null,
   }));
-  wanted.forEach(({ layout, index, role }, i) => {
-    const shape = [layout.elements];
+  wanted.forEach(({ layout, index, role, dtype, bytes }, i) => {
     const label = `parameters ${index} ${role}`;
-    tensors[index][role] = { label, shape, dtype: "f32", bytes: layout.elements * 4, buffer: buffers[i], offset: 0 };
+    tensors[index][role] = { label, shape: [layout.elements], dtype, bytes, buffer: buffers[i], offset: 0 };
   });
 
   layouts.forEach((layout, index) => {
@@ -206,9 +233,13 @@ export async function createParameterStore(
   function shardsOf(name: string, role: ParameterRole): readonly Shard[] {
     const found = shards.get(name)?.[role];
     if (!found) throw new Error(`no parameter is called ${name}`);
-    if (found.length === 0) throw new Error(`${name} has no ${role}: it is frozen, or the store holds values alone`);
-    return found;
+    if (found.length > 0) return found;
+    const why = role === "value"
+      ? `the store was opened to compute in ${precision} and holds its half copy alone`
+      : "it is frozen, or the store holds values alone";
+    throw new Error(`${name} has no ${role}: ${why}`);
   }
+  const has = (name: string, role: ParameterRole): boolean => (shards.get(name)?.[role] ?? []).length > 0;
   function single(name: string, role: ParameterRole): Tensor {
     const found = shardsOf(name, role);
     if (found.length === 1) return found[0].tensor;
@@ -241,19 +272,26 @@ export async function createParameterStore(
       elements: layout.elements,
       decayedElements: layout.decayedElements,
       trainable: layout.trainable,
-      values: tensors[index].value!,
+      values: tensors[index].value,
+      compute: tensors[index].compute,
       gradients: tensors[index].gradient,
       firstMoment: tensors[index].firstMoment,
       secondMoment: tensors[index].secondMoment,
     })),
-    bytes: wanted.reduce((sum, { layout }) => sum + layout.elements * 4, 0),
+    bytes: wanted.reduce((sum, { bytes }) => sum + bytes, 0),
     value: (name) => single(name, "value"),
+    compute: (name) => single(name, has(name, "compute") ? "compute" : "value"),
     gradient: (name) => single(name, "gradient"),
     valueShards: (name) => shardsOf(name, "value"),
     gradientShards: (name) => shardsOf(name, "gradient"),
     upload(name, role, data, offset = 0) {
-      for (const { tensor, inside, from, count } of ranges(name, role, offset, data.length)) {
-        writeTensor(gpu, tensor, data.subarray(from, from + count), inside);
+      const half = role === "value" && has(name, "compute");
+      if (half && (offset % 2 || data.length % 2)) throw new RangeError(`half a word of ${name}`);
+      for (const each of half ? ["value", "compute"] as const : [role]) {
+        if (half && !has(name, each)) continue;
+        for (const { tensor, inside, from, count } of ranges(name, each, offset, data.length)) {
+          writeTensor(gpu, tensor, data.subarray(from, from + count), inside);
+        }
       }
     },
     async read(name, role, offset = 0, count) {
@@ -272,7 +310,7 @@ export async function createParameterStore(
       }
       return (name) => {
         return shardsOf(name, role).map(({ tensor }) => {
-          const begin = tensor.offset / 4;
+          const begin = tensor.offset / elementBytes(tensor.dtype);
           return whole.get(tensor.buffer!)!.subarray(begin, begin + elements(tensor.shape));
         });
       };

@@ -1,4 +1,4 @@
-/** What layers append to: a program for packed batches, and the kernel variants that suit the adapter. */
+/** What layers append to: a program for packed batches, how it stores activations, and which variants it has chosen. */
 import type { Gpu } from "../gpu/device.ts";
 import type { DType } from "../gpu/dtype.ts";
 import { createProgram, type Program } from "../gpu/program.ts";
@@ -22,28 +22,6 @@ export interface Rows {
   count(sizes: BatchSizes): number;
 }
 
-/**
- * Which implementations of the kernels suit an adapter. Among those of one name the layers choose by size:
- * matmul_windows.ts, attention_uniform.ts and rows.ts say when.
- */
-export interface Variants {
-  /** `register`: blocks of outputs in registers, no workgroup memory. `tiled`: tiles staged in workgroup memory. */
-  readonly matmul: "register" | "tiled";
-  /** `invocation`: one invocation walks a row. `workgroup`: a workgroup shares it. */
-  readonly row: "invocation" | "workgroup";
-  /** `invocation`: one invocation per head and row. `tiled`: a workgroup per head and tile of rows. */
-  readonly attention: "invocation" | "tiled";
-  /** Rows of an invocation of a product whose left operand is read from storage, where the right one is in windows. */
-  readonly windowRows: 4 | 8;
-}
-
-export function usualVariants({ kind, name }: Gpu): Variants {
-  if (kind === "hardware") return { matmul: "tiled", row: "workgroup", attention: "tiled", windowRows: 4 };
-  // Newer versions of lavapipe read storage faster, so that registers are worth more than fewer reads.
-  const [, llvm] = /LLVM (\d+)/.exec(name) ?? [];
-  return { matmul: "register", row: "invocation", attention: "invocation", windowRows: Number(llvm) < 18 ? 8 : 4 };
-}
-
 /** How activations, their gradients and the weights of products are stored. All arithmetic is in f32. */
 export type Precision = "fp32" | "fp16" | "bf16";
 
@@ -62,7 +40,6 @@ export interface Choice {
 
 export interface Plan extends Program<BatchSizes> {
   readonly gpu: Gpu;
-  readonly variants: Variants;
   readonly precision: Precision;
   /** Variants by operation that are taken wherever they suit: what tests and benches ask for. */
   readonly prefer: Readonly<Record<string, string>>;
@@ -78,21 +55,18 @@ export interface Plan extends Program<BatchSizes> {
 export interface PlanOptions {
   precision?: Precision;
   prefer?: Readonly<Record<string, string>>;
-  /** Overrides what suits the adapter. */
-  variants?: Partial<Variants>;
 }
 
 /** An empty plan. */
 export function createPlan(
   gpu: Gpu,
   label: string,
-  { precision = "fp32", prefer = {}, variants = {} }: PlanOptions = {},
+  { precision = "fp32", prefer = {} }: PlanOptions = {},
 ): Plan {
   const program = createProgram<BatchSizes>(label);
   return {
     ...program,
     gpu,
-    variants: { ...usualVariants(gpu), ...variants },
     precision,
     prefer,
     choices: new Map(),

@@ -1,38 +1,36 @@
 /** One vector per sequence out of the hidden states of its tokens: the first token's, their mean or their maximum. */
-import { linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";
-import { blocksOf, present } from "./rows.ts";
+import { present, quadGrid, quadsOf } from "./rows.ts";
 
 export type PoolKind = "first" | "mean" | "max";
 
-const KINDS: Readonly<Record<PoolKind, number>> = { first: 0, mean: 1, max: 2 };
-
 /** Invocations of a workgroup. */
-const TILE = 32;
+const THREADS = 32;
 
-/**
- * pooled [sequences, columns] from x [tokens, columns]; `offsets` u32 [sequences + 1]. "max" also writes `argmax`, u32
- * [sequences, columns]: the token that has the maximum, of equals the first.
- */
+/** Shape of what "max" keeps: the token that has the maximum, of equals the first, by whole quads of columns. */
+export const argmaxShape = (sequences: number, columns: number): number[] => [sequences, 4 * quadsOf(columns)];
+
+/** pooled f32 [sequences, columns] from x [tokens, columns]; `offsets` u32 [sequences + 1]. "max" also writes `argmax`. */
 export function poolForward(
   plan: Plan,
   { x, offsets, pooled, argmax }: { x: Tensor; offsets: Tensor; pooled: Tensor; argmax?: Tensor },
   { kind, sequences, columns }: { kind: PoolKind; sequences: Rows; columns: number },
 ): void {
-  const tiles = Math.ceil(columns / TILE);
   plan.dispatch({
     kernel: "pooling",
     entry: "forward",
-    constants: { FORWARD: 1, KIND: KINDS[kind], COLUMNS: columns },
+    constants: { KIND: kind, COLUMNS: columns },
     bindings: present({
       rows: sequences.uniform,
       offsets,
       x,
       pooled,
-      argmax: kind === "max" ? argmax ?? plan.transient("argmax", [sequences.capacity, columns]) : undefined,
+      argmax: kind === "max"
+        ? argmax ?? plan.transient("argmax", argmaxShape(sequences.capacity, columns), "u32")
+        : undefined,
     }),
-    grid: (sizes) => linearGrid(sequences.count(sizes) * tiles),
+    grid: quadGrid(sequences, columns, THREADS),
     label: `${kind} pooling forward`,
   });
 }
@@ -53,16 +51,16 @@ export function poolBackward(
   plan.dispatch({
     kernel: "pooling",
     entry: "backward",
-    constants: { FORWARD: 0, KIND: KINDS[kind], COLUMNS: columns },
+    constants: { KIND: kind, COLUMNS: columns },
     bindings: present({
       rows: tokens.uniform,
       offsets: kind === "max" ? undefined : offsets,
-      dPooled,
-      sequenceOf,
+      d_pooled: dPooled,
+      sequence_of: sequenceOf,
       argmax: kind === "max" ? argmax : undefined,
       dx,
     }),
-    grid: (sizes) => linearGrid(Math.ceil(tokens.count(sizes) * blocksOf(columns) / TILE)),
+    grid: quadGrid(tokens, columns, THREADS),
     label: `${kind} pooling backward`,
   });
 }

@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";
-import { blocksOf } from "./rows.ts";
+import { quadsOf } from "./rows.ts";
 
 /** Rows that one partial row sums. */
 export const GROUP = 64;
@@ -20,7 +20,7 @@ export function addPartials(
   { partials, into }: { partials: Tensor; into: Tensor },
   { rows, columns }: { rows: Rows; columns: number },
 ): void {
-  const workgroups = Math.ceil(blocksOf(columns) / 8);
+  const workgroups = Math.ceil(quadsOf(columns) / 8);
   plan.dispatch({
     kernel: "reduce",
     entry: "add_partials",

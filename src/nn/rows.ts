@@ -1,59 +1,81 @@
-/** How kernels walk matrices row by row or block by block: the constants and grids that kernels/lib/row.wgsl expects. */
+/** How kernels walk matrices row by row or quad by quad: the constants and grids that kernels/lib/row.wgsl expects. */
 import { type Grid, linearGrid } from "../gpu/program.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import type { BatchSizes, Plan, Rows } from "./plan.ts";
+import { choose, type Operation, type Variant } from "./variants.ts";
 
-/** Invocations that share a row where a workgroup does. */
-const LANES = 64;
+/** Who walks a row. */
+export interface RowVariant extends Variant<number> {
+  /** Invocations that share a row: all of a workgroup, or one. */
+  readonly lanes: number;
+  /** Invocations of a workgroup. */
+  readonly threads: number;
+  /** Most quads of a row that a lane keeps in registers. */
+  readonly mostHeld: number;
+  /** Whether LayerNorm's weight and bias are read as uniforms, where they fit. */
+  readonly uniformWeight: boolean;
+}
 
-/** Rows a workgroup takes where one invocation walks a row: the width of a software adapter's vectors. */
-const ROWS_PER_WORKGROUP = 8;
+const shared = (lanes: number): RowVariant => ({
+  name: `shared ${lanes}`,
+  adapters: ["hardware"],
+  suits: () => true,
+  lanes,
+  threads: lanes,
+  mostHeld: 8,
+  uniformWeight: false,
+});
 
-/**
- * Most blocks of a row that a lane keeps: in registers where lanes share a row, in an array where one walks it alone.
- * A software adapter's compile time grows faster than the array: under a second at 16 blocks, minutes at 192.
- */
-const MOST_HELD = { shared: 8, alone: 16 };
+/** Kernels that need whole rows, by the number of columns. */
+export const ROW: Operation<number, RowVariant> = {
+  name: "row",
+  variants: [
+    shared(64),
+    shared(32),
+    shared(128),
+    shared(256),
+    {
+      name: "alone",
+      adapters: ["software"],
+      suits: () => true,
+      lanes: 1,
+      threads: 8, // the width of a software adapter's vectors
+      mostHeld: 0, // registers that spill cost more than a second look
+      uniformWeight: true,
+    },
+  ],
+  key: (columns) => `${columns}`,
+};
 
 /** Most columns of weights that fit a uniform binding everywhere. */
 const MOST_UNIFORM = 16384;
 
 /** Constants of kernels that walk `rows` of `columns` as in lib/row.wgsl, and the grid that covers them. */
-export function rowWalk(plan: Plan, rows: Rows, columns: number): {
-  constants: { LANES: number; LANE_BITS: number; HELD: number; UNIFORM_WEIGHT: number };
-  grid: (sizes: BatchSizes) => Grid;
-} {
-  const held = (lanes: number, most: number) => {
-    const blocks = Math.ceil(blocksOf(columns) / lanes);
-    return blocks <= most ? blocks : 0;
-  };
-  if (plan.variants.row === "workgroup") {
-    return {
-      constants: { LANES, LANE_BITS: Math.log2(LANES), HELD: held(LANES, MOST_HELD.shared), UNIFORM_WEIGHT: 0 },
-      grid: (sizes) => linearGrid(rows.count(sizes)),
-    };
-  }
+export function rowWalk(plan: Plan, rows: Rows, columns: number) {
+  const { lanes, threads, mostHeld, uniformWeight } = choose(plan, ROW, columns);
+  const quads = Math.ceil(quadsOf(columns) / lanes);
   return {
-    // A software adapter reads uniforms ten times as fast as storage.
     constants: {
-      LANES: 1,
-      LANE_BITS: 0,
-      HELD: held(1, MOST_HELD.alone),
-      UNIFORM_WEIGHT: +(columns % 4 === 0 && columns <= MOST_UNIFORM),
+      COLUMNS: columns,
+      LANES: lanes,
+      LANE_BITS: Math.log2(lanes),
+      THREADS: threads,
+      HELD: quads <= mostHeld ? quads : 0,
+      UNIFORM_WEIGHT: +(uniformWeight && columns % 4 === 0 && columns <= MOST_UNIFORM),
     },
-    grid: (sizes) => linearGrid(Math.ceil(rows.count(sizes) / ROWS_PER_WORKGROUP)),
+    grid: (sizes: BatchSizes): Grid => linearGrid(Math.ceil(rows.count(sizes) * lanes / threads)),
   };
 }
 
 /** Quads in a row of `columns`, the last one perhaps not full. */
 export const quadsOf = (columns: number): number => Math.ceil(columns / 4);
 
-/** An invocation for each quad of [rows, columns], as in kernels/lib/quads.wgsl. */
-export const quadGrid = (rows: Rows, columns: number) => (sizes: BatchSizes): Grid =>
-  linearGrid(Math.ceil(rows.count(sizes) * quadsOf(columns) / 64));
+/** An invocation for each quad of [rows, columns], `threads` to a workgroup: `quad_at` of kernels/lib/quads.wgsl. */
+export const quadGrid = (rows: Rows, columns: number, threads = 64) => (sizes: BatchSizes): Grid =>
+  linearGrid(Math.ceil(rows.count(sizes) * quadsOf(columns) / threads));
 
-/** Blocks in a row of `columns`, as in kernels/lib/block.wgsl. */
-export const blocksOf = (columns: number): number => columns % 4 === 0 ? columns / 4 : columns;
+/** The same for `count` rows, workgroups of 32 having quads of one row each: `quad_of`. */
+export const tileGrid = (count: number, columns: number): Grid => linearGrid(count * Math.ceil(quadsOf(columns) / 32));
 
 /** The bindings that are there: variables of optional tensors vanish from the kernel together with their tensor. */
 export function present(bindings: Readonly<Record<string, Tensor | undefined>>): Record<string, Tensor> {

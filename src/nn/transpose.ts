@@ -13,10 +13,10 @@ export function transposed(
   { rows, columns, stride }: { rows: Rows | number; columns: number; stride: number },
 ): Tensor {
   const isFixed = typeof rows === "number";
-  const y = plan.transient(`${x.label} transposed`, [columns, stride]);
+  const y = plan.transient(`${x.label} transposed`, [columns, stride], x.dtype);
   plan.dispatch({
     kernel: "transpose",
-    entry: "transpose",
+    entry: "turn",
     constants: { ROWS: isFixed ? rows : 0, COLUMNS: columns, STRIDE: stride },
     bindings: { ...(!isFixed && { rows: rows.uniform }), x, y },
     grid: (sizes) => {

@@ -13,6 +13,8 @@ export interface Variant<Shape> {
   readonly adapters: readonly Gpu["kind"][];
   /** Whether it can compute this shape on this adapter. */
   suits(gpu: Gpu, shape: Shape): boolean;
+  /** Whether it is a good guess for this shape on this very adapter; without it, it is. Others come last. */
+  usual?(gpu: Gpu, shape: Shape): boolean;
 }
 
 export interface Operation<Shape, V extends Variant<Shape>> {
@@ -44,4 +46,8 @@ export const variantsFor = <Shape, V extends Variant<Shape>>(
   gpu: Gpu,
   { variants }: Operation<Shape, V>,
   shape: Shape,
-): V[] => variants.filter((variant) => variant.adapters.includes(gpu.kind) && variant.suits(gpu, shape));
+): V[] => {
+  const suitable = variants.filter((variant) => variant.adapters.includes(gpu.kind) && variant.suits(gpu, shape));
+  const isUsual = ({ usual }: V) => usual?.(gpu, shape) ?? true;
+  return [...suitable.filter(isUsual), ...suitable.filter((variant) => !isUsual(variant))];
+};

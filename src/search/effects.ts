@@ -40,7 +40,8 @@ const WITHOUT_EFFECT = [
   "reproducibility",
   "training.eval_batch_size",
   "training.num_workers",
-  "training.optimization",
+  "training.optimization.fused_adamw",
+  "training.optimization.use_torch_compile",
 ];
 
 /** A key and the groups that it is in. */

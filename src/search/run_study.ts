@@ -8,6 +8,7 @@ import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
 import { checkAugmentation, checkAugmentationKeys } from "../training/augmentation.ts";
 import type { Reporter } from "../training/reporter.ts";
+import { describePrecision } from "../training/precision.ts";
 import { settingsInVain } from "../training/run.ts";
 import { leftOutParameters } from "./effects.ts";
 import { createObjective, TrialFailed, type TrialObserver, WORKER } from "./objective.ts";
@@ -97,6 +98,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
     }
     const workbench = await openWorkbench(options.openDevice, reporter, signal);
     try {
+      reporter.info(describePrecision(workbench.gpu, config.training.optimization.precision));
       // What is wrong with the data is no trial's fault.
       await workbench.load(cornerConfig(config));
       const version = await begin();

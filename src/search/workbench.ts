@@ -87,6 +87,7 @@ export async function openWorkbench(
       withoutRates(model),
       loss_type,
       freeze_backbone,
+      config.training.optimization.precision,
       eval_batch_size,
     ]);
     const batchKey = `${shape} ${target}`;

@@ -1,5 +1,6 @@
 /** The library's face of a trained model. */
 import { type Gpu, openGpu } from "../gpu/device.ts";
+import type { AskedPrecision } from "./precision.ts";
 import { openScorer, type Scorer, scoreTexts, type TextPair, type TextScore } from "./scorer.ts";
 
 export interface CrossEncoderOptions {
@@ -9,6 +10,8 @@ export interface CrossEncoderOptions {
   maxLength?: number;
   /** Pairs scored at once. */
   batchSize?: number;
+  /** How it computes: "auto" (default) takes fp32 on a software adapter, fp16 on a hardware one. */
+  precision?: AskedPrecision;
 }
 
 /**

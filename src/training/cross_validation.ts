@@ -1,6 +1,7 @@
 /** K-fold training: the folds one after another, their files, and a summary over all of them. */
 import { join } from "node:path";
-import type { Config } from "../config/schema.ts";
+import { type Config, setByPath } from "../config/config.ts";
+import type { DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -8,6 +9,7 @@ import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
 import { trainFold } from "./fold.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
+import { choosePrecision, describePrecision } from "./precision.ts";
 import { type Prediction, readPredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
@@ -24,7 +26,8 @@ import {
   SUMMARY_FILE,
 } from "./run_folder.ts";
 import { describeRun, markerOf, type RunRecord } from "./run_record.ts";
-import type { TrainerState } from "./state.ts";
+import type { Startup } from "./startup.ts";
+import { skippedSteps, type TrainerState } from "./state.ts";
 import { summariseFolds, type Summary } from "./summary.ts";
 
 export interface CrossValidateOptions {
@@ -33,6 +36,8 @@ export interface CrossValidateOptions {
   reporter: Reporter;
   recorder?: RunRecorder;
   signal?: AbortSignal;
+  /** Told when the data are there, and the kernels. */
+  startup?: Pick<Startup, "ended">;
 }
 
 /**
@@ -49,7 +54,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
   }
   const model = await openModelSource(config);
   const split = await loadSplit(config);
-  const described = await describeRun(config, model, split, { adapter: gpu.name, reporter });
+  const described = await describeRun(config, model, split, { gpu, reporter });
   const unlock = await lockRun(config);
   try {
     const selected = fold === undefined ? Array.from({ length: nSplits }, (_, k) => k) : [fold];
@@ -60,6 +65,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
     }
     if (plan.kind === "continue") reporter.info(continuation(config, plan.states));
     if (plan.notice) reporter.info(plan.notice);
+    reporter.info(precisionOfRun(gpu, config, model.config, plan));
     await trainFolds(gpu, config, { ...options, model, split, plan, selected });
     const summary = await summarise(config, await foldStates(config));
     await writeFileAtomic(join(config.output_dir, SUMMARY_FILE), JSON.stringify(summary, null, 2) + "\n");
@@ -81,6 +87,8 @@ type RunPlan =
     notice: string | null;
   }
   | { kind: "finished"; states: (TrainerState | null)[] };
+
+type BegunRun = Exclude<RunPlan, { kind: "finished" }>;
 
 async function planRun(
   config: Config,
@@ -113,6 +121,15 @@ async function planRun(
 
 const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
 
+const PRECISION = "training.optimization.precision";
+
+/** A run that goes on keeps its precision, whatever `auto` would choose on the adapter that it has now. */
+function precisionOfRun(gpu: Gpu, config: Config, model: DebertaConfig, { kind, record }: BegunRun): string {
+  const { precision: asked } = config.training.optimization;
+  const isKept = kind === "continue" && record.precision !== choosePrecision(gpu, asked);
+  return isKept ? `computing in ${record.precision}, as this run was begun` : describePrecision(gpu, asked, model);
+}
+
 /** How far a run that goes on has come. */
 function continuation({ output_dir }: Config, states: readonly (TrainerState | null)[]): string {
   const folds = states.flatMap((state, fold) => {
@@ -125,10 +142,10 @@ function continuation({ output_dir }: Config, states: readonly (TrainerState | n
 async function trainFolds(
   gpu: Gpu,
   config: Config,
-  { model, split, plan, selected, reporter, recorder, signal }: CrossValidateOptions & {
+  { model, split, plan, selected, reporter, recorder, signal, startup }: CrossValidateOptions & {
     model: ModelSource;
     split: RunSplit;
-    plan: Exclude<RunPlan, { kind: "finished" }>;
+    plan: BegunRun;
     selected: readonly number[];
   },
 ): Promise<void> {
@@ -139,14 +156,16 @@ async function trainFolds(
     const augmentation = await augmenter.prepare(config, { model, data: tokenized, gpu, signal });
     const data = { ...tokenized, evidence: augmentation?.evidence };
     const { pairs, tokens, folds } = data;
+    startup?.ended("data");
     const { session, config: fitted } = await openFittingSession(
       gpu,
-      config,
+      setByPath(config, PRECISION, plan.record.precision),
       model.config,
       data,
       plan.record.batch_size,
     );
     held.push(session);
+    startup?.ended("kernels");
 
     const found = config.training.target_effective_batch_size === null ? null : fitted.training.batch_size;
     const record = { ...plan.record, batch_size: found, directory: Deno.cwd() };
@@ -192,7 +211,7 @@ async function summarise(config: Config, states: readonly (TrainerState | null)[
   for (const [fold, state] of states.entries()) {
     if (!state?.finished) continue;
     const { epoch, loss, metrics } = state.best!;
-    folds.push({ fold, best_epoch: epoch, loss, metrics });
+    folds.push({ fold, best_epoch: epoch, skipped_steps: skippedSteps(state), loss, metrics });
     predictions.push(...await readPredictions(join(foldFolder(config.output_dir, fold), "predictions.csv")));
   }
   return { folds, ...summariseFolds(folds, predictions, config.model.positive_threshold) };

@@ -14,7 +14,7 @@ import { loadPairs, tokenizeFor } from "./run_data.ts";
 import { checkMarker, CONFIG_FILE, foldFolder, FOLDS_FILE, type OpenRun } from "./run_folder.ts";
 import { markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDigest } from "./run_record.ts";
 import { openSession } from "./session.ts";
-import { readState } from "./state.ts";
+import { readState, skippedSteps } from "./state.ts";
 import { type FoldSummary, summariseFolds, type Summary } from "./summary.ts";
 
 /**
@@ -37,6 +37,11 @@ export async function evaluateRun(
   const folds = await recordedFolds(config, record, pairs);
   const selected = only === undefined ? Array.from({ length: kfold.n_splits }, (_, fold) => fold) : [only];
 
+  // `auto` was decided when the run was begun.
+  const asked = training.optimization.precision;
+  const precision = asked === "auto" ? record.precision : asked;
+  reporter.info(`computing in ${precision} (${asked === "auto" ? "auto: as the run was trained" : "as asked for"})`);
+
   const summaries: FoldSummary[] = [];
   const predictions: Prediction[] = [];
   for (const fold of selected) {
@@ -51,8 +56,8 @@ export async function evaluateRun(
       maxLength: data.max_length,
       numWorkers: training.num_workers,
     });
-    const inference = scoringCapacity(gpu, modelConfig, tokens, training.eval_batch_size);
-    const session = await openSession(gpu, modelConfig, { inference });
+    const inference = scoringCapacity(gpu, modelConfig, tokens, training.eval_batch_size, precision);
+    const session = await openSession(gpu, modelConfig, { inference, precision });
     try {
       await loadWeights(session.parameters, modelConfig, folder);
       const trainLabels = pairs.flatMap(({ label }, index) => folds[index] === fold ? [] : [label]);
@@ -64,7 +69,8 @@ export async function evaluateRun(
         lossKind: model.loss_type,
         weights: lossWeights(model, trainLabels),
       });
-      summaries.push({ fold, best_epoch: state?.best?.epoch ?? 0, loss, metrics });
+      const skipped = state ? skippedSteps(state) : 0;
+      summaries.push({ fold, best_epoch: state?.best?.epoch ?? 0, skipped_steps: skipped, loss, metrics });
       members.forEach(({ criterionId, label }, i) =>
         predictions.push({ criterionId, label, probability: probabilities[i] })
       );
@@ -77,10 +83,10 @@ export async function evaluateRun(
 }
 
 /** What an evaluation may choose for itself. */
-const OF_AN_EVALUATION = "model.positive_threshold";
+const OF_AN_EVALUATION = /^(model\.positive_threshold|training\.optimization\.(precision|use_bf16))$/;
 
 function checkSettings(config: Config, record: RunRecord): void {
-  const changed = settingDifferences(record, config).filter(({ key }) => key !== OF_AN_EVALUATION);
+  const changed = settingDifferences(record, config).filter(({ key }) => !OF_AN_EVALUATION.test(key));
   if (changed.length === 0) return;
   const { key, was, is } = changed[0];
   throw new EntailError(

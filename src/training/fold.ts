@@ -9,7 +9,7 @@ import type { LossKind } from "../nn/loss.ts";
 import type { AugmentedEpoch } from "./augmentation.ts";
 import { evaluatePairs, type Evaluation } from "./evaluate.ts";
 import { appendEntries, epochEntry, type LogEntry, stepEntry, truncateLog } from "./metrics_log.ts";
-import { nextStride } from "./pace.ts";
+import { createPace } from "./pace.ts";
 import { writePredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
@@ -23,9 +23,10 @@ import {
   readState,
   saveBest,
   saveLast,
+  skippedSteps,
   type TrainerState,
 } from "./state.ts";
-import { LOG_STEPS, type StepSettings } from "./step.ts";
+import { LOG_STEPS, type StepRecord, type StepSettings } from "./step.ts";
 
 export interface FoldSettings {
   batchSize: number;
@@ -81,6 +82,22 @@ export class Diverged extends EntailError {
   }
 }
 
+/** Gradients that overflow fp16 even when they are scaled down this far: no scale will help. */
+const LOWEST_SCALE = 2 ** -14;
+
+/** Throws where the training cannot go on after step `first + i + 1`, whose record is the i-th. */
+function checkRecords(records: readonly StepRecord[], fold: number, first: number): void {
+  for (const [i, { loss, gradNorm, skipped, scale }] of records.entries()) {
+    if (!skipped && !(Number.isFinite(loss) && Number.isFinite(gradNorm))) throw new Diverged(fold, first + i + 1);
+    if (!skipped || scale > LOWEST_SCALE) continue;
+    throw new EntailError(
+      "usage",
+      `training.optimization.precision: fold ${fold} overflows fp16 at step ${first + i + 1} and did so for every ` +
+        "loss scale; set it to bf16 or fp32, or lower training.learning_rate",
+    );
+  }
+}
+
 /** Trains a fold, from its beginning or from where `last` stands. Throws "interrupted" after saving. */
 export async function trainFold(input: FoldInput): Promise<FoldResult> {
   const { session, settings, fold, pairs, tokens, train, validation, outputFolder, checkpointFolder, reporter } = input;
@@ -110,46 +127,52 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
 
   const sittingStart = performance.now();
   const secondsBefore = state.seconds;
-  let flushed = { at: performance.now(), updates: state.counters.updates };
-  let stepsPerFlush = 1;
   let epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
+  let logged = state.counters.updates;
   let unreported = 0;
+  let skipped = skippedSteps(state);
 
-  /** Reads the log of the steps since the last flush, writes their lines, and paces the next flush. */
-  async function flush() {
-    const first = flushed.updates;
-    const records = await step.readRecords();
-    await log(records.map((record, i) => stepEntry(first + i + 1, stepsPerEpoch, record)));
-    const bad = records.findIndex(({ loss, gradNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradNorm));
-    if (bad >= 0) throw new Diverged(fold, first + bad + 1);
-    const elapsed = performance.now() - flushed.at;
-    flushed = { at: performance.now(), updates: first + records.length };
-    if (records.length === 0) return;
-    for (const { loss } of records) epochLoss.sum += loss;
-    epochLoss.count += records.length;
-    stepsPerFlush = Math.min(LOG_STEPS, nextStride(records.length, elapsed));
-    reporter.training({
-      fold,
-      epoch: state.epoch + 1,
-      epochs,
-      step: flushed.updates,
-      steps: totalSteps,
-      loss: records.at(-1)!.loss,
-      bestF1: state.best?.metrics.f1 ?? null,
-      samplesPerSecond: unreported / (elapsed / 1000),
-    });
-    epochLoss.samples += unreported;
-    unreported = 0;
-  }
+  /** Reads the log of the steps since the last time and writes their lines. */
+  const pace = createPace({
+    async read() {
+      const samples = unreported;
+      unreported = 0;
+      return { samples, records: await step.readRecords() };
+    },
+    async seen({ samples, records }, milliseconds) {
+      const first = logged;
+      await log(records.map((record, i) => stepEntry(first + i + 1, stepsPerEpoch, record)));
+      checkRecords(records, fold, first);
+      logged += records.length;
+      const losses = records.map(({ loss }) => loss).filter(Number.isFinite);
+      for (const loss of losses) epochLoss.sum += loss;
+      epochLoss.count += losses.length;
+      epochLoss.samples += samples;
+      skipped += records.filter((record) => record.skipped).length;
+      reporter.training({
+        fold,
+        epoch: state.epoch + 1,
+        epochs,
+        step: logged,
+        steps: totalSteps,
+        loss: losses.at(-1) ?? NaN,
+        skipped,
+        bestF1: state.best?.metrics.f1 ?? null,
+        samplesPerSecond: samples / (milliseconds / 1000),
+      });
+    },
+    most: LOG_STEPS,
+  });
 
   const save = async () => {
     state.counters = step.counters;
+    state.scaler = await step.readScaler();
     state.seconds = secondsBefore + (performance.now() - sittingStart) / 1000;
     if (checkpointFolder) await saveLast(session, input.tokenizerFolder, checkpointFolder, state, input.marker);
   };
   const stopIfAsked = async () => {
     if (!input.signal?.aborted) return;
-    await flush();
+    await pace.drain();
     await save();
     throw new EntailError("interrupted", "interrupted; the same command (without overwrite) goes on from here");
   };
@@ -176,12 +199,9 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       step.step(microBatches, learningRateAt(schedule, step.counters.updates));
       unreported += microBatches.reduce((sum, micro) => sum + micro.labels.length, 0);
       state.stepInEpoch++;
-      if (step.counters.updates - flushed.updates >= stepsPerFlush) {
-        await flush();
-        await stopIfAsked();
-      }
+      if (await pace.queued()) await stopIfAsked();
     }
-    await flush();
+    await pace.drain();
     const seconds = (performance.now() - epochLoss.since) / 1000;
     const evaluation = await evaluatePairs(session, {
       tokens,
@@ -208,6 +228,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       epoch,
       epochs,
       loss: epochLoss.sum / epochLoss.count,
+      skipped,
       evalLoss: evaluation.loss,
       f1: evaluation.metrics.f1,
       bestF1: state.best!.metrics.f1,
@@ -217,9 +238,10 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     });
     await input.onEvaluation?.(epoch, state.best!.metrics.f1);
     if (!state.finished) await stopIfAsked();
-    flushed.at = performance.now();
+    pace.restart();
   }
-  return { best: state.best, evaluations: state.evaluations, seconds: state.seconds, updates: state.counters.updates };
+  const { best, evaluations, seconds, counters: { updates } } = state;
+  return { best, evaluations, seconds, updates, skipped: skippedSteps(state) };
 }
 
 /** The tokens that an epoch trains on. Not awaited at once: an error is thrown where the epoch begins. */
@@ -235,7 +257,7 @@ function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<re
 async function startFold(input: FoldInput, length: FoldLength, metricsFile: string | null): Promise<TrainerState> {
   const { session, settings, checkpointFolder } = input;
   const state = checkpointFolder ? await readState(checkpointFolder) : null;
-  if (state) checkCounters(state, length, checkpointFolder!);
+  if (state) checkCounters(state, length, session.precision, checkpointFolder!);
   if (state && !state.finished) {
     const last = join(checkpointFolder!, "last");
     await loadWeights(session.parameters, session.config, last);
@@ -245,8 +267,9 @@ async function startFold(input: FoldInput, length: FoldLength, metricsFile: stri
     session.parameters.clearMoments();
   }
   if (metricsFile) await truncateLog(metricsFile, state?.counters.updates ?? 0, state?.evaluations ?? 0);
-  session.step!.start(settings.step, state?.counters);
-  return state ?? initialState();
+  const start = state ?? initialState(session.precision);
+  session.step!.start(settings.step, start);
+  return start;
 }
 
 /** Counts an evaluation and, if its F1 is the highest so far, keeps its model and its predictions. */

@@ -9,7 +9,7 @@ import { preparePrograms } from "../gpu/program.ts";
 import { createTensor, readTensor, writeTensor } from "../gpu/tensor.ts";
 import { type BatchCapacity, createDeviceBatch, type PackedBatch } from "../nn/batch.ts";
 import { createParameterStore } from "../nn/parameters.ts";
-import { createPlan, type Variants } from "../nn/plan.ts";
+import { createPlan } from "../nn/plan.ts";
 
 /** Logits of so many masks are held at once: 33 MB with DeBERTa-v3's vocabulary of 128,100 tokens. */
 const MOST_MASKS = 64;
@@ -38,17 +38,16 @@ export function maskedLmCapacity(gpu: Gpu, config: DebertaConfig, longest: numbe
 }
 
 /**
- * Opens the model of a Hugging Face folder. `maxChunkBytes` and `variants` are what the adapter suggests unless given.
+ * Opens the model of a Hugging Face folder. `maxChunkBytes` is what the adapter suggests unless given.
  * Throws an `EntailError`: "data" for the folder, "memory" if it does not fit.
  */
 export async function openMaskedLm(
   gpu: Gpu,
-  { config, folder, capacity, maxChunkBytes, variants }: {
+  { config, folder, capacity, maxChunkBytes }: {
     config: DebertaConfig;
     folder: string;
     capacity: BatchCapacity;
     maxChunkBytes?: number;
-    variants?: Variants;
   },
 ): Promise<MaskedLm> {
   const held: { release(): void }[] = [];
@@ -65,7 +64,7 @@ export async function openMaskedLm(
     const batch = keep(await createDeviceBatch(gpu, capacity));
     const places = await createTensor(gpu, "masked tokens", [capacity.sequences + 1]);
     keep({ release: () => places.buffer?.destroy() });
-    const plan = createPlan(gpu, "masked LM", { variants });
+    const plan = createPlan(gpu, "masked LM");
     const shards = maskedLmForward({ plan, config, parameters, batch, dropout: null }, constants, places);
     const { executables: [program], memory } = await preparePrograms(gpu, "masked LM activations", [plan]);
     keep(memory);

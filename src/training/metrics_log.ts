@@ -10,9 +10,12 @@ export type LogEntry = StepEntry | EpochEntry;
 export interface StepEntry {
   step: number;
   epoch: number;
-  loss: number;
+  /** Null where it is not finite. */
+  loss: number | null;
   learning_rate: number;
-  grad_norm: number;
+  grad_norm: number | null;
+  /** The step updated nothing. */
+  skipped?: true;
 }
 
 export interface EpochEntry {
@@ -28,10 +31,20 @@ export interface EpochEntry {
 export function stepEntry(
   step: number,
   stepsPerEpoch: number,
-  { loss, learningRate, gradNorm }: StepRecord,
+  { loss, learningRate, gradNorm, skipped }: StepRecord,
 ): StepEntry {
-  return { step, epoch: step / stepsPerEpoch, loss, learning_rate: learningRate, grad_norm: gradNorm };
+  const entry = {
+    step,
+    epoch: step / stepsPerEpoch,
+    loss: finite(loss),
+    learning_rate: learningRate,
+    grad_norm: finite(gradNorm),
+  };
+  return skipped ? { ...entry, skipped } : entry;
 }
+
+/** JSON has no other numbers. */
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 export function epochEntry(epoch: number, { loss, metrics }: Evaluation): EpochEntry {
   return {
@@ -45,7 +58,7 @@ export function epochEntry(epoch: number, { loss, metrics }: Evaluation): EpochE
   };
 }
 
-/** Appends whole lines in one write. What JSON cannot say, NaN and infinities, becomes null. */
+/** Appends whole lines in one write. */
 export async function appendEntries(path: string, entries: readonly LogEntry[]): Promise<void> {
   if (entries.length === 0) return;
   const lines = entries.map((entry) => JSON.stringify(entry) + "\n");

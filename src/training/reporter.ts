@@ -20,6 +20,8 @@ export interface TrainingState {
   step: number;
   steps: number;
   loss: number;
+  /** Steps of this fold that updated nothing, because fp16 overflowed. */
+  skipped: number;
   bestF1: number | null;
   samplesPerSecond: number;
 }
@@ -29,6 +31,8 @@ export interface EpochState {
   epoch: number;
   epochs: number;
   loss: number;
+  /** See `TrainingState`. */
+  skipped: number;
   evalLoss: number;
   f1: number;
   bestF1: number;

@@ -3,18 +3,19 @@ import type { Config } from "../config/schema.ts";
 import type { TokenizedPair } from "../dataset/batches.ts";
 import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { elementBytes } from "../gpu/dtype.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
+import { type Precision, storageOf } from "../nn/plan.ts";
 import type { FoldSettings } from "./fold.ts";
+import { choosePrecision } from "./precision.ts";
 import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
 import type { LossWeights } from "./step.ts";
 
 /** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
 export function settingsInVain({ training: { optimization }, reproducibility }: Config): string[] {
-  const { precision, use_torch_compile, fused_adamw } = optimization;
-  const isHalf = precision === "fp16" || precision === "bf16";
+  const { use_torch_compile, fused_adamw } = optimization;
   return [
-    isHalf && `training.optimization.precision=${precision} is not available yet: computing in fp32`,
     !use_torch_compile &&
     "training.optimization.use_torch_compile=false has no effect: a step is always recorded once and replayed",
     !fused_adamw && "training.optimization.fused_adamw=false has no effect: the update is always one kernel",
@@ -44,9 +45,12 @@ export function scoringCapacity(
   config: DebertaConfig,
   tokens: readonly TokenizedPair[],
   batchSize: number,
+  precision: Precision,
 ): BatchCapacity {
   const wanted = batchCapacity(tokens, batchSize);
-  const fitting = Math.floor(gpu.maxBindingBytes / (4 * Math.max(config.intermediateSize, config.hiddenSize)));
+  const rowBytes = (width: number) => width * elementBytes(storageOf(precision, width));
+  const widest = Math.max(rowBytes(config.intermediateSize), rowBytes(config.hiddenSize));
+  const fitting = Math.floor(gpu.maxBindingBytes / widest);
   return { ...wanted, tokens: Math.max(wanted.longest, Math.min(wanted.tokens, fitting)) };
 }
 
@@ -58,8 +62,10 @@ export function trainingOptions(
   { tokens, evidence }: RunData,
 ): SessionOptions {
   const growing = evidence && { pairs: evidence, maxLength: config.data.max_length };
+  const precision = choosePrecision(gpu, config.training.optimization.precision);
   return {
-    inference: scoringCapacity(gpu, model, tokens, config.training.eval_batch_size),
+    inference: scoringCapacity(gpu, model, tokens, config.training.eval_batch_size, precision),
+    precision,
     training: {
       capacity: batchCapacity(tokens, config.training.batch_size, growing),
       lossKind: config.model.loss_type,

@@ -11,9 +11,12 @@ import { weightFiles } from "../formats/checkpoint_tensors.ts";
 import { filesDigest, textDigest } from "../formats/digest.ts";
 import { readTokenizerFolder } from "../tokenizers/folder.ts";
 import { readJson } from "../formats/json.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { Precision } from "../nn/plan.ts";
 import { VERSION } from "../version.ts";
 import type { ModelSource } from "./model_source.ts";
 import { foldsCsv } from "./folds_file.ts";
+import { choosePrecision } from "./precision.ts";
 import { patiently, type Reporter } from "./reporter.ts";
 import type { RunSplit } from "./run_data.ts";
 
@@ -29,6 +32,8 @@ export interface RunRecord {
   content: Record<string, string>;
   /** The micro-batch that `training.target_effective_batch_size` came to on this device. */
   batch_size: number | null;
+  /** What `training.optimization.precision` came to on this adapter. */
+  precision: Precision;
   /** What the same bits can only be expected of. */
   program: string;
   adapter: string;
@@ -55,7 +60,7 @@ export async function describeRun(
   config: Config,
   model: Pick<ModelSource, "tokenizerFolder">,
   { pairs, folds }: RunSplit,
-  { adapter, reporter }: { adapter: string; reporter: Reporter },
+  { gpu, reporter }: { gpu: Pick<Gpu, "kind" | "name">; reporter: Reporter },
 ): Promise<RunRecord> {
   const { data, model: { model_name }, augmentation } = config;
   const content: Record<string, string> = {
@@ -77,8 +82,9 @@ export async function describeRun(
     settings,
     content,
     batch_size: null,
+    precision: choosePrecision(gpu, config.training.optimization.precision),
     program: PROGRAM,
-    adapter,
+    adapter: gpu.name,
     directory: Deno.cwd(),
   };
 }
@@ -142,6 +148,7 @@ export async function readRecord(outputDir: string): Promise<RunRecord | null> {
   if (
     record?.version !== 1 || typeof record.id !== "string" || typeof record.directory !== "string" ||
     !isMapping(record.settings) || !isMapping(record.content) ||
+    !["fp32", "fp16", "bf16"].includes(record.precision!) ||
     !(record.batch_size === null || Number.isSafeInteger(record.batch_size) && record.batch_size! > 0)
   ) {
     throw new EntailError("data", `${file}: not the record of a run; train anew with overwrite=true`);

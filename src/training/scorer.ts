@@ -3,7 +3,9 @@ import { checkWeights, loadWeights, readModelConfig, requireModelFolder } from "
 import { type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { Precision } from "../nn/plan.ts";
 import { positiveProbability, scorePairs } from "./evaluate.ts";
+import { type AskedPrecision, choosePrecision } from "./precision.ts";
 import { scoringCapacity } from "./run.ts";
 import { tokenizeFor } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
@@ -24,6 +26,7 @@ export interface Scorer {
   readonly folder: string;
   readonly maxLength: number;
   readonly batchSize: number;
+  readonly precision: Precision;
   readonly numWorkers?: number | null;
   readonly gpu: Gpu;
   /** Made when the first texts show how large it must be, and anew when later ones need more room. */
@@ -37,15 +40,22 @@ const DEFAULT_MAX_LENGTH = 512;
 /** Pairs that are tokenized and scored at a time. */
 const WINDOW = 8192;
 
+export interface ScorerOptions {
+  maxLength?: number;
+  batchSize?: number;
+  precision?: AskedPrecision;
+  numWorkers?: number | null;
+}
+
 /**
- * Opens a Hugging Face folder for scoring. `maxLength` defaults to what the checkpoint was trained with, else 512.
+ * Opens a Hugging Face folder for scoring. `maxLength` defaults to what the checkpoint was trained with, else 512;
+ * `precision` to what suits the adapter.
  * Data errors name the folder's file.
  */
 export async function openScorer(
   gpu: Gpu,
   folder: string,
-  { maxLength, batchSize = 32, numWorkers }: { maxLength?: number; batchSize?: number; numWorkers?: number | null } =
-    {},
+  { maxLength, batchSize = 32, precision = "auto", numWorkers }: ScorerOptions = {},
 ): Promise<Scorer> {
   await requireModelFolder(folder);
   const config = await readModelConfig(folder);
@@ -55,6 +65,7 @@ export async function openScorer(
     folder,
     maxLength: maxLength ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
     batchSize,
+    precision: choosePrecision(gpu, precision),
     numWorkers,
     gpu,
     session: null,
@@ -72,18 +83,18 @@ export async function scoreTexts(
   pairs: readonly TextPair[],
   { signal, onProgress = () => {} }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
 ): Promise<TextScore[]> {
-  const { gpu, config, folder, maxLength, batchSize, numWorkers } = scorer;
+  const { gpu, config, folder, maxLength, batchSize, precision, numWorkers } = scorer;
   const scores: TextScore[] = [];
   for (let at = 0; at < pairs.length; at += WINDOW) {
     const window = pairs.slice(at, at + WINDOW);
     const tokens = await tokenizeFor({ config, tokenizerFolder: folder }, window, { maxLength, numWorkers });
-    const needed = scoringCapacity(gpu, config, tokens, batchSize);
+    const needed = scoringCapacity(gpu, config, tokens, batchSize, precision);
     const room = scorer.session?.inference;
     const fits = room && needed.longest <= room.longest && needed.tokens <= room.tokens &&
       needed.sequences <= room.sequences;
     if (!fits) {
       scorer.session?.release();
-      scorer.session = await openSession(gpu, config, { inference: needed });
+      scorer.session = await openSession(gpu, config, { inference: needed, precision });
       await loadWeights(scorer.session.parameters, config, folder);
     }
     const logits = await scorePairs(scorer.session!, tokens, tokens.map((_, i) => i), (done) => onProgress(at + done));

@@ -5,6 +5,7 @@
 import type { DebertaConfig } from "../deberta/config.ts";
 import { createModelConstants, modelForward } from "../deberta/model.ts";
 import { debertaParameters } from "../deberta/parameters.ts";
+import { EntailError } from "../errors.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { allocateMemory, compileProgram, planMemory, type Program } from "../gpu/program.ts";
@@ -12,8 +13,8 @@ import { createTensor, readTensor, type Tensor } from "../gpu/tensor.ts";
 import { type BatchCapacity, createDeviceBatch, type DeviceBatch, type PackedBatch } from "../nn/batch.ts";
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore, type ParameterStore } from "../nn/parameters.ts";
-import { type BatchSizes, createPlan } from "../nn/plan.ts";
-import { nextStride } from "./pace.ts";
+import { type BatchSizes, createPlan, type Precision } from "../nn/plan.ts";
+import { createPace } from "./pace.ts";
 import { createStepTensors, createTrainingStep, planStep, type TrainingStep } from "./step.ts";
 
 export interface SessionOptions {
@@ -21,11 +22,14 @@ export interface SessionOptions {
   inference: BatchCapacity;
   /** The largest micro-batches to be trained on, and how; absent for a session that only scores. */
   training?: { capacity: BatchCapacity; lossKind: LossKind; freezeEncoder: boolean };
+  /** "fp32" by default. */
+  precision?: Precision;
 }
 
 export interface Session {
   readonly gpu: Gpu;
   readonly config: DebertaConfig;
+  readonly precision: Precision;
   readonly parameters: ParameterStore;
   /** Device memory of everything, in bytes. */
   readonly bytes: number;
@@ -36,6 +40,9 @@ export interface Session {
   score(batches: Iterable<PackedBatch>): Promise<Float32Array[]>;
   release(): void;
 }
+
+const FP16_OVERFLOW =
+  "training.optimization.precision: the model overflows fp16, which ends at 65504; set it to bf16 or fp32";
 
 /** Sequences whose logits the device collects before the host reads them. */
 const SCORED_SEQUENCES = 1 << 16;
@@ -52,11 +59,11 @@ interface SessionPlan {
 export async function planSession(
   gpu: Gpu,
   config: DebertaConfig,
-  { inference, training }: SessionOptions,
+  { inference, training, precision = "fp32" }: SessionOptions,
   keep: <T extends { release(): void }>(resource: T) => T,
 ): Promise<SessionPlan> {
   const specs = debertaParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
-  const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined }));
+  const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined, precision }));
   const programs: Program<BatchSizes>[] = [];
 
   let stepParts: SessionPlan["stepParts"];
@@ -64,9 +71,9 @@ export async function planSession(
     const batch = keep(await createDeviceBatch(gpu, training.capacity));
     const constants = await createModelConstants(gpu, config, training.capacity.longest);
     stepParts = { batch, tensors: await createStepTensors(gpu) };
-    programs.push(...planStep(gpu, { config, parameters, constants, ...stepParts, ...training }));
+    programs.push(...planStep(gpu, { config, parameters, constants, precision, ...stepParts, ...training }));
   }
-  const scoring = await planScoring(gpu, config, parameters, inference);
+  const scoring = await planScoring(gpu, config, parameters, inference, precision);
   keep(scoring.batch);
   keep({ release: () => scoring.collected.buffer?.destroy() });
   programs.push(scoring.program);
@@ -87,6 +94,7 @@ export async function sessionBytes(gpu: Gpu, config: DebertaConfig, options: Ses
 /** Plans and allocates. Throws an `EntailError` of kind "memory" if it does not fit. */
 export async function openSession(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<Session> {
   const labels = config.labels.length;
+  const { inference, precision = "fp32" } = options;
   const held: { release(): void }[] = [];
   const keep = <T extends { release(): void }>(resource: T): T => {
     held.push(resource);
@@ -98,31 +106,33 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
     const executables = [];
     for (const program of programs) executables.push(await compileProgram(gpu, program));
     const scoreProgram = executables.pop()!;
-    const step = stepParts && keep(createTrainingStep(gpu, stepParts.batch, stepParts.tensors, executables));
+    const step = stepParts && keep(createTrainingStep(gpu, stepParts.batch, stepParts.tensors, precision, executables));
 
     return {
       gpu,
       config,
+      precision,
       parameters,
       bytes: parameters.bytes + memory.bytes + scoring.batch.bytes + (stepParts?.batch.bytes ?? 0),
-      inference: options.inference,
+      inference,
       step: step ?? null,
       async score(batches) {
         const scores: Float32Array[] = [];
         let pending = 0;
-        let queued = 0;
-        let stride = 1;
-        let since = performance.now();
-        const flush = async () => {
-          const words = await readTensor(gpu, scoring.collected, 0, pending * labels);
-          for (let i = 0; i < pending; i++) scores.push(words.slice(i * labels, (i + 1) * labels));
-          stride = nextStride(queued, performance.now() - since);
-          pending = queued = 0;
-          since = performance.now();
-        };
+        const pace = createPace({
+          read() {
+            const words = readTensor(gpu, scoring.collected, 0, pending * labels);
+            pending = 0;
+            return words;
+          },
+          seen(words) {
+            if (precision === "fp16" && !words.every(Number.isFinite)) throw new EntailError("usage", FP16_OVERFLOW);
+            for (let i = 0; i < words.length; i += labels) scores.push(words.slice(i, i + labels));
+          },
+        });
         for (const batch of batches) {
           const sizes = scoring.batch.write(batch, new Uint32Array(batch.offsets.length - 1));
-          if (pending + sizes.sequences > SCORED_SEQUENCES) await flush();
+          if (pending + sizes.sequences > SCORED_SEQUENCES) await pace.drain();
           scoreProgram.run(sizes);
           const encoder = gpu.device.createCommandEncoder();
           const { logits, collected } = scoring;
@@ -131,9 +141,9 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
           encoder.copyBufferToBuffer(logits.buffer!, logits.offset, collected.buffer!, to, sizes.sequences * rowBytes);
           gpu.submit(encoder);
           pending += sizes.sequences;
-          if (++queued >= stride) await flush();
+          await pace.queued();
         }
-        if (pending > 0) await flush();
+        await pace.drain();
         return scores;
       },
       release: () => held.forEach((resource) => resource.release()),
@@ -150,10 +160,11 @@ async function planScoring(
   config: DebertaConfig,
   parameters: ParameterStore,
   capacity: BatchCapacity,
+  precision: Precision,
 ): Promise<{ program: Program<BatchSizes>; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
   const batch = await createDeviceBatch(gpu, capacity);
   const constants = await createModelConstants(gpu, config, capacity.longest);
-  const plan = createPlan(gpu, "score");
+  const plan = createPlan(gpu, "score", { precision });
   const scope = { plan, config, parameters, batch, dropout: null };
   const { logits: last } = modelForward(scope, constants);
   const logits = plan.result("logits", last.shape);

@@ -6,13 +6,16 @@ import { EntailError } from "../errors.ts";
 import { recoverFolder, replaceFolder } from "../formats/atomic_folder.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { readJson } from "../formats/json.ts";
+import type { Precision } from "../nn/plan.ts";
+import { initialScaler, type ScalerState } from "../nn/scaler.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Session } from "./session.ts";
 import type { StepCounters } from "./step.ts";
 
 export interface TrainerState {
-  version: 1;
+  version: 2;
   counters: StepCounters;
+  scaler: ScalerState;
   /** Epochs completed, and optimizer steps taken in the one that is under way. */
   epoch: number;
   stepInEpoch: number;
@@ -27,13 +30,18 @@ export interface TrainerState {
 }
 
 /** What a fold's training has come to. */
-export type FoldResult = Pick<TrainerState, "best" | "evaluations" | "seconds"> & { updates: number };
+export type FoldResult = Pick<TrainerState, "best" | "evaluations" | "seconds"> & {
+  updates: number;
+  /** Steps that updated nothing. */
+  skipped: number;
+};
 
 export const STATE_FILE = "trainer_state.json";
 
-export const initialState = (): TrainerState => ({
-  version: 1,
+export const initialState = (precision: Precision): TrainerState => ({
+  version: 2,
   counters: { updates: 0, microBatches: 0 },
+  scaler: initialScaler(precision),
   epoch: 0,
   stepInEpoch: 0,
   evaluations: 0,
@@ -43,12 +51,17 @@ export const initialState = (): TrainerState => ({
   seconds: 0,
 });
 
+/** Steps that updated nothing. */
+export const skippedSteps = ({ counters, scaler }: Pick<TrainerState, "counters" | "scaler">): number =>
+  counters.updates - scaler.applied;
+
 const count = z.int().min(0);
 const share = z.number().min(0).max(1);
 
 const StateSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   counters: z.object({ updates: count, microBatches: count }),
+  scaler: z.object({ scale: z.number().positive(), goodSteps: count, applied: count }),
   epoch: count,
   stepInEpoch: count,
   evaluations: count,
@@ -94,8 +107,9 @@ export interface FoldLength {
 
 /** Data error where a state's counters do not fit each other, or not the training that goes on from it. */
 export function checkCounters(
-  { counters, epoch, stepInEpoch, evaluations, evaluationsSinceBest, best, finished }: TrainerState,
+  { counters, scaler, epoch, stepInEpoch, evaluations, evaluationsSinceBest, best, finished }: TrainerState,
   { batchesPerEpoch, accumulation, totalSteps }: FoldLength,
+  precision: Precision,
   checkpointFolder: string,
 ): void {
   const stepsPerEpoch = Math.ceil(batchesPerEpoch / accumulation);
@@ -104,7 +118,10 @@ export function checkCounters(
     counters.updates === epoch * stepsPerEpoch + stepInEpoch && counters.updates <= totalSteps &&
     counters.microBatches === epoch * batchesPerEpoch + Math.min(stepInEpoch * accumulation, batchesPerEpoch) &&
     evaluations === epoch + (cutShort ? 1 : 0) && evaluationsSinceBest <= evaluations &&
-    (best !== null) === (evaluations > 0);
+    (best !== null) === (evaluations > 0) &&
+    scaler.goodSteps <= scaler.applied && scaler.applied <= counters.updates &&
+    Number.isInteger(Math.log2(scaler.scale)) &&
+    (precision === "fp16" || scaler.scale === 1 && scaler.applied === counters.updates);
   if (fits) return;
   throw new EntailError(
     "data",

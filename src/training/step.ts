@@ -3,7 +3,7 @@
  *
  *     begin      clear the gradients and the loss
  *     micro      forward, loss and backward of one micro-batch, adding to the gradients
- *     update     global gradient norm, clipping, AdamW, and a line in the step log
+ *     update     global gradient norm, clipping, AdamW or nothing where fp16 overflowed, and a line in the step log
  *
  * Nothing here waits for the device. Losses and norms collect in a log on the device that the host reads now and then.
  */
@@ -15,10 +15,18 @@ import type { Executable, Program } from "../gpu/program.ts";
 import { createTensor, createUniform, readTensor, type Tensor, writeTensor } from "../gpu/tensor.ts";
 import { adamw, adamwUniform } from "../nn/adamw.ts";
 import type { DeviceBatch, PackedBatch } from "../nn/batch.ts";
-import { gradNorm, recordStep } from "../nn/grad_norm.ts";
+import { gradNorm, LOG_WORDS, recordStep } from "../nn/grad_norm.ts";
 import { lossForwardBackward, type LossKind, lossUniform } from "../nn/loss.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
-import { type BatchSizes, createPlan } from "../nn/plan.ts";
+import { type BatchSizes, createPlan, type Precision } from "../nn/plan.ts";
+import {
+  createUpdateTensors,
+  initialScaler,
+  readScaler,
+  type ScalerState,
+  type UpdateTensors,
+  writeScaler,
+} from "../nn/scaler.ts";
 
 /** Steps whose loss, norm and learning rate the device can hold before the host must read them. */
 export const LOG_STEPS = 1024;
@@ -42,16 +50,20 @@ export interface LossWeights {
   positiveWeight: number;
 }
 
-/** One line of the step log. `gradNorm` is the norm before clipping. */
+/** One line of the step log. `gradNorm` is the norm before clipping, unscaled. */
 export interface StepRecord {
   loss: number;
   gradNorm: number;
   learningRate: number;
+  /** What the loss was multiplied by. */
+  scale: number;
+  /** In fp16 a gradient overflowed: nothing was updated. */
+  skipped: boolean;
 }
 
-/** What a resumed run needs besides the parameters and their moments. */
+/** What a resumed run needs besides the parameters, their moments and the scaler. */
 export interface StepCounters {
-  /** Optimizer steps taken. */
+  /** Optimizer steps taken, those that were skipped too. */
   updates: number;
   /** Micro-batches seen; keys the dropout. */
   microBatches: number;
@@ -59,12 +71,17 @@ export interface StepCounters {
 
 export interface TrainingStep {
   readonly counters: StepCounters;
-  /** Starts a run: sets what does not change within it, and the counters. */
-  start(settings: StepSettings, counters?: StepCounters): void;
+  /** Starts a run, or goes on with one: sets what does not change within it, the counters and the scaler. */
+  start(settings: StepSettings, from?: { counters: StepCounters; scaler: ScalerState }): void;
   /** Queues one optimizer step over the given micro-batches. */
   step(microBatches: { batch: PackedBatch; labels: Uint32Array }[], learningRate: number): void;
-  /** Records of the steps since the last call, in order; waits for the device. At most `LOG_STEPS` may be pending. */
+  /**
+   * Records of the steps since the last call, in order; waits for the device, and steps may be queued meanwhile. At most
+   * `LOG_STEPS` may be pending.
+   */
   readRecords(): Promise<StepRecord[]>;
+  /** The loss scale and the number of updates after all queued steps; waits for the device. */
+  readScaler(): Promise<ScalerState>;
   /** The programs in the order in which a step of one micro-batch runs them, for profiles. */
   readonly programs: readonly Executable<BatchSizes>[];
   release(): void;
@@ -74,12 +91,11 @@ const BETAS = [0.9, 0.999] as const;
 const EPS = 1e-8;
 
 /** Device memory that a training step needs besides parameters, batch and transients. */
-export interface StepTensors {
+export interface StepTensors extends UpdateTensors {
   dropout: DropoutUniforms;
   loss: Tensor;
   lossSum: Tensor;
   optimizer: Tensor;
-  norm: Tensor;
   maxNorm: Tensor;
   log: Tensor;
   slot: Tensor;
@@ -97,9 +113,9 @@ export async function createStepTensors(gpu: Gpu): Promise<StepTensors> {
     loss: createUniform(gpu, "loss parameters", 8),
     lossSum: await createTensor(gpu, "loss sum", [1]),
     optimizer: createUniform(gpu, "optimizer parameters", 8),
-    norm: await createTensor(gpu, "gradient norm", [2]),
+    ...await createUpdateTensors(gpu, BETAS),
     maxNorm: createUniform(gpu, "largest gradient norm", 4),
-    log: await createTensor(gpu, "step log", [LOG_STEPS, 4]),
+    log: await createTensor(gpu, "step log", [LOG_STEPS, LOG_WORDS]),
     slot: createUniform(gpu, "log slot", 4),
   };
 }
@@ -107,13 +123,14 @@ export async function createStepTensors(gpu: Gpu): Promise<StepTensors> {
 /** The three programs of a step, in the order begin, micro, update; not yet with memory. */
 export function planStep(
   gpu: Gpu,
-  { config, parameters, constants, batch, lossKind, freezeEncoder, tensors }: {
+  { config, parameters, constants, batch, lossKind, freezeEncoder, precision, tensors }: {
     config: DebertaConfig;
     parameters: ParameterStore;
     constants: ModelConstants | null;
     batch: DeviceBatch;
     lossKind: LossKind;
     freezeEncoder: boolean;
+    precision: Precision;
     tensors: StepTensors;
   },
 ): Program<BatchSizes>[] {
@@ -122,31 +139,32 @@ export function planStep(
   for (const chunk of trainable) begin.clear(chunk.gradients!);
   begin.clear(tensors.lossSum);
 
-  const micro = createPlan(gpu, "micro-batch");
+  const micro = createPlan(gpu, "micro-batch", { precision });
   const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout };
   const { logits, kept } = modelForward(scope, constants);
   const dLogits = micro.transient("d logits", logits.shape);
   lossForwardBackward(
     micro,
-    { logits, labels: batch.labels, parameters: tensors.loss, dLogits, lossSum: tensors.lossSum },
+    { ...tensors, logits, labels: batch.labels, parameters: tensors.loss, dLogits },
     { sequences: batch.sequences, numLabels: config.labels.length as 1 | 2, kind: lossKind },
   );
   modelBackward(scope, dLogits, kept, { frozenEncoder: freezeEncoder });
 
-  const update = createPlan(gpu, "update");
-  const { norm, maxNorm, optimizer, lossSum, log, slot } = tensors;
-  gradNorm(update, { gradientChunks: trainable.map((chunk) => chunk.gradients!), norm, parameters: maxNorm });
-  for (const { values, gradients, firstMoment, secondMoment, elements, decayedElements } of trainable) {
+  const update = createPlan(gpu, "update", { precision });
+  const { optimizer, lossSum, log, slot } = tensors;
+  gradNorm(update, { ...tensors, gradientChunks: trainable.map((chunk) => chunk.gradients!) });
+  for (const { values, compute, gradients, firstMoment, secondMoment, elements, decayedElements } of trainable) {
     adamw(update, {
-      values,
+      values: values!,
+      compute,
       gradients: gradients!,
       firstMoment: firstMoment!,
       secondMoment: secondMoment!,
-      norm,
-      parameters: optimizer,
+      update: tensors.update,
+      optimizer,
     }, { elements, decayedElements });
   }
-  recordStep(update, { lossSum, norm, optimizer, log, slot });
+  recordStep(update, { lossSum, update: tensors.update, optimizer, log, slot });
   return [begin, micro, update];
 }
 
@@ -155,6 +173,7 @@ export function createTrainingStep(
   gpu: Gpu,
   batch: DeviceBatch,
   tensors: StepTensors,
+  precision: Precision,
   [begin, micro, update]: Executable<BatchSizes>[],
 ): TrainingStep {
   const none: BatchSizes = { tokens: 0, sequences: 0, longest: 0, uniqueIds: 0 };
@@ -178,11 +197,12 @@ export function createTrainingStep(
     get counters() {
       return { ...counters };
     },
-    start(newSettings, from = { updates: 0, microBatches: 0 }) {
+    start(newSettings, from = { counters: { updates: 0, microBatches: 0 }, scaler: initialScaler(precision) }) {
       settings = newSettings;
-      counters = { ...from };
+      counters = { ...from.counters };
       recorded = 0;
       writeTensor(gpu, tensors.maxNorm, Float32Array.of(settings.maxGradNorm));
+      writeScaler(gpu, tensors.scaler, from.scaler);
     },
     step(microBatches, learningRate) {
       if (recorded === LOG_STEPS) throw new Error("the step log is full: read it first");
@@ -198,22 +218,23 @@ export function createTrainingStep(
       }
       counters.updates++;
       const [beta1, beta2] = BETAS;
-      const optimizer = { learningRate, beta1, beta2, eps: EPS, weightDecay, step: counters.updates };
+      const optimizer = { learningRate, beta1, beta2, eps: EPS, weightDecay };
       writeTensor(gpu, tensors.optimizer, adamwUniform(optimizer));
       writeTensor(gpu, tensors.slot, Uint32Array.of(recorded));
       update.run(none);
       recorded++;
     },
     async readRecords() {
-      if (recorded === 0) return [];
-      const words = await readTensor(gpu, tensors.log, 0, recorded * 4);
-      const records = Array.from({ length: recorded }, (_, i) => {
-        const [loss, norm, learningRate] = words.subarray(i * 4, i * 4 + 3);
-        return { loss, gradNorm: norm, learningRate };
-      });
+      const count = recorded;
       recorded = 0;
-      return records;
+      if (count === 0) return [];
+      const words = await readTensor(gpu, tensors.log, 0, count * LOG_WORDS);
+      return Array.from({ length: count }, (_, i) => {
+        const [loss, gradNorm, learningRate, scale, skipped] = words.subarray(i * LOG_WORDS, (i + 1) * LOG_WORDS);
+        return { loss, gradNorm, learningRate, scale, skipped: skipped !== 0 };
+      });
     },
+    readScaler: () => readScaler(gpu, tensors.scaler),
     release() {
       const { dropout, ...rest } = tensors;
       for (const { buffer } of [...Object.values(dropout), ...Object.values(rest)]) buffer?.destroy();

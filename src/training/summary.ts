@@ -8,6 +8,8 @@ export const SUMMARY_METRICS = ["f1", "precision", "recall", "accuracy", "auc"] 
 export interface FoldSummary {
   fold: number;
   best_epoch: number;
+  /** Optimizer steps that updated nothing, because fp16 overflowed. */
+  skipped_steps: number;
   loss: number;
   metrics: Metrics;
 }

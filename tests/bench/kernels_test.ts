@@ -8,11 +8,11 @@ const SHAPE = { m: 100, n: 32, k: 24 };
 
 /** A mistake for each benchmark, in a kernel that a software adapter runs at `SHAPE`. */
 const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
-  matmul: ["matmul_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = 1.01 * fma("],
-  matmul_input_gradient: ["matmul_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma("],
-  matmul_weight_gradient: ["matmul_windows.wgsl", "s${I}_${4 * Q + J} = fma(", "s${I}_${4 * Q + J} = -fma("],
-  attention: ["attention_uniform.wgsl", "(highest${R} - peak${R})", "(0.0)"],
-  attention_backward: ["attention_uniform.wgsl", "-dot_context${R}", "dot_context${R}"],
+  matmul: ["product_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = 1.01 * fma("],
+  matmul_input_gradient: ["product_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma("],
+  matmul_weight_gradient: ["product_windows.wgsl", "s${I}_${4 * Q + J} = fma(", "s${I}_${4 * Q + J} = -fma("],
+  attention: ["lib/attention.wgsl", "exp((*softmax).highest - peak)", "vec4(1.0)"],
+  attention_backward: ["lib/attention.wgsl", "-known.dot_context", "known.dot_context"],
   layer_norm: ["lib/normalise_row.wgsl", "+ EPS", "+ 1e-3"],
   layer_norm_backward: ["layer_norm.wgsl", "weight_sum += g", "weight_sum -= g"],
   gelu_backward: ["lib/gelu.wgsl", "0.39894228040143268", "0.398"],
@@ -35,7 +35,7 @@ gpuTest("benchKernel: every kernel that is right is timed, at shapes that fill n
       });
       const { ms, gflops, gbps, variant } = result;
       assert.ok([ms, gflops, gbps].every((value) => value > 0 && value < Infinity), JSON.stringify(result));
-      assert.match(variant, /^[a-z]+$/);
+      assert.match(variant, /^[a-z]+( \d+x\d+)?$/);
     }
   }
 });
@@ -44,7 +44,10 @@ for (const kernel of Object.keys(KERNEL_BENCHES)) {
   gpuTest(`benchKernel: a wrong ${kernel} is named and not timed`, async (gpu) => {
     const broken = brokenGpu(gpu, ...MISTAKES[kernel]);
     await assert.rejects(benchKernel(broken, kernel, SHAPE), (error: Error) => {
-      assert.match(error.message, new RegExp(`^${kernel} \\([a-z]+\\) is wrong at 100x32x24: .*; nothing was timed$`));
+      assert.match(
+        error.message,
+        new RegExp(`^${kernel} \\([a-z]+( \\d+x\\d+)?\\) is wrong at 100x32x24: .*; nothing was timed$`),
+      );
       assert.equal(exitStatus(error), 1);
       return true;
     });

@@ -7,12 +7,12 @@ const DEMO = { demo: MODELS["the demo's model"] };
 gpuTest("kernelProblems: a kernel that does not compile is named, whichever variant it is in", async (gpu) => {
   const breaks = async (file: string, from: string, to: string) =>
     (await kernelProblems(brokenGpu(gpu, file, from, to), DEMO)).filter((line) => !line.includes("no model of"));
-  const [uniform, ...more] = await breaks("attention_uniform.wgsl", "let keep = keep_scale();", "let keep = 1u;");
-  assert.match(uniform, /attention_uniform.* software adapter\)$/s);
-  assert.ok(more.every((line) => line.includes("attention_uniform")), more.join("\n"));
-  const tiled = await breaks("matmul_tiled.wgsl", "size_m() - 1u", "size_m() - 1.5");
+  const [rows, ...more] = await breaks("attention_rows.wgsl", "known.keep = keep_scale();", "known.keep = 1u;");
+  assert.match(rows, /attention_rows.* software adapter\)$/s);
+  assert.ok(more.every((line) => line.includes("attention_rows")), more.join("\n"));
+  const tiled = await breaks("product_tiles.wgsl", "let m_end = size_m();", "let m_end = 1.5;");
   assert.ok(
-    tiled.length > 0 && tiled.every((line) => /matmul_tiled.* hardware adapter\)$/s.test(line)),
+    tiled.length > 0 && tiled.every((line) => /product_tiles.* hardware adapter\)$/s.test(line)),
     tiled.join("\n"),
   );
   const [template] = await breaks("reduce.wgsl", "${GROUP}u", "${GRUOP}u");

@@ -88,6 +88,19 @@ Deno.test("entail: bad files end with status 3 and are named", async () => {
   });
 });
 
+Deno.test("entail train: says when the first step came and how busy the device was", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const train = ["train", "--fold", "0", ...writeRunData(folder), "training.max_steps=4"];
+    const { code, stderr } = await entail(train);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /first step after [\d.]+ s: program .*, device .*, data .*, kernels .*, weights and step /);
+    const [, share] = /the device was busy ([\d.]+) %/.exec(stderr)!;
+    assert.ok(Number(share) > 0 && Number(share) <= 100, stderr);
+    const again = await entail(train);
+    assert.doesNotMatch(again.stderr, /first step|busy/);
+  });
+});
+
 Deno.test("entail: no adapter is status 4, out of device memory status 5", async () => {
   await inTemporaryFolder(async (folder) => {
     const overrides = writeRunData(folder);

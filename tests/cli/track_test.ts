@@ -22,7 +22,7 @@ const epoch = (epoch: number): LogEntry => ({
   eval_accuracy: 0.75,
   eval_auc: null,
 });
-const RESULT = { best: { epoch: 1, loss: 0.5, metrics: METRICS }, evaluations: 1, seconds: 1, updates: 2 };
+const RESULT = { best: { epoch: 1, loss: 0.5, metrics: METRICS }, evaluations: 1, seconds: 1, updates: 2, skipped: 0 };
 
 /** What `train` writes before and while it is recorded. */
 async function writeRun(run: string, fold: number, logged: LogEntry[]): Promise<void> {
@@ -71,7 +71,7 @@ Deno.test("openTrainingTracker: an interrupted training goes on in the same runs
       second.foldStarted(1);
       second.logged(1, [step(3), step(4), epoch(2)]);
       second.foldEnded(1, RESULT);
-      const folds = [0, 1].map((fold) => ({ fold, best_epoch: 1, loss: 0.5, metrics: METRICS }));
+      const folds = [0, 1].map((fold) => ({ fold, best_epoch: 1, skipped_steps: 0, loss: 0.5, metrics: METRICS }));
       const summary: Summary = {
         folds,
         mean: AVERAGED,

@@ -105,7 +105,7 @@ for (const head of CLASSIFIER_HEADS) {
         assert.deepEqual(files, [...common, ...own].sort());
         assert.match(await Deno.readTextFile(join(folder, "README.md")), /\| F1 \| 0\.5000 \|/);
 
-        const scorer = await openScorer(gpu, folder);
+        const scorer = await openScorer(gpu, folder, { precision: "fp32" });
         assert.equal(scorer.maxLength, maxLength);
         const scores = await scoreTexts(scorer, pairs);
         scorer.release();

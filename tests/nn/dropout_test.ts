@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { accumulate, dropoutBackward, dropoutForward } from "../../src/nn/dropout.ts";
 import { createPlan } from "../../src/nn/plan.ts";
-import { randomArray } from "../support/close.ts";
+import { assertClose, randomArray } from "../support/close.ts";
+import { dropoutFactors } from "../support/dropout.ts";
 import { download, dropoutUniform, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
-import { dropoutFactor } from "../../src/bench/reference/philox.ts";
+import { rounded } from "../support/half.ts";
 
 interface Case {
   rows: number;
@@ -44,12 +45,7 @@ const masks = gpuTest("dropoutForward, dropoutBackward: drop what Philox says, w
     { rows: 257, columns: 1, rate: 0.2, site: 11 },
   ];
   for (const { rows, columns, rate, key = [1, 2] as [number, number], step = 0, site = 0 } of cases) {
-    const expected = Float32Array.from(
-      { length: rows * columns },
-      // Masks are drawn by quads, of which a row has whole ones.
-      (_, i) =>
-        dropoutFactor(rate, key, step, site, Math.floor(i / columns) * 4 * Math.ceil(columns / 4) + i % columns),
-    );
+    const expected = dropoutFactors({ rate, key, step, site }, rows, columns);
     assert.deepEqual(await factors(gpu, { rows, columns, rate, key, step, site }), expected);
   }
 });
@@ -74,21 +70,25 @@ gpuTest("dropoutForward: drops its share; seeds, steps and sites have masks of t
   }
 });
 
-const sums = gpuTest("accumulate: adds in place, the rest stays", async (gpu) => {
-  for (const [rows, columns] of [[1, 30], [37, 37], [257, 64]]) {
-    const [from, into] = [randomArray(rows * columns, 1), randomArray(rows * columns, 2)];
-    const target = await upload(gpu, "into", [rows, columns], into);
+const sums = gpuTest("accumulate, dropoutBackward: add in place, the rest stays", async (gpu) => {
+  for (const [rows, columns, dtype] of [[1, 30, "f32"], [37, 37, "f32"], [257, 64, "f16"]] as const) {
+    const from = rounded(randomArray(rows * columns, 1), dtype);
+    const into = randomArray(rows * columns, 2);
+    const [plain, dropped] = [0, 1].map(() => upload(gpu, "into", [rows, columns], into));
+    const x = await upload(gpu, "from", [rows, columns], from, dtype);
+    const sizes = { rows: testRows(gpu, rows), columns };
     const plan = createPlan(gpu, "accumulate test");
-    accumulate(
-      plan,
-      { from: await upload(gpu, "from", [rows, columns], from), into: target },
-      { rows: testRows(gpu, rows), columns },
-    );
+    accumulate(plan, { from: x, into: await plain }, sizes);
+    const dropout = dropoutUniform(gpu, 0.25, [1, 2], 3);
+    dropoutBackward(plan, { dy: x, dropout, dx: await dropped }, { ...sizes, site: 5, accumulate: true });
     await runPlan(gpu, plan);
-    assert.deepEqual(await download(gpu, target), into.map((value, i) => value + from[i]));
+    assert.deepEqual(await download(gpu, await plain), into.map((value, i) => value + from[i]));
+    const factors = dropoutFactors({ rate: 0.25, key: [1, 2], step: 3, site: 5 }, rows, columns);
+    const expected = into.map((value, i) => value + Math.fround(from[i] * factors[i]));
+    assertClose(await download(gpu, await dropped), expected, { atol: 2e-7, rtol: 0 });
   }
 });
 
 negativeControl("dropout.wgsl", "dropout_at(at.row, at.quad)", "dropout_at(at.row, at.quad + 1u)", masks);
-negativeControl("dropout.wgsl", "load_y(at.row, at.quad) + ", "", sums);
+negativeControl("dropout.wgsl", "value += load_y(at.row, at.quad);", "", sums);
 negativeControl("lib/philox.wgsl", "round < 10u", "round < 9u", masks);

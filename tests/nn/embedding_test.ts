@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { embeddingBackward, embeddingForward } from "../../src/nn/embedding.ts";
-import { createPlan, type Variants } from "../../src/nn/plan.ts";
+import { createPlan, type Precision, storageOf } from "../../src/nn/plan.ts";
 import { centralDifferences, dot } from "../reference/central_differences.ts";
 import { embeddingBackwardReference, type EmbeddingInput, embeddingReference } from "../reference/embedding.ts";
 import { assertClose, randomArray } from "../support/close.ts";
+import { dropoutFactors } from "../support/dropout.ts";
 import { download, dropoutUniform, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
-import { dropoutFactor } from "../../src/bench/reference/philox.ts";
+import { rounded, UNIT_ROUNDOFF } from "../support/half.ts";
 
 const EPS = 1e-7;
 const KEY: [number, number] = [5, 9];
@@ -25,10 +26,16 @@ interface Case {
   /** Position of a sequence's first token. */
   begin?: number;
   seed?: number;
-  variant: Variants["row"];
+  /** Of `ROW`. */
+  variant: string;
+  /** How y, x̂, dy and dz are stored. */
+  precision?: Precision;
 }
 
-function inputs({ lengths, columns, rate = 0, tables = false, begin = 0, seed = 1 }: Omit<Case, "variant">) {
+const typeOf = ({ precision = "fp32", columns }: Omit<Case, "variant">) => storageOf(precision, columns);
+
+function inputs(options: Omit<Case, "variant">) {
+  const { lengths, columns, rate = 0, tables = false, begin = 0, seed = 1 } = options;
   const positions = lengths.flatMap((length) => Array.from({ length }, (_, i) => i + begin));
   const count = positions.length;
   // Few distinct ids, among them the first and the last row of each shard, and a frequent one.
@@ -43,15 +50,15 @@ function inputs({ lengths, columns, rate = 0, tables = false, begin = 0, seed = 
     type: randomArray(tables ? TYPES * columns : 0, seed + 2),
     weight: randomArray(columns, seed + 3),
     bias: randomArray(columns, seed + 4),
-    factors: Array.from({ length: count * columns }, (_, i) => dropoutFactor(rate, KEY, STEP, SITE, i)),
+    factors: dropoutFactors({ rate, key: KEY, step: STEP, site: SITE }, count, columns),
     columns,
     eps: EPS,
   };
-  return { input, dy: randomArray(count * columns, seed + 5) };
+  return { input, dy: rounded(randomArray(count * columns, seed + 5), typeOf(options)) };
 }
 
 async function run(gpu: Gpu, options: Case) {
-  const { lengths, columns, rate, tables, variant } = options;
+  const { lengths, columns, rate, tables, variant, precision } = options;
   const { input, dy } = inputs(options);
   const count = input.ids.length;
   const order = input.positions.length ? Array.from({ length: count }, (_, i) => i) : [];
@@ -70,17 +77,18 @@ async function run(gpu: Gpu, options: Case) {
       rows,
     })));
 
-  const plan = createPlan(gpu, "embedding test", { variants: { row: variant } });
+  const matrix = (label: string, data?: Float32Array) => upload(gpu, label, [count, columns], data, typeOf(options));
+  const plan = createPlan(gpu, "embedding test", { precision, prefer: { row: variant } });
   const dropout = rate === undefined ? undefined : dropoutUniform(gpu, rate, KEY, STEP);
   const kept = {
-    normalised: await upload(gpu, "normalised", [count, columns]),
+    normalised: await matrix("normalised"),
     rstd: await upload(gpu, "rstd", [count]),
   };
   const weight = await floats("weight", input.weight);
   const position = await words("position", input.positions);
   const typeIds = await words("type ids", input.types);
   const out = {
-    y: await upload(gpu, "y", [count, columns]),
+    y: await matrix("y"),
     dWeight: await floats("dWeight", ones(columns)),
     dBias: await floats("dBias", ones(columns)),
     ...tables && {
@@ -106,7 +114,7 @@ async function run(gpu: Gpu, options: Case) {
     kept,
   }, sizes);
   embeddingBackward(plan, {
-    dy: await floats("dy", dy),
+    dy: await matrix("dy", dy),
     weight,
     kept,
     dropout,
@@ -132,12 +140,15 @@ async function check(gpu: Gpu, options: Case) {
   const forward = embeddingReference(input);
   const gradients = embeddingBackwardReference(input, dy);
   const name = (field: string) => `${field} of ${JSON.stringify(options)}`;
+  const unit = UNIT_ROUNDOFF[typeOf(options)];
   for (const field of ["y", "normalised", "rstd"] as const) {
-    assertClose(result[field], forward[field], { atol: 5e-6, rtol: 1e-5 }, name(field));
+    assertClose(result[field], forward[field], { atol: 5e-6 + unit ** 2, rtol: 1e-5 + unit }, name(field));
   }
+  // x̂ and dz are read as they were stored, in sums over so many tokens.
+  const sum = 2e-5 + 4 * unit * Math.sqrt(input.ids.length);
   for (const [field, values] of Object.entries(gradients)) {
     if (values.length === 0) continue;
-    assertClose(result[field], values.map((value) => value + 1), { atol: 2e-5, rtol: 1e-5 }, name(field));
+    assertClose(result[field], values.map((value) => value + 1), { atol: sum, rtol: 1e-5 }, name(field));
   }
 }
 
@@ -152,7 +163,7 @@ Deno.test("embeddingBackwardReference: agrees with central differences", () => {
   }
 });
 
-for (const variant of ["invocation", "workgroup"] as const) {
+for (const variant of ["alone", "shared 64"]) {
   gpuTest(`embedding (${variant}): words alone agree with float64`, async (gpu) => {
     await check(gpu, { lengths: [1], columns: 30, variant });
     await check(gpu, { lengths: [37, 64], columns: 64, variant, rate: 0.1, seed: 20 });
@@ -163,6 +174,23 @@ for (const variant of ["invocation", "workgroup"] as const) {
     await check(gpu, { lengths: [68, 11], columns: 256, variant, tables: true, begin: 2, seed: 40 });
   });
 
+  for (const precision of ["fp16", "bf16"] as const) {
+    gpuTest(
+      `embedding (${variant}): agrees with float64 in ${precision} but for the rounding of what is stored`,
+      async (gpu) => {
+        await check(gpu, {
+          lengths: [5, 1, 70, 40],
+          columns: 60,
+          variant,
+          tables: true,
+          rate: 0.2,
+          seed: 50,
+          precision,
+        });
+      },
+    );
+  }
+
   gpuTest(`embedding (${variant}): equal inputs give equal bits`, async (gpu) => {
     const options: Case = { lengths: [70, 70, 60], columns: 36, variant, tables: true, rate: 0.2 };
     const [first, second] = [await run(gpu, options), await run(gpu, options)];
@@ -170,9 +198,9 @@ for (const variant of ["invocation", "workgroup"] as const) {
   });
 }
 
-const WHOLE: Case = { lengths: [5, 1, 70, 40], columns: 37, variant: "invocation", tables: true, rate: 0.2 };
+const WHOLE: Case = { lengths: [5, 1, 70, 40], columns: 37, variant: "alone", tables: true, rate: 0.2 };
 const checkWhole = (gpu: Gpu) => check(gpu, WHOLE);
-negativeControl("embedding.wgsl", "z += typeTable", "z -= typeTable", checkWhole);
+negativeControl("embedding.wgsl", "z += load_type_table", "z -= load_type_table", checkWhole);
 negativeControl("embedding.wgsl", "(d0 + d1) + (d2 + d3)", "(d0 + d1) + (d2 + d2)", checkWhole);
-negativeControl("embedding.wgsl", "place - first < end - begin", "place - first + 1u < end - begin", checkWhole);
+negativeControl("embedding.wgsl", "place.row - first < end", "place.row - first + 1u < end", checkWhole);
 negativeControl("embedding.wgsl", "kind == ${K}u", "kind >= ${K}u", checkWhole);

@@ -3,12 +3,13 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { geluDerivativeReference, geluReference } from "../../src/bench/reference/gelu.ts";
 import type { Tensor } from "../../src/gpu/tensor.ts";
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../../src/nn/linear.ts";
-import { createPlan, type Plan, type Variants } from "../../src/nn/plan.ts";
+import { createPlan, type Plan } from "../../src/nn/plan.ts";
 import { assertClose, randomArray } from "../support/close.ts";
 import { CANARY, download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
 
 interface Case {
-  matmul: Variants["matmul"];
+  /** Taken in each direction that it suits. */
+  variant: string;
   rows: number;
   inFeatures: number;
   outFeatures: number;
@@ -18,35 +19,28 @@ interface Case {
   epilogues?: boolean;
 }
 
-/** One or more for each path: sizes that vec4 fits and others, in each operand; one row; parts of tiles; windows. */
+/** The cores as linear layers use them, and each way of the windows; products themselves are tested in product_test.ts. */
 const CASES: Case[] = [
-  { matmul: "tiled", rows: 70, inFeatures: 30, outFeatures: 36, epilogues: true },
-  { matmul: "tiled", rows: 1, inFeatures: 30, outFeatures: 36, capacity: 70 },
-  { matmul: "tiled", rows: 130, inFeatures: 68, outFeatures: 134 },
-  // No uniform windows:
-  { matmul: "register", rows: 70, inFeatures: 30, outFeatures: 37, epilogues: true },
-  { matmul: "register", rows: 1, inFeatures: 30, outFeatures: 37, capacity: 70 },
-  { matmul: "register", rows: 9, inFeatures: 37, outFeatures: 2, capacity: 80 },
-  { matmul: "register", rows: 9, inFeatures: 36, outFeatures: 30 },
-  { matmul: "register", rows: 20, inFeatures: 516, outFeatures: 132 },
+  { variant: "tiles 64x64x16", rows: 70, inFeatures: 30, outFeatures: 68 },
+  { variant: "registers 8x4", rows: 70, inFeatures: 30, outFeatures: 37, epilogues: true },
   // One window:
-  { matmul: "register", rows: 1, inFeatures: 64, outFeatures: 64, epilogues: true },
-  { matmul: "register", rows: 3, inFeatures: 4, outFeatures: 2, capacity: 5 },
+  { variant: "windows 8x20", rows: 1, inFeatures: 64, outFeatures: 64, epilogues: true },
+  { variant: "windows 8x20", rows: 3, inFeatures: 4, outFeatures: 2, capacity: 5 },
   // One window of the weight, the rows from storage:
-  { matmul: "register", rows: 130, inFeatures: 68, outFeatures: 132, epilogues: true },
+  { variant: "windows 8x20", rows: 130, inFeatures: 68, outFeatures: 132, epilogues: true },
   // Windows of rows, the last one shorter, some without rows:
-  { matmul: "register", rows: 530, inFeatures: 64, outFeatures: 64, capacity: 600 },
-  { matmul: "register", rows: 260, inFeatures: 64, outFeatures: 256, capacity: 520 },
-  { matmul: "register", rows: 300, inFeatures: 256, outFeatures: 64, capacity: 300 },
+  { variant: "windows 8x20", rows: 530, inFeatures: 64, outFeatures: 64, capacity: 600 },
+  { variant: "windows 8x20", rows: 260, inFeatures: 64, outFeatures: 256, capacity: 520 },
+  { variant: "windows 8x20", rows: 300, inFeatures: 256, outFeatures: 64, capacity: 300 },
   // Windows of the weight:
-  { matmul: "register", rows: 9, inFeatures: 768, outFeatures: 44 },
+  { variant: "windows 8x20", rows: 9, inFeatures: 768, outFeatures: 44 },
   // The same in several bindings, because its rows are long:
-  { matmul: "register", rows: 9, inFeatures: 1280, outFeatures: 44, epilogues: true },
+  { variant: "windows 8x20", rows: 9, inFeatures: 1280, outFeatures: 44, epilogues: true },
   // More rows of the weight than a window has, but not by fours: no windows.
-  { matmul: "register", rows: 9, inFeatures: 64, outFeatures: 262 },
+  { variant: "windows 8x20", rows: 9, inFeatures: 64, outFeatures: 262 },
 ];
 
-const plan = (gpu: Gpu, matmul: Variants["matmul"]): Plan => createPlan(gpu, "linear test", { variants: { matmul } });
+const plan = (gpu: Gpu, product: string): Plan => createPlan(gpu, "linear test", { prefer: { product } });
 
 /** C[m, n] = Σ_k a(m, k)·b(k, n) in float64. */
 function reference(m: number, n: number, k: number, a: (m: number, k: number) => number, b: typeof a): Float64Array {
@@ -88,7 +82,7 @@ async function downloadRows(gpu: Gpu, tensor: Tensor, { rows }: Case): Promise<F
 async function forward(gpu: Gpu, test: Case, x: Float32Array<ArrayBuffer>, w: Float32Array<ArrayBuffer>) {
   const { rows, capacity = rows, inFeatures, outFeatures } = test;
   const y = await upload(gpu, "y", [capacity, outFeatures]);
-  const program = plan(gpu, test.matmul);
+  const program = plan(gpu, test.variant);
   linearForward(program, {
     x: await upload(gpu, "x", [capacity, inFeatures], x),
     weight: await upload(gpu, "weight", [outFeatures, inFeatures], w),
@@ -102,8 +96,8 @@ async function forward(gpu: Gpu, test: Case, x: Float32Array<ArrayBuffer>, w: Fl
 const tests: Record<string, (gpu: Gpu) => Promise<void>> = {};
 
 for (const test of CASES) {
-  const { matmul, rows, capacity = rows, inFeatures, outFeatures, epilogues } = test;
-  const name = `${matmul} ${rows}×${inFeatures}→${outFeatures}`;
+  const { variant, rows, capacity = rows, inFeatures, outFeatures, epilogues } = test;
+  const name = `${variant} ${rows}×${inFeatures}→${outFeatures}`;
 
   tests[`forward ${name}`] = gpuTest(`linearForward: ${name}`, async (gpu) => {
     for (const seed of [1, 2]) {
@@ -129,7 +123,7 @@ for (const test of CASES) {
       const residualTensor = await upload(gpu, "residual", [capacity, outFeatures], residual);
       const output = (label: string) => upload(gpu, label, [capacity, outFeatures]);
       const [tanh, gelu, preActivation] = await Promise.all(["tanh", "gelu", "pre-activation"].map(output));
-      const program = plan(gpu, matmul);
+      const program = plan(gpu, variant);
       const s = sizesOf(gpu, test);
       linearForward(program, { ...inputs, y: tanh }, { ...s, activation: "tanh" });
       linearForward(program, { ...inputs, residual: residualTensor, y: gelu, preActivation }, {
@@ -163,7 +157,7 @@ for (const test of CASES) {
       };
       const written = await upload(gpu, "written", [capacity, inFeatures]);
       const added = await upload(gpu, "added", [capacity, inFeatures], before);
-      const program = plan(gpu, matmul);
+      const program = plan(gpu, variant);
       const s = sizesOf(gpu, test);
       linearBackwardInput(program, { ...inputs, dx: written }, { ...s, accumulate: false });
       linearBackwardInput(program, { ...inputs, dx: added }, { ...s, accumulate: true });
@@ -175,7 +169,7 @@ for (const test of CASES) {
 
       const pre = randomRows(test, inFeatures, seed + 30);
       const through = await upload(gpu, "through GELU", [capacity, inFeatures]);
-      const second = plan(gpu, matmul);
+      const second = plan(gpu, variant);
       const preActivation = await upload(gpu, "pre-activation", [capacity, inFeatures], pre);
       linearBackwardInput(second, { ...inputs, dx: through, preActivation }, { ...s, accumulate: false });
       await runPlan(gpu, second);
@@ -207,7 +201,7 @@ for (const test of CASES) {
         const [dWeight, again, withoutBias] = await Promise.all([gradient(), gradient(), gradient()]);
         const biasGradient = () => upload(gpu, "dBias", [outFeatures], biasBefore);
         const [dBias, dBiasAgain] = await Promise.all([biasGradient(), biasGradient()]);
-        const program = plan(gpu, matmul);
+        const program = plan(gpu, variant);
         const s = sizesOf(gpu, test);
         linearBackwardWeight(program, { ...inputs, dWeight, dBias }, s);
         linearBackwardWeight(program, { ...inputs, dWeight: again, dBias: dBiasAgain }, s);
@@ -226,9 +220,9 @@ for (const test of CASES) {
 }
 
 for (const test of CASES.filter(({ rows }) => rows > 60)) {
-  const { matmul, rows, capacity = rows, inFeatures, outFeatures } = test;
+  const { variant, rows, capacity = rows, inFeatures, outFeatures } = test;
   gpuTest(
-    `linearForward: ${matmul} ${rows}×${inFeatures}→${outFeatures}, a row's bits depend on that row alone`,
+    `linearForward: ${variant} ${rows}×${inFeatures}→${outFeatures}, a row's bits depend on that row alone`,
     async (gpu) => {
       const x = randomRows(test, inFeatures, 7);
       const w = randomArray(outFeatures * inFeatures, 8);
@@ -244,7 +238,7 @@ for (const test of CASES.filter(({ rows }) => rows > 60)) {
 }
 
 gpuTest("linearForward: the comparison notices one wrong weight", async (gpu) => {
-  const test: Case = { matmul: "register", rows: 64, inFeatures: 64, outFeatures: 64 };
+  const test: Case = { variant: "windows 8x20", rows: 64, inFeatures: 64, outFeatures: 64 };
   const [x, w] = [randomArray(64 * 64, 1), randomArray(64 * 64, 2)];
   const product = reference(64, 64, 64, (m, k) => x[m * 64 + k], (k, n) => w[n * 64 + k]);
   w[2049] += 1e-3;
@@ -252,13 +246,8 @@ gpuTest("linearForward: the comparison notices one wrong weight", async (gpu) =>
   assert.throws(() => assertClose(actual, product, CLOSE), /are off/);
 });
 
-negativeControl("matmul_tiled.wgsl", "size_m() - 1u", "size_m() - 2u", tests["forward tiled 70×30→36"]);
-negativeControl("matmul_register.wgsl", "u <= k_end", "u < k_end", tests["input register 9×37→2"]);
-negativeControl("matmul_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma(", tests["forward register 3×4→2"]);
-negativeControl("matmul_windows.wgsl", ">= n_first", ">= 0u", tests["input register 9×768→44"]);
-negativeControl("matmul_windows.wgsl", "k = k_begin; k", "k = k_bound; k", tests["weight register 530×64→64"]);
-negativeControl("matmul_windows.wgsl", "sum${I} += a${I}", "sum${I} = a${I}", tests["weight register 9×768→44"]);
-negativeControl("transpose.wgsl", "[${C}], x1", "[0], x1", tests["input register 9×768→44"]);
-negativeControl("matmul_reduce.wgsl", "total[index] += sum", "total[index] = sum", tests["weight register 9×37→2"]);
-negativeControl("matmul_reduce.wgsl", "sum += matrix[", "sum = matrix[", tests["weight register 9×37→2"]);
-negativeControl("lib/matmul_operands.wgsl", "value += bias[n]", "value -= bias[n]", tests["forward tiled 70×30→36"]);
+negativeControl("product_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma(", tests["forward windows 8x20 3×4→2"]);
+negativeControl("product_windows.wgsl", ">= n_first", ">= 0u", tests["input windows 8x20 9×768→44"]);
+negativeControl("product_windows.wgsl", "k = k_first; k", "k = k_bound; k", tests["weight windows 8x20 530×64→64"]);
+negativeControl("product_windows.wgsl", "sum${I} += a${I}", "sum${I} = a${I}", tests["weight windows 8x20 9×768→44"]);
+negativeControl("transpose.wgsl", "turned[${I}]", "turned[0]", tests["input windows 8x20 9×768→44"]);

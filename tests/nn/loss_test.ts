@@ -3,6 +3,7 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { createUniform, type Tensor, writeTensor } from "../../src/gpu/tensor.ts";
 import { lossForwardBackward, type LossKind, type LossParameters, lossUniform } from "../../src/nn/loss.ts";
 import { createPlan } from "../../src/nn/plan.ts";
+import { createUpdateTensors, writeScaler } from "../../src/nn/scaler.ts";
 import { centralDifferences } from "../reference/central_differences.ts";
 import { lossReference } from "../reference/loss.ts";
 import { assertClose, randomArray } from "../support/close.ts";
@@ -18,8 +19,10 @@ interface Case {
   parameters: LossParameters;
 }
 
-/** Losses are added to `start`. */
-async function run(gpu: Gpu, { logits, labels, kind, parameters }: Case, start = 0) {
+/** Losses are added to `start`; the gradient is multiplied by `scale`. */
+async function run(gpu: Gpu, { logits, labels, kind, parameters }: Case, start = 0, scale = 1) {
+  const { scaler } = await createUpdateTensors(gpu, [0.9, 0.999]);
+  writeScaler(gpu, scaler, { scale, goodSteps: 0, applied: 0 });
   const numLabels = logits.length / labels.length as 1 | 2;
   const uniform: Tensor = createUniform(gpu, "loss parameters", 8);
   writeTensor(gpu, uniform, lossUniform(parameters));
@@ -30,6 +33,7 @@ async function run(gpu: Gpu, { logits, labels, kind, parameters }: Case, start =
     logits: await upload(gpu, "logits", [logits.length], logits),
     labels: await upload(gpu, "labels", [labels.length], labels),
     parameters: uniform,
+    scaler,
     dLogits,
     lossSum,
   }, { sequences: testRows(gpu, labels.length), numLabels, kind });
@@ -79,6 +83,19 @@ gpuTest("lossForwardBackward: many sequences, equal bits every time", async (gpu
   }
 });
 
+const scales = gpuTest(
+  "lossForwardBackward: the loss scale multiplies the gradient, exactly, and not the loss",
+  async (gpu) => {
+    const logits = randomArray(64, 5, 4);
+    const labels = Uint32Array.from(randomArray(32, 6), (value) => +(value > 0));
+    const options: Case = { logits, labels, kind: "ce", parameters: { scale: 1 / 32 } };
+    const plain = await run(gpu, options);
+    const scaled = await run(gpu, options, 0, 2 ** 16);
+    assert.equal(scaled.loss, plain.loss);
+    assert.deepEqual(scaled.dLogits, plain.dLogits.map((value) => value * 2 ** 16));
+  },
+);
+
 Deno.test("lossReference: agrees with central differences", () => {
   for (const kind of KINDS) {
     for (const numLabels of [1, 2]) {
@@ -93,4 +110,5 @@ Deno.test("lossReference: agrees with central differences", () => {
 });
 
 negativeControl("loss.wgsl", "p * nll + q", "p * nll - q", pytorch);
+negativeControl("loss.wgsl", "slope * scaler.scale", "slope * scaler.inverse", scales);
 negativeControl("loss.wgsl", "lossSum[0] += sum", "lossSum[0] = sum", pytorch);

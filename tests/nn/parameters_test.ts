@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { EntailError } from "../../src/errors.ts";
+import { narrow, widen } from "../../src/gpu/dtype.ts";
 import { readTensor, TENSOR_ALIGNMENT } from "../../src/gpu/tensor.ts";
 import { createParameterStore, type ParameterSpec } from "../../src/nn/parameters.ts";
 import { randomArray } from "../support/close.ts";
@@ -76,7 +77,7 @@ gpuTest("upload, read: every role of every parameter keeps its own data, padding
     (sum, { shape }) => sum + shape.reduce((a, b) => a * b),
     0,
   );
-  const whole = await readTensor(gpu, values);
+  const whole = await readTensor(gpu, values!);
   assert.equal(whole.filter((value) => value === 0).length, elements - used);
   assert.throws(() => store.upload("bias", "value", new Float32Array(38)), RangeError);
   await assert.rejects(store.read("bias", "value", 30, 8), RangeError);
@@ -105,6 +106,58 @@ gpuTest("createParameterStore: a parameter larger than a chunk becomes shards of
   assert.deepEqual(await store.read("table", "value", 500, 530), data.slice(500, 1030));
   assert.deepEqual(await readTensor(gpu, shards[2].tensor), data.slice(34 * 30));
   store.release();
+});
+
+/** `wide` can be half; `odd` has rows that are not whole quads. */
+const PRODUCTS: ParameterSpec[] = [
+  ...SPECS,
+  { ...spec("wide", [5, 36]), product: true },
+  { ...spec("odd", [6, 30]), product: true },
+  { ...spec("next", [7, 4]), product: true },
+];
+
+gpuTest("createParameterStore: weights of products have a half copy in a chunk of their own", async (gpu) => {
+  const plain = await createParameterStore(gpu, PRODUCTS, { moments: true });
+  assert.equal(plain.compute("wide"), plain.value("wide"));
+  for (const [precision, dtype] of [["fp16", "f16"], ["bf16", "bf16"]] as const) {
+    const store = await createParameterStore(gpu, PRODUCTS, { moments: true, precision });
+    const halves = store.chunks.filter(({ compute }) => compute !== null);
+    assert.deepEqual(halves.map(({ elements, trainable }) => [elements, trainable]), [[256 + 128, true]]);
+    assert.equal(store.compute("odd"), store.value("odd"));
+    assert.equal(store.compute("bias"), store.value("bias"));
+    for (const name of ["wide", "next"]) {
+      const [value, compute] = [store.value(name), store.compute(name)];
+      assert.deepEqual([compute.dtype, compute.shape, 2 * compute.offset], [dtype, value.shape, value.offset]);
+      assert.equal(compute.offset % TENSOR_ALIGNMENT, 0);
+      const data = randomArray(value.bytes / 4, 7);
+      store.upload(name, "value", data.subarray(0, 10));
+      store.upload(name, "value", data.subarray(10), 10);
+      assert.deepEqual(await store.read(name, "value"), data);
+      assert.deepEqual(await readTensor(gpu, compute), widen(narrow(data, dtype), dtype));
+      assert.throws(() => store.upload(name, "value", data.subarray(0, 3)), RangeError);
+    }
+    const total = store.chunks.reduce((sum, { elements, trainable }) => sum + elements * (trainable ? 16 : 4), 0);
+    assert.equal(store.bytes, total + 2 * (256 + 128));
+    store.release();
+  }
+  plain.release();
+});
+
+gpuTest("createParameterStore: to compute in half precision alone, the half copy is enough", async (gpu) => {
+  const store = await createParameterStore(gpu, PRODUCTS, { moments: false, precision: "fp16" });
+  const full = await createParameterStore(gpu, PRODUCTS, { moments: false });
+  const own = store.chunks.filter(({ values }) => values !== null).reduce((sum, { elements }) => sum + elements, 0);
+  assert.equal(store.bytes, 4 * own + 2 * (256 + 128));
+  assert.ok(store.bytes < full.bytes);
+  const data = randomArray(180, 8);
+  store.upload("wide", "value", data);
+  assert.deepEqual(await readTensor(gpu, store.compute("wide")), widen(narrow(data, "f16"), "f16"));
+  assert.throws(() => store.value("wide"), /wide has no value: .* to compute in fp16 and holds its half copy alone/);
+  await assert.rejects(store.read("wide", "value"), /half copy alone/);
+  const valuesOf = await store.readAll("value");
+  assert.throws(() => valuesOf("wide"), /half copy alone/);
+  store.release();
+  full.release();
 });
 
 gpuTest("createParameterStore: a row that no binding can see is out of memory", async (gpu) => {

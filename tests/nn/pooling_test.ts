@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import type { Gpu } from "../../src/gpu/device.ts";
+import type { DType } from "../../src/gpu/dtype.ts";
 import { createPlan } from "../../src/nn/plan.ts";
-import { poolBackward, poolForward, type PoolKind } from "../../src/nn/pooling.ts";
+import { argmaxShape, poolBackward, poolForward, type PoolKind } from "../../src/nn/pooling.ts";
 import { centralDifferences, dot } from "../reference/central_differences.ts";
 import { poolBackwardReference, poolReference } from "../reference/pooling.ts";
 import { assertClose, randomArray } from "../support/close.ts";
 import { download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
+import { rounded, UNIT_ROUNDOFF } from "../support/half.ts";
 
 const KINDS: PoolKind[] = ["first", "mean", "max"];
 
@@ -15,22 +17,24 @@ interface Case {
   columns: number;
   x: Float32Array;
   seed: number;
+  /** Of x and dx. */
+  dtype?: DType;
 }
 
-async function run(gpu: Gpu, { kind, lengths, columns, x, seed }: Case) {
+async function run(gpu: Gpu, { kind, lengths, columns, x, seed, dtype }: Case) {
   const count = lengths.reduce((sum, length) => sum + length, 0);
   const offsets = lengths.reduce((ends, length) => [...ends, ends.at(-1)! + length], [0]);
   const words = (label: string, data: number[]) => upload(gpu, label, [data.length], Uint32Array.from(data));
   const onDevice = await words("offsets", offsets);
   const sequenceOf = await words("sequence of", lengths.flatMap((length, s) => Array(length).fill(s)));
   const dPooled = randomArray(lengths.length * columns, seed);
-  const argmax = await upload(gpu, "argmax", [lengths.length, columns]);
+  const argmax = await upload(gpu, "argmax", argmaxShape(lengths.length, columns));
   const pooled = await upload(gpu, "pooled", [lengths.length, columns]);
-  const dx = await upload(gpu, "dx", [count, columns]);
+  const dx = await upload(gpu, "dx", [count, columns], undefined, dtype);
   const plan = createPlan(gpu, "pooling test");
   poolForward(
     plan,
-    { x: await upload(gpu, "x", [count, columns], x), offsets: onDevice, pooled, argmax },
+    { x: await upload(gpu, "x", [count, columns], x, dtype), offsets: onDevice, pooled, argmax },
     { kind, sequences: testRows(gpu, lengths.length), columns },
   );
   poolBackward(
@@ -45,10 +49,11 @@ async function run(gpu: Gpu, { kind, lengths, columns, x, seed }: Case) {
     { kind, tokens: testRows(gpu, count), columns },
   );
   await runPlan(gpu, plan);
+  const tokens = new Uint32Array((await download(gpu, argmax)).buffer);
   return {
     pooled: await download(gpu, pooled),
     dx: await download(gpu, dx),
-    argmax: new Uint32Array((await download(gpu, argmax)).buffer),
+    argmax: tokens.filter((_, i) => i % (tokens.length / lengths.length) < columns),
     dPooled,
   };
 }
@@ -57,20 +62,21 @@ const agrees = {} as Record<PoolKind, (gpu: Gpu) => Promise<void>>;
 
 for (const kind of KINDS) {
   agrees[kind] = gpuTest(`poolForward, poolBackward: ${kind} agrees with float64`, async (gpu) => {
-    for (
-      const [lengths, columns, seed] of [[[1], 30, 1], [[5, 1, 37, 130], 37, 2], [[64, 3], 257, 3], [
-        [9, 20, 1],
-        64,
-        4,
-      ]] as const
-    ) {
-      const count = lengths.reduce((sum: number, length) => sum + length, 0);
-      const x = randomArray(count * columns, seed);
-      const { pooled, dx, argmax, dPooled } = await run(gpu, { kind, lengths: [...lengths], columns, x, seed });
+    const cases: [number[], number, DType][] = [
+      [[1], 30, "f32"],
+      [[5, 1, 37, 130], 37, "f32"],
+      [[64, 3], 257, "f32"],
+      [[9, 20, 1], 64, "f16"],
+      [[9, 20, 1], 64, "bf16"],
+    ];
+    for (const [seed, [lengths, columns, dtype]] of cases.entries()) {
+      const count = lengths.reduce((sum, length) => sum + length, 0);
+      const x = rounded(randomArray(count * columns, seed), dtype);
+      const { pooled, dx, argmax, dPooled } = await run(gpu, { kind, lengths, columns, x, seed, dtype });
       const forward = poolReference(x, lengths, columns, kind);
-      const tolerance = { atol: 1e-6, rtol: 1e-6 };
-      assertClose(pooled, forward.pooled, tolerance, `${kind} pooled`);
-      assertClose(dx, poolBackwardReference(x, dPooled, lengths, columns, kind), tolerance, `${kind} dx`);
+      assertClose(pooled, forward.pooled, { atol: 1e-6, rtol: 1e-6 }, `${kind} pooled`);
+      const stored = { atol: 1e-6, rtol: 1e-6 + UNIT_ROUNDOFF[dtype] };
+      assertClose(dx, poolBackwardReference(x, dPooled, lengths, columns, kind), stored, `${kind} dx`);
       if (kind === "max") assert.deepEqual(argmax, forward.argmax);
     }
   });
@@ -93,4 +99,4 @@ gpuTest("poolForward: of equal maxima the first token's counts", async (gpu) => 
 
 negativeControl("pooling.wgsl", "f32(max(end - begin, 1u))", "f32(max(end - begin, 2u))", agrees.mean);
 negativeControl("pooling.wgsl", "value > best", "value < best", agrees.max);
-negativeControl("pooling.wgsl", "token == offsets[sequence]", "token >= offsets[sequence]", agrees.first);
+negativeControl("pooling.wgsl", "to.row == offsets[sequence]", "to.row >= offsets[sequence]", agrees.first);

@@ -56,6 +56,8 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
       assert.equal(refusal("data=demo", SPACE + parameter, ...overrides, set), null, set);
     }
   }
+  const precision = "{key: training.optimization.precision, type: categorical, choices: [fp32, bf16]}";
+  assert.equal(refusal("data=demo", SPACE + precision), null);
   const replaced = refusal("data=demo", `${SPACE}{key: training.learning_rate, type: float, low: 0.1, high: 0.2}`);
   assert.match(replaced!, /^hpo\.search_space\.learning_rate: has no effect, x always replaces its value/);
 });

@@ -7,14 +7,13 @@ import { checkMaskedLm, readModelConfig } from "../../src/deberta/checkpoint.ts"
 import { EntailError } from "../../src/errors.ts";
 import { readJson } from "../../src/formats/json.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import type { Variants } from "../../src/nn/plan.ts";
 import { maskedLmCapacity, openMaskedLm } from "../../src/training/masked_lm.ts";
 import { assertClose } from "../support/close.ts";
 import { DEBERTA_FIXTURES, readTensors } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
 
-const SOFTWARE: Variants = { matmul: "register", row: "invocation", attention: "invocation", windowRows: 4 };
-const HARDWARE: Variants = { matmul: "tiled", row: "workgroup", attention: "tiled", windowRows: 4 };
+/** Whose kernels are tested. */
+const KINDS = ["software", "hardware"] as const;
 
 interface Expected {
   maxLength: number;
@@ -29,7 +28,7 @@ async function logitsOf(
   gpu: Gpu,
   folder: string,
   cases: Expected["cases"],
-  { size = cases.length, ...options }: { size?: number; variants?: Variants; maxChunkBytes?: number } = {},
+  { size = cases.length, ...options }: { size?: number; maxChunkBytes?: number } = {},
 ): Promise<Float32Array[]> {
   const config = await readModelConfig(folder);
   const longest = Math.max(...cases.map(({ ids }) => ids.length));
@@ -55,10 +54,15 @@ for (const name of ["legacy", "lm_head"]) {
     const { shape, data } = (await readTensors(`${folder}/expected.safetensors`)).get("logits")!;
     assert.equal(shape[0], cases.length);
     // The table of 121 rows of the first has 14,520 bytes: three shards.
-    const sharded = name === "legacy" ? [{ variants: SOFTWARE, maxChunkBytes: 5120 }] : [];
-    for (const options of [{ variants: SOFTWARE }, { variants: HARDWARE }, ...sharded]) {
-      const rows = await logitsOf(gpu, folder, cases, options);
-      assertClose(rows.flatMap((row) => [...row]), data, { atol: 1e-4, rtol: 1e-5 }, JSON.stringify(options));
+    const sharded = name === "legacy" ? [{ kind: KINDS[0], maxChunkBytes: 5120 }] : [];
+    for (const { kind, ...options } of [...KINDS.map((kind) => ({ kind })), ...sharded]) {
+      const rows = await logitsOf({ ...gpu, kind }, folder, cases, options);
+      assertClose(
+        rows.flatMap((row) => [...row]),
+        data,
+        { atol: 1e-4, rtol: 1e-5 },
+        `${kind} ${JSON.stringify(options)}`,
+      );
     }
   });
 
@@ -79,9 +83,9 @@ for (const name of ["legacy", "lm_head"]) {
 
 gpuTest("openMaskedLm: logits are the same bits in any batch", async (gpu) => {
   const { cases } = await readJson(`${pathOf("legacy")}/expected.json`) as Expected;
-  for (const variants of [SOFTWARE, HARDWARE]) {
-    const together = await logitsOf(gpu, pathOf("legacy"), cases, { variants });
-    assert.deepEqual(await logitsOf(gpu, pathOf("legacy"), cases, { variants, size: 1 }), together);
+  for (const kind of KINDS) {
+    const together = await logitsOf({ ...gpu, kind }, pathOf("legacy"), cases);
+    assert.deepEqual(await logitsOf({ ...gpu, kind }, pathOf("legacy"), cases, { size: 1 }), together);
   }
 });
 
@@ -90,8 +94,8 @@ gpuTest("openMaskedLm: the demo's model, stored as float16, is read as transform
   const tokenizer = await loadTokenizer(DEMO);
   const mask = createWordMasker(tokenizer, { maskId: await maskTokenId(DEMO, tokenizer), maxLength });
   for (const { text, start, end, ids } of cases) assert.deepEqual([...mask(text, { start, end }).ids], ids);
-  for (const variants of [SOFTWARE, HARDWARE]) {
-    const rows = await logitsOf(gpu, DEMO, cases, { variants });
+  for (const kind of KINDS) {
+    const rows = await logitsOf({ ...gpu, kind }, DEMO, cases);
     rows.forEach((row, i) => {
       assertClose(row.filter((_, token) => token % 40 === 0), cases[i].logits!, { atol: 1e-4, rtol: 1e-5 }, "logits");
     });

@@ -1,6 +1,9 @@
 /** One AdamW step in float64, in the order of torch.optim.AdamW. */
 import type { AdamWParameters } from "../../nn/adamw.ts";
 
+/** `step` counts updates from 1. */
+export type AdamWReferenceParameters = AdamWParameters & { step: number };
+
 export interface AdamWState {
   values: Float64Array;
   firstMoment: Float64Array;
@@ -12,7 +15,7 @@ export function adamwReference(
   gradients: ArrayLike<number>,
   clip: number,
   decayedElements: number,
-  { learningRate, beta1, beta2, eps, weightDecay, step }: AdamWParameters,
+  { learningRate, beta1, beta2, eps, weightDecay, step }: AdamWReferenceParameters,
 ): AdamWState {
   const m = firstMoment.map((old, i) => beta1 * old + (1 - beta1) * clip * gradients[i]);
   const v = secondMoment.map((old, i) => beta2 * old + (1 - beta2) * (clip * gradients[i]) ** 2);

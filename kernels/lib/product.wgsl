@@ -1,0 +1,31 @@
+// What the cores of a matrix product have in common: C(matrix, m, n) = sum over k of A(matrix, m, k) B(matrix, k, n).
+// M, N, K: sizes, M or K 0 where it is the number of rows at hand. A_K, B_K: whether the operand's rows run along k
+// (A[m][k], B[n][k]) or along the other index (A[k][m], B[k][n]). BATCH: matrices. SHARES: of k, each with a result of its
+// own; these lie one after another in C, every one of them a batch.
+//#include "lib/product_result.wgsl"
+//#if HAS_rows
+@group(0) @binding(0) var<uniform> rows: u32;
+//#end
+//#if A_UNIFORM
+//#tensor a uniform A_STRIDE in A_UNIFORM
+//#else
+//#tensor a read A_STRIDE
+//#end
+//#include "lib/product_operand.wgsl" OF="a" STRIDE=A_STRIDE STEP=A_STEP FIRST=HAS_a_first BINDING=1 WRITE=0
+//#if B_UNIFORM
+//#tensor b uniform B_STRIDE in B_UNIFORM
+//#else
+//#tensor b read B_STRIDE
+//#end
+//#include "lib/product_operand.wgsl" OF="b" STRIDE=B_STRIDE STEP=B_STEP FIRST=HAS_b_first BINDING=2 WRITE=0
+
+fn size_m() -> u32 {
+  return ${M ? M : "rows"};
+}
+
+// First and end of a share of k. Shares are of rows only, so no operand has its rows along a k that is shared.
+fn share_of_k(share: u32) -> vec2<u32> {
+  let size = u32(${K ? K : "rows"});
+  let length = (size + ${SHARES - 1}u) / ${SHARES}u;
+  return min(vec2(share * length, (share + 1u) * length), vec2(size));
+}

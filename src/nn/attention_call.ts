@@ -1,0 +1,116 @@
+/** A call of attention: what all its dispatches have in common. */
+import type { Grid } from "../gpu/program.ts";
+import { type Tensor, viewOf } from "../gpu/tensor.ts";
+import { alignRows, byHeads, type Directions, isTable, padHeads, wholeQuads } from "./attention_heads.ts";
+import { type AttentionInputs, type AttentionSizes, type HeadTensors, pairStride } from "./attention_inputs.ts";
+import { ATTENTION, type Cut, type HeadGroup, paddedRows, shapeOf } from "./attention_variants.ts";
+import { indexUniform } from "./index_uniform.ts";
+import { type BatchSizes, fixedRows, type Plan } from "./plan.ts";
+import type { Matrix } from "./product.ts";
+import { choose } from "./variants.ts";
+
+export interface Call<T = AttentionInputs> {
+  plan: Plan;
+  /** The tensors in whole quads; the sizes are theirs. */
+  t: T;
+  sizes: AttentionSizes & { label: string };
+  kernel: string;
+  cut: Cut;
+  /** Copies by heads of what is read, where windows of a head's rows are bound as uniforms. */
+  copies: ReadonlyMap<Tensor, Tensor> | null;
+  /** To be called when all is written. */
+  copyBack(): void;
+}
+
+/** Chooses how to compute it. */
+export function beginCall<T extends AttentionInputs & HeadTensors>(
+  plan: Plan,
+  tensors: T,
+  { label = "attention", ...given }: AttentionSizes,
+  directions: Directions,
+): Call<T> {
+  const sizes = { ...wholeQuads(given), label };
+  const { padded: t, copyBack } = padHeads(plan, tensors, { ...given, label }, directions);
+  const read = directions.read.filter((name) => t[name]);
+  const shape = shapeOf(plan, sizes, read.map((name) => t[name]!));
+  const { kernel, windows, cut: cutWork } = choose(plan, ATTENTION, shape);
+  const cut = cutWork(plan.gpu, shape);
+  const tableRows = fixedRows(plan.gpu, "position table rows", sizes.relativeRows);
+  const copyOf = (name: keyof HeadTensors): [Tensor, Tensor] => {
+    const [rows, room] = isTable(name) ? [tableRows, alignRows(sizes.relativeRows)] : [sizes.tokens, paddedRows(cut)];
+    return [t[name]!, byHeads(plan, t[name]!, sizes, rows, room)];
+  };
+  const copies = windows ? new Map(read.filter((name) => name !== "context").map(copyOf)) : null;
+  return { plan, t, sizes, kernel, cut, copies, copyBack };
+}
+
+/** The matrices of a group of heads, as a product takes them. */
+export function headMatrices({ sizes, copies }: Call, tensor: Tensor, { first }: HeadGroup): Matrix {
+  const { heads, headSize } = sizes;
+  const copy = copies?.get(tensor);
+  if (copy) return { tensor: rowsOfHead(copy, first, 0, copy.shape[1]) };
+  return { tensor, stride: heads * headSize, step: headSize, first };
+}
+
+/** `count` rows of a head in a copy by heads, from row `begin` on. */
+function rowsOfHead(copy: Tensor, head: number, begin: number, count: number): Tensor {
+  const [, room, headSize] = copy.shape;
+  return viewOf(copy, `${copy.label}, head ${head}`, (head * room + begin) * headSize, [count, headSize]);
+}
+
+/** The heads of a dispatch, and the number of its chunk of tokens. */
+export interface Place {
+  group: HeadGroup;
+  chunk: number;
+}
+
+interface Work {
+  kernel: string;
+  entry: string;
+  /** Rows of a head and a sequence that a workgroup takes. */
+  rows: number;
+  constants?: Readonly<Record<string, number>>;
+  bindings: Readonly<Record<string, Tensor>>;
+}
+
+/** Appends a dispatch for some heads of the sequences that begin in a chunk. */
+export function dispatchRows(call: Call, { group, chunk }: Place, work: Work): void {
+  const { plan, t, sizes, cut, copies } = call;
+  const { heads, headSize, relativeRows, longestCapacity, scale, label } = sizes;
+  plan.dispatch({
+    kernel: work.kernel,
+    entry: work.entry,
+    label: `${label} ${work.entry}`,
+    constants: {
+      HEADS: heads,
+      GROUP_HEADS: group.count,
+      HEAD_SIZE: headSize,
+      LONGEST: longestCapacity,
+      PAIR_STRIDE: pairStride(longestCapacity),
+      BUCKETS: relativeRows,
+      SCALE: scale,
+      CHUNK: cut.chunk,
+      WINDOW: copies ? cut.room : 0,
+      ...work.constants,
+    },
+    bindings: { chunk: indexUniform(plan.gpu, chunk), offsets: t.offsets, ...work.bindings },
+    grid: ({ tokens, longest, sequences }: BatchSizes): Grid =>
+      tokens > chunk * cut.chunk ? [Math.ceil(longest / work.rows), group.count, sequences] : [0],
+  });
+}
+
+/** Appends a core's kernel, whose rows walk `columns`. */
+export function walkColumns(
+  call: Call,
+  place: Place,
+  entry: string,
+  bindings: Readonly<Record<string, Tensor>>,
+  columns: Readonly<Record<string, Tensor>>,
+): void {
+  const { kernel, cut, copies } = call;
+  const window = (tensor: Tensor) =>
+    copies ? rowsOfHead(copies.get(tensor)!, place.group.first, place.chunk * cut.chunk, cut.room) : tensor;
+  const walked = Object.fromEntries(Object.entries(columns).map(([name, tensor]) => [name, window(tensor)]));
+  const first_head = indexUniform(call.plan.gpu, place.group.first);
+  dispatchRows(call, place, { kernel, entry, rows: 32, bindings: { first_head, ...bindings, ...walked } });
+}

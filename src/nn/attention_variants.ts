@@ -1,0 +1,139 @@
+/** The implementations of attention, and how each cuts its work so that transients fit memory and bindings. */
+import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { type DType, elementBytes } from "../gpu/dtype.ts";
+import type { Tensor } from "../gpu/tensor.ts";
+import { type AttentionSizes, pairStride } from "./attention_inputs.ts";
+import { alignRows } from "./attention_heads.ts";
+import { INDEX_UNIFORMS } from "./index_uniform.ts";
+import { type Plan, storageOf } from "./plan.ts";
+import type { Operation, Variant } from "./variants.ts";
+
+/** A range of heads that share transients. */
+export interface HeadGroup {
+  first: number;
+  count: number;
+}
+
+/** Heads that go together, and tokens whose pairs are kept together: those of the sequences that begin in a chunk. */
+export interface Cut {
+  groups: HeadGroup[];
+  /** Tokens from the beginning of a chunk to that of the next. */
+  chunk: number;
+  chunks: number;
+  /** Tokens that the sequences of a chunk may have. */
+  room: number;
+}
+
+export interface AttentionShape extends AttentionSizes {
+  /** What queries, keys, values and the gradient of the context are stored as, the widest of them. */
+  dtype: DType;
+  /** What is kept of pairs in the backward. */
+  pairs: DType;
+}
+
+interface AttentionVariant extends Variant<AttentionShape> {
+  readonly kernel: "attention_rows" | "attention_tiles";
+  /** Whether columns are bound as uniforms, chunk by chunk and one head at a time. */
+  readonly windows: boolean;
+  cut(gpu: Gpu, shape: AttentionShape): Cut;
+}
+
+/** A core on tensor cores would be one more row, and its kernel one more file on kernels/lib/attention.wgsl. */
+export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
+  name: "attention",
+  variants: [
+    {
+      name: "tiles 32x32",
+      adapters: ["hardware"],
+      kernel: "attention_tiles",
+      windows: false,
+      suits: ({ maxWorkgroupBytes }, { headSize }) => tileBytes(headSize) <= maxWorkgroupBytes,
+      cut: cutByMemory,
+    },
+    {
+      name: "windows",
+      adapters: ["software"],
+      kernel: "attention_rows",
+      windows: true,
+      suits: (gpu, shape) => cutByWindows(gpu, shape) !== null,
+      cut: (gpu, shape) => cutByWindows(gpu, shape)!,
+    },
+    {
+      name: "rows",
+      adapters: ["software", "hardware"],
+      kernel: "attention_rows",
+      windows: false,
+      suits: () => true,
+      cut: cutByMemory,
+    },
+  ],
+  key: ({ headSize, longestCapacity, relativeRows, dtype }) =>
+    `${headSize} x ${longestCapacity} ${relativeRows ? "disentangled" : "plain"} ${dtype}`,
+};
+
+/** Three tiles of a head and one of scores in workgroup memory, and a quad for each thread: the most of an entry point. */
+const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 32 * 36 + 4 * 64);
+
+/**
+ * Several heads at once where what the backward keeps of them fits the workspace: two numbers for each pair, and three
+ * scores of each token with each bucket. Else one head with chunks of tokens. The results do not depend on it.
+ */
+function cutByMemory({ maxBindingBytes, workspaceBytes }: Gpu, shape: AttentionShape): Cut {
+  const { heads, relativeRows, tokens: { capacity }, longestCapacity } = shape;
+  const pairs = elementBytes(shape.pairs) * pairStride(longestCapacity);
+  const linear = 4 * capacity * relativeRows;
+  const together = Math.min(
+    Math.floor(workspaceBytes / (2 * capacity * pairs + 3 * linear)),
+    Math.floor(maxBindingBytes / Math.max(linear, capacity * pairs)),
+    heads,
+  );
+  if (together >= 1) return { groups: groupsOf(heads, together), chunk: capacity, chunks: 1, room: capacity };
+  const most = Math.floor(Math.min(workspaceBytes / 2, maxBindingBytes) / pairs);
+  const chunk = Math.max(most - longestCapacity, longestCapacity);
+  const chunks = Math.ceil(capacity / chunk);
+  const room = Math.min(chunk + longestCapacity - 1, capacity);
+  const needed = Math.max(linear, room * pairs);
+  if (chunks <= INDEX_UNIFORMS && needed <= maxBindingBytes) return { groups: groupsOf(heads, 1), chunk, chunks, room };
+  throw new EntailError(
+    "memory",
+    `${shape.label ?? "attention"}: sequences of ${longestCapacity} tokens, ${capacity} in all, with ${relativeRows} ` +
+      `relative positions need ${needed} bytes in one binding, the adapter has ${maxBindingBytes}; lower ` +
+      "training.batch_size or data.max_length",
+  );
+}
+
+const groupsOf = (heads: number, together: number): HeadGroup[] =>
+  Array.from({ length: Math.ceil(heads / together) }, (_, i) => ({
+    first: i * together,
+    count: Math.min(together, heads - i * together),
+  }));
+
+/** Bytes of the largest uniform binding that WebGPU guarantees. */
+const UNIFORM_BYTES = 65536;
+
+/** Windows of tokens that fit a uniform binding: every sequence that begins in a chunk ends in its window. Null: none do. */
+function cutByWindows({ maxBindingBytes }: Gpu, shape: AttentionShape): Cut | null {
+  const { heads, headSize, relativeRows, tokens: { capacity }, longestCapacity } = shape;
+  const bytes = elementBytes(shape.dtype);
+  const whole = alignRows(capacity);
+  const room = Math.min(64 * Math.floor(UNIFORM_BYTES / bytes / headSize / 64), whole);
+  const chunk = room === whole ? room : 64 * Math.floor((room - longestCapacity) / 64);
+  if (chunk <= 0 || chunk < room / 4) return null;
+  const cut = { groups: groupsOf(heads, 1), chunk, chunks: Math.ceil(capacity / chunk), room };
+  const largest = Math.max(
+    bytes * paddedRows(cut) * heads * headSize,
+    4 * capacity * relativeRows,
+    elementBytes(shape.pairs) * room * pairStride(longestCapacity),
+  );
+  return largest <= maxBindingBytes && Math.max(cut.chunks, heads) <= INDEX_UNIFORMS ? cut : null;
+}
+
+/** Rows of a head whose windows are bound one by one. */
+export const paddedRows = ({ chunk, chunks, room }: Cut): number => (chunks - 1) * chunk + room;
+
+/** The shape of a call whose kernels walk `columns`. */
+export function shapeOf({ precision }: Plan, sizes: AttentionSizes, columns: readonly Tensor[]): AttentionShape {
+  const widest = columns.find(({ dtype }) => dtype === "f32") ?? columns[0];
+  return { ...sizes, dtype: widest.dtype, pairs: storageOf(precision, 4) };
+}

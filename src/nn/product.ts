@@ -1,0 +1,153 @@
+/**
+ * Matrix products, operands × core × epilogue: one interface for linear layers and for the products of attention, the
+ * table of their variants, and the two cores that take any size. A core sums over k in an order that depends on the
+ * sizes alone, so a row of the result does not depend on the other rows; only a k that is the number of rows may be
+ * split in shares.
+ */
+import type { Gpu } from "../gpu/device.ts";
+import { type Grid, linearGrid } from "../gpu/program.ts";
+import type { BatchSizes, Plan } from "./plan.ts";
+import {
+  atMost,
+  type Product,
+  productBindings,
+  productConstants,
+  productKey,
+  resultBindings,
+} from "./product_operands.ts";
+import { appendWindows, fitsWindows } from "./product_windows.ts";
+import { addPartials, GROUP, partialsFor } from "./reduce.ts";
+import { quadsOf } from "./rows.ts";
+import { choose, type Operation, type Variant } from "./variants.ts";
+
+export type { Matrix, Operand, Product } from "./product_operands.ts";
+
+export interface ProductVariant extends Variant<Product> {
+  /** kernels/product_<core>.wgsl */
+  core: "registers" | "tiles" | "windows";
+  /** Outputs of a workgroup, and its steps along k. */
+  tile: readonly [m: number, n: number, k: number];
+  /** Outputs of an invocation. */
+  each: readonly [m: number, n: number];
+  /** Workgroups that a sum over rows is split for. */
+  workgroups: number;
+}
+
+/** As newer versions of lavapipe do: registers are worth more there than fewer reads. */
+const readsStorageFast = ({ name }: Gpu): boolean => Number(/LLVM (\d+)/.exec(name)?.[1] ?? 0) >= 18;
+
+/** For adapters that run on the CPU: workgroups are as wide as their vectors. */
+const SOFTWARE = { adapters: ["software"], workgroups: 16 } as const;
+const REGISTERS = { ...SOFTWARE, core: "registers" } as const;
+const WINDOWS = { ...SOFTWARE, core: "windows", suits: (_: Gpu, p: Product) => fitsWindows(p) } as const;
+const TILES = { adapters: ["hardware"], core: "tiles", workgroups: 512 } as const;
+
+const always = () => true;
+
+/** Rows of odd lengths are small in practice, and take long to compile because every output is stored by itself. */
+const byFour = (_: Gpu, { n }: Product) => n % 4 === 0;
+
+const fills = (m: number, n: number) => (_: Gpu, p: Product) => atMost(p.m, p) >= m && p.n >= n;
+
+export const PRODUCT: Operation<Product, ProductVariant> = {
+  name: "product",
+  key: productKey,
+  variants: [
+    { name: "tiles 64x64x16", ...TILES, tile: [64, 64, 16], each: [8, 8], suits: always },
+    { name: "tiles 128x64x16", ...TILES, tile: [128, 64, 16], each: [8, 8], suits: always },
+    { name: "tiles 128x128x16", ...TILES, tile: [128, 128, 16], each: [8, 8], suits: always },
+    { name: "tiles 64x32x16", ...TILES, tile: [64, 32, 16], each: [8, 4], suits: always },
+    { name: "windows 8x20", ...WINDOWS, tile: [64, 20, 4], each: [8, 20], usual: (gpu) => !readsStorageFast(gpu) },
+    { name: "windows 4x20", ...WINDOWS, tile: [32, 20, 4], each: [4, 20], usual: readsStorageFast },
+    { name: "registers 16x16", ...REGISTERS, tile: [128, 16, 4], each: [16, 16], suits: byFour, usual: fills(128, 16) },
+    { name: "registers 8x16", ...REGISTERS, tile: [64, 16, 4], each: [8, 16], suits: byFour, usual: fills(1, 16) },
+    { name: "registers 8x8", ...REGISTERS, tile: [64, 8, 4], each: [8, 8], suits: byFour },
+    { name: "registers 8x4", ...REGISTERS, tile: [64, 4, 4], each: [8, 4], suits: always },
+  ],
+};
+
+/** Appends the dispatches of a product. */
+export function product(plan: Plan, p: Product): void {
+  const variant = choose(plan, PRODUCT, p);
+  if (variant.core === "windows") return appendWindows(plan, p, variant);
+  const shares = sharesOfRows(p, variant);
+  if (shares === 1) {
+    appendShares(plan, p, variant, shares);
+  } else {
+    appendInShares(plan, p, variant, shares);
+  }
+  if (p.sums) appendColumnSums(plan, p, p.sums);
+}
+
+/** Shares of at least 64 rows each, as many as give the adapter enough workgroups. */
+function sharesOfRows(p: Product, { tile, workgroups }: ProductVariant): number {
+  if (p.k !== "rows") return 1;
+  const [x, y] = tilesOf(p, atMost(p.m, p), tile);
+  return Math.max(
+    1,
+    Math.min(Math.ceil(workgroups / (x * y * (p.of ?? p.batch ?? 1))), Math.ceil(p.rows.capacity / 64)),
+  );
+}
+
+const tilesOf = ({ n }: Product, m: number, tile: ProductVariant["tile"]) =>
+  [Math.ceil(n / tile[1]), Math.ceil(m / tile[0])] as const;
+
+/** One dispatch of a core; results of several shares of k lie one after another in C. */
+function appendShares(plan: Plan, p: Product, { core, tile, each }: ProductVariant, shares: number): void {
+  const [tileM, tileN, tileK] = tile;
+  const threads = tileM / each[0] * (tileN / each[1]);
+  const blocks = (size: number) => Math.ceil(size * tileK / 16 / threads);
+  plan.dispatch({
+    kernel: `product_${core}`,
+    entry: "product",
+    constants: {
+      ...productConstants(p),
+      SHARES: shares,
+      ...{ TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, EACH_M: each[0], EACH_N: each[1], THREADS: threads },
+      STEPS: p.a.alongK || p.b.alongK ? 4 : 1,
+      ...{ A_BLOCKS: blocks(tileM), B_BLOCKS: blocks(tileN) },
+    },
+    bindings: productBindings(plan, p),
+    grid: unlessEmpty(
+      p,
+      (rows) => [...tilesOf(p, p.m === "rows" ? rows : p.m, tile), shares * (p.batch ?? 1)] as const,
+    ),
+    label: p.label,
+  });
+}
+
+const unlessEmpty = ({ rows }: Product, grid: (rows: number) => Grid) => (sizes: BatchSizes): Grid =>
+  rows.count(sizes) === 0 ? [0] : grid(rows.count(sizes));
+
+/** The results of the shares in a transient tensor, then their sum, which is what bias and the like are applied to. */
+function appendInShares(plan: Plan, p: Product, variant: ProductVariant, shares: number): void {
+  const { label, a, b, m, n, k, rows, batch = 1 } = p;
+  const results = atMost(m, p) * batch;
+  const partials = plan.transient(`${label} partial sums`, [shares, results, n]);
+  const c = { tensor: partials, step: results / batch * n };
+  appendShares(plan, { label, a, b, c, m, n, k, rows, batch }, variant, shares);
+  const grid = linearGrid(Math.ceil(results * quadsOf(n) / 64));
+  plan.dispatch({
+    kernel: "product_sums",
+    entry: "add_shares",
+    constants: { ...productConstants(p), SHARES: shares },
+    bindings: { ...resultBindings(plan, p), partials },
+    grid: unlessEmpty(p, () => grid),
+    label: `${label} sum`,
+  });
+}
+
+/** sums += Σ over the rows of A. */
+function appendColumnSums(plan: Plan, { a, m, rows, label }: Product, sums: Product["sums"] & object): void {
+  const columns = m as number;
+  const partials = partialsFor(plan, `${label} partial column sums`, rows, columns);
+  plan.dispatch({
+    kernel: "product_sums",
+    entry: "columns",
+    constants: { N: columns, GROUP, SHARES: 0 },
+    bindings: { x: a.tensor, sums: partials, rows: rows.uniform },
+    grid: (sizes) => [Math.ceil(quadsOf(columns) / 8), Math.ceil(rows.count(sizes) / GROUP / 8)],
+    label: `${label} column sums`,
+  });
+  addPartials(plan, { partials, into: sums }, { rows, columns });
+}
