@@ -29,10 +29,21 @@ export interface PairTokenizer {
 /** Criteria whose ids are kept; there are nine in a data set. */
 const REMEMBERED_CRITERIA = 256;
 
-/** Reads `tokenizer.json` of a Hugging Face folder. Data error if it is missing or not understood. */
+/** The tokenizer of a Hugging Face folder. Data error if it is missing or not understood. */
 export async function loadTokenizer(folder: string): Promise<PairTokenizer> {
   const { document, name } = await readTokenizerFolder(folder);
   return createTokenizer(document, name);
+}
+
+/** The tokenizer of a folder, for a model with `vocabSize` embeddings. Data error if it has more tokens. */
+export async function loadFittingTokenizer(folder: string, vocabSize: number): Promise<PairTokenizer> {
+  const tokenizer = await loadTokenizer(folder);
+  if (tokenizer.vocabSize <= vocabSize) return tokenizer;
+  throw new EntailError(
+    "data",
+    `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocab_size is ${vocabSize}; they do not ` +
+      "belong together",
+  );
 }
 
 /** A tokenizer from the content of a tokenizer.json; `name` stands for the file in errors. */

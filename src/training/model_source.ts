@@ -14,6 +14,7 @@ import {
   type DebertaConfig,
   withOrigin,
 } from "../deberta/config.ts";
+import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
 
@@ -35,6 +36,7 @@ export async function openModelSource({ model, data, seed }: Config): Promise<Mo
   }
   if (model.model_name === null) {
     const architecture = model.architecture!;
+    await loadFittingTokenizer(architecture.tokenizer, architecture.vocab_size);
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
     return {
       config: withOverrides(config, model, data.max_length),
@@ -44,6 +46,7 @@ export async function openModelSource({ model, data, seed }: Config): Promise<Mo
   }
   const folder = await requireModelFolder(model.model_name);
   const stored = await readModelConfig(folder);
+  await loadFittingTokenizer(folder, stored.vocabSize);
   const labels = stored.labels.length === model.num_labels
     ? stored.labels
     : Array.from({ length: model.num_labels }, (_, index) => `LABEL_${index}`);

@@ -4,7 +4,9 @@ import { readModelConfig } from "../../src/deberta/checkpoint.ts";
 import { withOrigin } from "../../src/deberta/config.ts";
 import { saveTokenizer, tokenizerSettings } from "../../src/deberta/tokenizer_files.ts";
 import { readJson } from "../../src/formats/json.ts";
+import { readTokenizerFolder } from "../../src/tokenizers/folder.ts";
 import { inTemporaryFolder, TEXT_MODEL } from "../support/run_data.ts";
+import { LAYOUTS, unpackLayout } from "../tokenizers/support.ts";
 
 const textConfig = async (maxLength: number) => withOrigin(await readModelConfig(TEXT_MODEL), maxLength, null);
 
@@ -31,6 +33,21 @@ Deno.test("saveTokenizer: settings are made where the tokenizer came without", (
     assert.deepEqual(await saved("any"), { tokenizer_class: "PreTrainedTokenizerFast", model_max_length: 80 });
     await Deno.writeTextFile(join(bare, "config.json"), '{"model_type": "deberta-v2"}');
     assert.deepEqual(await saved("own"), { tokenizer_class: "DebertaV2Tokenizer", model_max_length: 80 });
+  }));
+
+Deno.test("saveTokenizer: a published layout becomes a tokenizer.json with the same rules and ids", () =>
+  inTemporaryFolder(async (folder) => {
+    const config = await textConfig(80);
+    for (const layout of LAYOUTS) {
+      const [published, saved] = [join(folder, layout, "published"), join(folder, layout, "saved")];
+      await unpackLayout(layout, published);
+      await saveTokenizer(config, published, saved);
+      const [before, after] = [await readTokenizerFolder(published), await readTokenizerFolder(saved)];
+      assert.equal(after.name, join(saved, "tokenizer.json"));
+      assert.equal(after.text, before.text);
+      assert.equal(after.className, before.className);
+      assert.deepEqual(after.document, before.document);
+    }
   }));
 
 Deno.test("tokenizerSettings: posts are cut and batches filled up at their end", async () => {
