@@ -1,7 +1,14 @@
 /** The model card of a saved model: README.md, as the Hugging Face hub shows it. */
 import { elements } from "../gpu/tensor.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
-import { baseModel, type ClassifierHead, type DebertaConfig, isStockHead, pairMaxLength } from "./config.ts";
+import {
+  baseModel,
+  carriedDecision,
+  type ClassifierHead,
+  type DebertaConfig,
+  isStockHead,
+  pairMaxLength,
+} from "./config.ts";
 
 const HEADS: Record<ClassifierHead, string> = {
   pooler_linear: "the first token through a dense layer with GELU",
@@ -43,7 +50,7 @@ const table = (rows: readonly (readonly [string, string])[]): string =>
   rows.map(([name, value]) => `| ${name} | ${value.replaceAll("|", "\\|")} |`).join("\n");
 
 function facts(config: DebertaConfig, specs: readonly ParameterSpec[]): string {
-  const { classifierHead, labels, numHiddenLayers, hiddenSize, positiveThreshold } = config;
+  const { classifierHead, labels, numHiddenLayers, hiddenSize } = config;
   const maxLength = pairMaxLength(config);
   const meaning = labels.length === 1
     ? "evidence, as the logit of a probability (sigmoid)"
@@ -55,9 +62,28 @@ function facts(config: DebertaConfig, specs: readonly ParameterSpec[]): string {
     ["Parameters", specs.reduce((sum, { shape }) => sum + elements(shape), 0).toLocaleString("en")],
     ["Head", `\`${classifierHead}\`: ${HEADS[classifierHead]}, then \`classifier\``],
     ["Labels", `${labels.map((label) => `\`${label}\``).join(", ")}: ${meaning}`],
-    ["Positive", `from a probability of ${positiveThreshold} on`],
+    ...decision(config),
     ...(maxLength === null ? [] : [["Longest pair", `${maxLength} tokens; a longer post is cut at its end`] as const]),
   ]);
+}
+
+/** From logits to a decision, as `predict` does it. */
+function decision(config: DebertaConfig): [string, string][] {
+  const carried = carriedDecision(config);
+  const positive: [string, string] = ["Positive", `from a probability of ${config.positiveThreshold} on`];
+  if (carried === null) return [positive];
+  const log = config.labels.length === 1 ? "logit" : "(second logit − first)";
+  return [
+    ["Probability", `sigmoid(${log} / ${carried.temperature}), calibrated on the validation fold`],
+    positive,
+    ...Object.entries(carried.criterionThresholds)
+      .map(([text, threshold]) =>
+        [`Positive for “${text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|")}”`, `from ${threshold} on`] as [
+          string,
+          string,
+        ]
+      ),
+  ];
 }
 
 function validation(metrics: Readonly<Record<string, number>>): string {

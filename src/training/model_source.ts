@@ -6,6 +6,7 @@ import {
   type ClassifierHead,
   configFromArchitecture,
   type DebertaConfig,
+  withDecision,
   withOrigin,
 } from "../deberta/config.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
@@ -85,5 +86,5 @@ function withOverrides(
     clsDropout: model.classifier_dropout ?? config.clsDropout,
     positiveThreshold: model.positive_threshold,
   };
-  return withOrigin(overridden, maxLength, origin);
+  return withOrigin(withDecision(overridden, null), maxLength, origin);
 }
