@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { crossFit, decide, fitDecision, partOfPost } from "../../src/evaluation/decision.ts";
 import type { Decision, DecisionSettings } from "../../src/evaluation/decision.ts";
-import { measure } from "../../src/evaluation/metrics.ts";
+import { type JudgedPair, measure } from "../../src/evaluation/metrics.ts";
 import { Mt19937 } from "../../src/random/mt19937.ts";
 
 const FIXED: DecisionSettings = {
@@ -31,7 +31,8 @@ Deno.test("decide: what is fixed is the sigmoid at the threshold, to the bit", (
   const decision: Decision = fitDecision(randomPairs(1), FIXED);
   assert.deepEqual(decision, { temperature: 1, threshold: 0.5, criterion_thresholds: null });
   for (const pair of randomPairs(2)) {
-    const { score, probability, prediction } = decide(pair, decision);
+    const { probability, prediction }: JudgedPair = decide(pair, decision);
+    const { score } = pair;
     assert.equal(probability, score >= 0 ? 1 / (1 + Math.exp(-score)) : Math.exp(score) / (1 + Math.exp(score)));
     assert.equal(prediction, probability >= 0.5 ? 1 : 0);
   }
