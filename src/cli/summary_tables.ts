@@ -30,7 +30,8 @@ export function printSummary(summary: Summary): void {
   if (!in_sample) return;
   printDecisions(summary.folds);
   if (cross_fitted === null) return;
-  printLine(`cross-fitted: each part of the ${cross_fitted.over} decides by what was chosen on the others`);
+  const part = cross_fitted.over === "folds" ? "fold" : "fifth of the posts";
+  printLine(`cross-fitted: each ${part} decides by what was chosen on the others`);
   printVerdict(cross_fitted);
 }
 
