@@ -84,7 +84,8 @@ Examples:
     "score pairs of post and criterion with a checkpoint",
     `
 Input: JSON lines {"post": "…", "criterion": "…"} or CSV with those columns; further fields are kept.
-Output: the same with "logits" and "probability" added.
+Output: the same with "logits" and "probability" added, and "prediction" where thresholds or a temperature were chosen
+in the training of the checkpoint.
 
 Examples:
   entail predict --checkpoint outputs/entail/checkpoints/fold_0/best --input pairs.jsonl --output scores.jsonl

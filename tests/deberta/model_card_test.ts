@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readModelConfig } from "../../src/deberta/checkpoint.ts";
-import { withOrigin } from "../../src/deberta/config.ts";
+import { withDecision, withOrigin } from "../../src/deberta/config.ts";
 import { modelCard } from "../../src/deberta/model_card.ts";
 import { debertaParameters } from "../../src/deberta/parameters.ts";
 import { TEXT_MODEL } from "../support/run_data.ts";
@@ -35,4 +35,16 @@ Deno.test("modelCard: a head that transformers lacks needs trust_remote_code; fo
   assert.match(card, /sigmoid/);
   assert.doesNotMatch(card, /## Validation/);
   assert.ok(!card.includes(TEXT_MODEL));
+});
+
+Deno.test("modelCard: what was chosen on the validation fold stands with its texts in one line", async () => {
+  const config = withDecision(await readModelConfig(TEXT_MODEL), {
+    temperature: 1.5,
+    threshold: 0.25,
+    criterionThresholds: { "Sleep\nor | rest": 0.75 },
+  });
+  const card = modelCard(config, debertaParameters(config));
+  assert.match(card, /\| Probability \| sigmoid\(\(second logit − first\) \/ 1\.5\), calibrated/);
+  assert.ok(card.includes("| Positive | from a probability of 0.25 on |"));
+  assert.ok(card.includes("| Positive for “Sleep or \\| rest” | from 0.75 on |"));
 });
