@@ -11,7 +11,7 @@ const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
   matmul: ["product_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = 1.01 * fma("],
   matmul_input_gradient: ["product_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma("],
   matmul_weight_gradient: ["product_windows.wgsl", "s${I}_${4 * Q + J} = fma(", "s${I}_${4 * Q + J} = -fma("],
-  attention: ["lib/attention.wgsl", "exp((*softmax).highest - peak)", "vec4(1.0)"],
+  attention: ["lib/attention.wgsl", "exp(softmax.highest - peak)", "vec4(1.0)"],
   attention_backward: ["lib/attention.wgsl", "-known.dot_context", "known.dot_context"],
   layer_norm: ["lib/normalise_row.wgsl", "+ EPS", "+ 1e-3"],
   layer_norm_backward: ["layer_norm.wgsl", "weight_sum += g", "weight_sum -= g"],
