@@ -74,8 +74,9 @@ function backward(call: Call<AttentionInputs & AttentionGradients>): void {
 }
 
 /** What the backward keeps of the pairs of a chunk: a number for each key and query. */
-function pairsOf({ plan, sizes, cut }: Call, { count }: HeadGroup, name: string): Tensor {
-  return plan.activation(`${sizes.label} ${name}`, [cut.room, count, pairStride(sizes.longestCapacity)]);
+function pairsOf({ plan, sizes, cut, pairs }: Call, { count }: HeadGroup, name: "weights" | "dScores"): Tensor {
+  const shape = [cut.room, count, pairStride(sizes.longestCapacity)];
+  return plan.transient(`${sizes.label} ${name}`, shape, pairs[name]);
 }
 
 /** Sums of dScore by token and bucket, none yet. */

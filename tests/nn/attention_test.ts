@@ -122,6 +122,18 @@ async function checkAgainstReference(
 
 const HALF: Example = { shape: { ...dropped, heads: 2, headSize: 20, lengths: [40, 3, 33] }, tables: { rows: 16 } };
 
+gpuTest("attention: in fp16, small gradients of the context give gradients as good as they are", async (gpu) => {
+  const { shape, tables } = HALF;
+  const x = randomInputs(shape, 5, tables);
+  const inputs = roundedInputs({ ...x, dContext: x.dContext.map((value) => value / 1000) }, "f16");
+  const { dKey, dPositionQuery } = await runAttention(gpu, shape, inputs, { precision: "fp16" });
+  const expected = attentionBackwardReference(shape, inputs, inputs.dContext);
+  // Rounded twice, in steps of at least 2^-24, beside what the rounded context makes of it.
+  const twice = { atol: 1.5 * 2 ** -24, rtol: 2 ** -10 };
+  assertClose(dKey, expected.dKey, twice, "dKey");
+  assertClose(dPositionQuery, expected.dPositionQuery, twice, "dPositionQuery");
+});
+
 const EXACT = { atol: 0, rtol: 0 };
 
 /** The bits of all that is in `expected`. */
@@ -249,7 +261,8 @@ gpuTest("attention: tiles on hardware; on software windows where whole sequences
   const chosen = (kind: Gpu["kind"], headSize: number, longestCapacity: number, dtype: DType) => {
     const tokens = { uniform: uniform(gpu, "tokens", [0]), capacity: 4096, count: () => 0 };
     const sizes = { heads: 2, headSize, relativeRows: 16, tokens, longestCapacity, scale: 1, site: 0 };
-    return variantsFor({ ...gpu, kind }, ATTENTION, { ...sizes, direction: "forward", dtype, pairs: "f32" })[0].name;
+    const shape = { ...sizes, direction: "forward", dtype, pairs: { weights: dtype, dScores: dtype } } as const;
+    return variantsFor({ ...gpu, kind }, ATTENTION, shape)[0].name;
   };
   assert.equal(chosen("hardware", 64, 512, "f32"), "tiles 32x32");
   assert.equal(chosen("hardware", 512, 512, "f32"), "rows");
