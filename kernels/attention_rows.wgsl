@@ -52,7 +52,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     //#for B in 0..HEAD_SIZE / 4
     store_context(own, ${B}u, o${R}_${B} * factor[${R}]);
     //#end
-    max_and_sum[rows.token[${R}] * HEADS + head] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
+    max_and_sum[own] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
   }
   //#end
 }
@@ -71,8 +71,8 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   known.keep = keep_scale();
   //#for R in 0..4
   let own${R} = head_at(rows.token[${R}], head);
-  known.highest[${R}] = max_and_sum[rows.token[${R}] * HEADS + head].x;
-  known.share[${R}] = 1.0 / max_and_sum[rows.token[${R}] * HEADS + head].y;
+  known.highest[${R}] = max_and_sum[own${R}].x;
+  known.share[${R}] = 1.0 / max_and_sum[own${R}].y;
   var product${R} = vec4(0.0);
   //#for B in 0..HEAD_SIZE / 4
   let q${R}_${B} = load_query(own${R}, ${B}u);

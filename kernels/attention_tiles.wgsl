@@ -101,7 +101,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     }
     //#end
     if (tx == 0u) {
-      max_and_sum[rows.token[${R}] * HEADS + head] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
+      max_and_sum[own] = vec2(softmax.highest[${R}], softmax.sum[${R}]);
     }
   }
   //#end
@@ -126,16 +126,18 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   known.keep = keep_scale();
   //#for R in 0..4
   let own${R} = head_at(rows.token[${R}], head);
-  known.highest[${R}] = max_and_sum[rows.token[${R}] * HEADS + head].x;
-  known.share[${R}] = 1.0 / max_and_sum[rows.token[${R}] * HEADS + head].y;
-  for (var quad = tx; quad < QUADS; quad += 8u) {
-    known.dot_context[${R}] += total(rows_b[(ty * 4u + ${R}u) * ROW + quad] * load_context(own${R}, quad));
+  known.highest[${R}] = max_and_sum[own${R}].x;
+  known.share[${R}] = 1.0 / max_and_sum[own${R}].y;
+  // In the order of the products below: where one probability is 1, the difference is next to nothing.
+  var product${R} = vec4(0.0);
+  for (var quad = 0u; quad < QUADS; quad++) {
+    product${R} = fma(rows_b[(ty * 4u + ${R}u) * ROW + quad], load_context(own${R}, quad), product${R});
   }
+  known.dot_context[${R}] = total(product${R});
   //#for M in 0..(HEAD_SIZE + 28 - (HEAD_SIZE + 28) % 32) / 32
   var d${R}_${M} = vec4(0.0);
   //#end
   //#end
-  known.dot_context = sum_of_rows(known.dot_context, ty, tx);
   for (var begin = 0u; begin < sequence.length; begin += TILE) {
     // dProbability = dContext . value, then the score = query . key: the keys stay for dQuery.
     workgroupBarrier();

@@ -16,8 +16,6 @@ override GROUP_HEADS: u32;
 override LONGEST: u32; // the longest sequence that any batch may have
 override BUCKETS: u32; // rows of the position tables
 override SCALE: f32;
-override TOKEN_STEP: u32; // heads from a token to the next
-override HEAD_STEP: u32;
 override CHUNK: u32;
 
 const LOWEST = -3.0e38;
@@ -43,7 +41,7 @@ const LOWEST = -3.0e38;
 // What the backward of rows leaves for that of columns, [tokens of the chunk, group heads, rows]: transposed.
 //#tensor weights update PAIR_STRIDE
 //#tensor d_scores update PAIR_STRIDE
-// Heads, where head_at says: the rows that an invocation or a workgroup owns, and the columns that it walks.
+// [tokens, heads, head size]: the rows that an invocation or a workgroup owns, and the columns that it walks.
 //#tensor query read HEAD_SIZE
 //#tensor d_context read HEAD_SIZE
 //#tensor context update HEAD_SIZE
@@ -63,10 +61,9 @@ const LOWEST = -3.0e38;
 //#end
 
 fn head_at(token: u32, head: u32) -> u32 {
-  return token * TOKEN_STEP + head * HEAD_STEP;
+  return token * HEADS + head;
 }
 
-// The same of columns.
 fn column_at(token: u32, head: u32) -> u32 {
   //#if WINDOW
   return token - chunk * CHUNK;

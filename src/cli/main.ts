@@ -86,7 +86,7 @@ Examples:
   entail predict --checkpoint outputs/entail/checkpoints/fold_0/best --input pairs.jsonl --output scores.jsonl
   cat pairs.csv | entail predict --checkpoint DIR --input - --output -`,
   )
-    .option("--checkpoint <dir>", "a Hugging Face folder")
+    .option("--checkpoint <dir>", "a Hugging Face folder, or a model of the hub: org/name or org/name@revision")
     .option("--input <file>", "pairs as .jsonl or .csv; - is stdin")
     .option("--output <file>", "where the scores go; - is stdout")
     .argument("[overrides...]", OVERRIDES)

@@ -1,54 +1,61 @@
 /** A call of attention: what all its dispatches have in common. */
 import type { Grid } from "../gpu/program.ts";
 import { type Tensor, viewOf } from "../gpu/tensor.ts";
-import { type Directions, layHeads, wholeQuads } from "./attention_heads.ts";
+import { alignRows, byHeads, type Directions, isTable, padHeads, wholeQuads } from "./attention_heads.ts";
 import { type AttentionInputs, type AttentionSizes, type HeadTensors, pairStride } from "./attention_inputs.ts";
 import { ATTENTION, type AttentionShape, type Cut, type HeadGroup, paddedRows, shapeOf } from "./attention_variants.ts";
 import { indexUniform } from "./index_uniform.ts";
-import type { BatchSizes, Plan } from "./plan.ts";
+import { type BatchSizes, fixedRows, type Plan } from "./plan.ts";
 import type { Matrix } from "./product.ts";
 import { appendChosen } from "./variants.ts";
 
 export interface Call<T = AttentionInputs> {
   plan: Plan;
-  /** The tensors, laid as kernels read and write them; the sizes are theirs. */
+  /** The tensors in whole quads; the sizes are theirs. */
   t: T;
   sizes: AttentionSizes & { label: string };
   kernel: string;
   cut: Cut;
-  /** Whether heads lie one after another, each with its rows, so that windows of their rows can be bound as uniforms. */
-  windows: boolean;
+  /** Copies by heads of what is read, where windows of a head's rows are bound as uniforms. */
+  copies: ReadonlyMap<Tensor, Tensor> | null;
 }
 
 /** Appends a call with the variant that is chosen for it: what `attend` makes of it. */
 export function appendCall<T extends AttentionInputs & HeadTensors>(
   plan: Plan,
-  t: T,
+  tensors: T,
   { label = "attention", ...given }: AttentionSizes,
   directions: Directions & { name: AttentionShape["direction"] },
   attend: (call: Call<T>) => void,
 ): void {
   const sizes = { ...wholeQuads(given), label };
-  const shape = shapeOf(plan, sizes, directions.name, directions.read.flatMap((name) => t[name] ?? []));
+  const shape = shapeOf(plan, sizes, directions.name, directions.read.flatMap((name) => tensors[name] ?? []));
   appendChosen(plan, ATTENTION, shape, (on, { kernel, windows, cut: cutWork }) => {
+    const { padded: t, copyBack } = padHeads(on, tensors, { ...given, label }, directions);
     const cut = cutWork(on.gpu, shape);
-    const { laid, copyBack } = layHeads(on, t, { ...given, label }, directions, windows ? cut : null);
-    attend({ plan: on, t: laid, sizes, kernel, cut, windows });
+    const tableRows = fixedRows(on.gpu, "position table rows", sizes.relativeRows);
+    const copyOf = (name: keyof HeadTensors): [Tensor, Tensor] => {
+      const [rows, room] = isTable(name) ? [tableRows, alignRows(sizes.relativeRows)] : [sizes.tokens, paddedRows(cut)];
+      return [t[name]!, byHeads(on, t[name]!, sizes, rows, room)];
+    };
+    const read = directions.read.filter((name) => t[name] && name !== "context");
+    attend({ plan: on, t, sizes, kernel, cut, copies: windows ? new Map(read.map(copyOf)) : null });
     copyBack();
   });
 }
 
 /** The matrices of a group of heads, as a product takes them. */
-export function headMatrices({ sizes, windows }: Call, tensor: Tensor, { first }: HeadGroup): Matrix {
+export function headMatrices({ sizes, copies }: Call, tensor: Tensor, { first }: HeadGroup): Matrix {
   const { heads, headSize } = sizes;
-  if (!windows) return { tensor, stride: heads * headSize, step: headSize, first };
-  return { tensor: rowsOfHead(tensor, sizes, first, 0, tensor.shape[0]) };
+  const copy = copies?.get(tensor);
+  if (copy) return { tensor: rowsOfHead(copy, first, 0, copy.shape[1]) };
+  return { tensor, stride: heads * headSize, step: headSize, first };
 }
 
-/** Rows `begin` … `begin` + `count` − 1 of a head that lies by itself. */
-function rowsOfHead(tensor: Tensor, { headSize }: AttentionSizes, head: number, begin: number, count: number): Tensor {
-  const at = (head * tensor.shape[0] + begin) * headSize;
-  return viewOf(tensor, `${tensor.label}, head ${head} from row ${begin}`, at, [count, headSize]);
+/** `count` rows of a head in a copy by heads, from row `begin` on. */
+function rowsOfHead(copy: Tensor, head: number, begin: number, count: number): Tensor {
+  const [, room, headSize] = copy.shape;
+  return viewOf(copy, `${copy.label}, head ${head}`, (head * room + begin) * headSize, [count, headSize]);
 }
 
 /** The heads of a dispatch, and the number of its chunk of tokens. */
@@ -68,7 +75,7 @@ interface Work {
 
 /** Appends a dispatch for some heads of the sequences that begin in a chunk. */
 export function dispatchRows(call: Call, { group, chunk }: Place, work: Work): void {
-  const { plan, t, sizes, cut, windows } = call;
+  const { plan, t, sizes, cut, copies } = call;
   const { heads, headSize, relativeRows, longestCapacity, scale, label } = sizes;
   plan.dispatch({
     kernel: work.kernel,
@@ -78,14 +85,12 @@ export function dispatchRows(call: Call, { group, chunk }: Place, work: Work): v
       HEADS: heads,
       GROUP_HEADS: group.count,
       HEAD_SIZE: headSize,
-      TOKEN_STEP: windows ? 1 : heads,
-      HEAD_STEP: windows ? paddedRows(cut) : 1,
       LONGEST: longestCapacity,
       PAIR_STRIDE: pairStride(longestCapacity),
       BUCKETS: relativeRows,
       SCALE: scale,
       CHUNK: cut.chunk,
-      WINDOW: windows ? cut.room : 0,
+      WINDOW: copies ? cut.room : 0,
       ...work.constants,
     },
     bindings: { chunk: indexUniform(plan.gpu, chunk), offsets: t.offsets, ...work.bindings },
@@ -102,9 +107,9 @@ export function walkColumns(
   bindings: Readonly<Record<string, Tensor>>,
   columns: Readonly<Record<string, Tensor>>,
 ): void {
-  const { kernel, cut, sizes, windows } = call;
+  const { kernel, cut, copies } = call;
   const window = (tensor: Tensor) =>
-    windows ? rowsOfHead(tensor, sizes, place.group.first, place.chunk * cut.chunk, cut.room) : tensor;
+    copies ? rowsOfHead(copies.get(tensor)!, place.group.first, place.chunk * cut.chunk, cut.room) : tensor;
   const walked = Object.fromEntries(Object.entries(columns).map(([name, tensor]) => [name, window(tensor)]));
   const first_head = indexUniform(call.plan.gpu, place.group.first);
   dispatchRows(call, place, { kernel, entry, rows: 32, bindings: { first_head, ...bindings, ...walked } });

@@ -1,7 +1,6 @@
-/** How the tensors of heads lie, and copies in other layouts (kernels/attention_heads.wgsl). */
+/** Copies of heads in other layouts (kernels/attention_heads.wgsl). */
 import type { Tensor } from "../gpu/tensor.ts";
 import type { AttentionSizes, HeadTensors } from "./attention_inputs.ts";
-import { alignRows, type Cut, paddedRows } from "./attention_variants.ts";
 import { fixedRows, type Plan, type Rows } from "./plan.ts";
 
 /** A head of `size` elements; that of row r and head h is the (r · row + h · head)-th. */
@@ -10,6 +9,12 @@ interface HeadLayout {
   row: number;
   head: number;
 }
+
+/** Rows that can be bound from any head's first one on. */
+export const alignRows = (count: number): number => 64 * Math.ceil(count / 64);
+
+/** Whether a tensor has the rows of the position tables, not those of the batch. */
+export const isTable = (name: string): boolean => name.toLowerCase().includes("position");
 
 /** The sizes with heads and tables padded to whole quads, which is all that kernels know; zeros change no product. */
 export const wholeQuads = (sizes: AttentionSizes): AttentionSizes => ({
@@ -24,45 +29,53 @@ export interface Directions {
   written: readonly (keyof HeadTensors)[];
 }
 
-/**
- * The tensors as the kernels of a call read and write them, and what copies back those that are written. They are copies
- * where heads are padded, or lie one after another because windows of a `cut` are bound one by one.
- */
-export function layHeads<T extends HeadTensors>(
+/** The tensors in whole quads, copies where the sizes ask for it, and what copies back those that are written. */
+export function padHeads<T extends HeadTensors>(
   plan: Plan,
   tensors: T,
   sizes: AttentionSizes,
   { read, written }: Directions,
-  cut: Cut | null,
-): { laid: T; copyBack(): void } {
+): { padded: T; copyBack(): void } {
   const { heads, headSize, relativeRows, tokens, label } = sizes;
   const whole = wholeQuads(sizes);
-  if (!cut && whole.headSize === headSize && whole.relativeRows === relativeRows) {
-    return { laid: tensors, copyBack: () => {} };
+  if (whole.headSize === headSize && whole.relativeRows === relativeRows) {
+    return { padded: tensors, copyBack: () => {} };
   }
+  const given = { size: headSize, row: heads, head: 1 };
+  const wide = { ...given, size: whole.headSize };
   const tableRows = fixedRows(plan.gpu, "position table rows", relativeRows);
   const copies = [...read, ...written].filter((name) => tensors[name]).map((name) => {
-    const isTable = name.toLowerCase().includes("position");
-    const aligned = cut ? (isTable ? alignRows(relativeRows) : paddedRows(cut)) : 0;
-    const rows = aligned || (isTable ? whole.relativeRows : tokens.capacity);
-    const own = plan.transient(`${label} ${name}`, [rows, heads * whole.headSize], tensors[name]!.dtype);
-    const layout = { size: whole.headSize, ...(cut ? { row: 1, head: rows } : { row: heads, head: 1 }) };
-    return { name, theirs: tensors[name]!, own, layout, isTable, rows: isTable ? tableRows : tokens };
+    const capacity = isTable(name) ? whole.relativeRows : tokens.capacity;
+    const own = plan.transient(`${label} ${name} padded`, [capacity, heads * wide.size], tensors[name]!.dtype);
+    return { name, theirs: tensors[name]!, own, rows: isTable(name) ? tableRows : tokens };
   });
-  const given = { size: headSize, row: heads, head: 1 };
-  for (const { name, theirs, own, layout, rows, isTable } of copies) {
-    // What is past a table's end, which is multiplied by zeros.
-    if (isTable) plan.clear(own);
-    if (read.includes(name)) copyHeads(plan, [theirs, given], [own, layout], rows, heads);
+  for (const { name, theirs, own, rows } of copies) {
+    if (!read.includes(name)) continue;
+    if (isTable(name)) plan.clear(own); // its last rows are multiplied by zeros
+    copyHeads(plan, [theirs, given], [own, wide], rows, heads);
   }
   return {
-    laid: { ...tensors, ...Object.fromEntries(copies.map(({ name, own }) => [name, own])) },
+    padded: { ...tensors, ...Object.fromEntries(copies.map(({ name, own }) => [name, own])) },
     copyBack() {
-      for (const { name, theirs, own, layout, rows } of copies) {
-        if (written.includes(name)) copyHeads(plan, [own, layout], [theirs, given], rows, heads);
+      for (const { name, theirs, own, rows } of copies) {
+        if (written.includes(name)) copyHeads(plan, [own, wide], [theirs, given], rows, heads);
       }
     },
   };
+}
+
+/** A copy whose heads lie one after another, each with `room` rows. */
+export function byHeads(
+  plan: Plan,
+  source: Tensor,
+  { heads, headSize, label }: AttentionSizes,
+  rows: Rows,
+  room: number,
+): Tensor {
+  const result = plan.transient(`${label} by heads`, [heads, room, headSize], source.dtype);
+  const from = { size: headSize, row: heads, head: 1 };
+  copyHeads(plan, [source, from], [result, { size: headSize, row: 1, head: room }], rows, heads);
+  return result;
 }
 
 function copyHeads(
@@ -81,6 +94,6 @@ function copyHeads(
     },
     bindings: { rows: rows.uniform, source, result },
     grid: (batch) => [Math.ceil(rows.count(batch) / 64), heads],
-    label: `${result.label} copied`,
+    label: result.label,
   });
 }

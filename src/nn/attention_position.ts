@@ -40,7 +40,7 @@ export function positionBackward(
   { x, dX, table, dTable, sums }: PositionGradients,
 ): void {
   if (!table || !sums) return;
-  const { plan, sizes: { tokens, headSize, relativeRows, label } } = call;
+  const { plan, sizes: { tokens, heads, headSize, relativeRows, label } } = call;
   const common = { rows: tokens, batch: batchOf(group), n: headSize, accumulate: true };
   product(plan, {
     ...{ ...common, label: `${label} position input`, m: "rows", k: relativeRows },
@@ -50,7 +50,8 @@ export function positionBackward(
   });
   if (!dTable) return;
   product(plan, {
-    ...{ ...common, label: `${label} position table`, m: relativeRows, k: "rows" },
+    // All heads: the results shall not depend on the groups.
+    ...{ ...common, label: `${label} position table`, m: relativeRows, k: "rows", of: heads },
     a: { ...scoreMatrices(call, sums, group), alongK: false },
     b: { ...headMatrices(call, x, group), alongK: false },
     c: headMatrices(call, dTable, group),

@@ -4,6 +4,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { type DType, elementBytes } from "../gpu/dtype.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { type AttentionSizes, pairStride } from "./attention_inputs.ts";
+import { alignRows } from "./attention_heads.ts";
 import { INDEX_UNIFORMS } from "./index_uniform.ts";
 import { type Plan, storageOf } from "./plan.ts";
 import type { Operation, Variant } from "./variants.ts";
@@ -72,8 +73,8 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
     `${direction} ${headSize} x ${longestCapacity} ${relativeRows ? "disentangled" : "plain"} ${dtype}`,
 };
 
-/** Three tiles of a head and two of scores in workgroup memory, and a quad for each thread. */
-const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 2 * 32 * 36 + 4 * 64);
+/** Three tiles of a head and one of scores in workgroup memory, and a quad for each thread: the most of an entry point. */
+const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 32 * 36 + 4 * 64);
 
 /**
  * Several heads at once where what the backward keeps of them fits the workspace: two numbers for each pair, and three
@@ -111,9 +112,6 @@ const groupsOf = (heads: number, together: number): HeadGroup[] =>
 
 /** Bytes of the largest uniform binding that WebGPU guarantees. */
 const UNIFORM_BYTES = 65536;
-
-/** Rounded up so that every window and head begins aligned. */
-export const alignRows = (count: number): number => 64 * Math.ceil(count / 64);
 
 /** Windows of tokens that fit a uniform binding: every sequence that begins in a chunk ends in its window. Null: none do. */
 function cutByWindows({ maxBindingBytes }: Gpu, shape: AttentionShape): Cut | null {

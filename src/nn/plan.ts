@@ -1,4 +1,4 @@
-/** What layers append to: a program for packed batches, and the kernel variants that suit the adapter. */
+/** What layers append to: a program for packed batches, how it stores activations, and which variants it has chosen. */
 import type { Gpu } from "../gpu/device.ts";
 import type { DType } from "../gpu/dtype.ts";
 import { createProgram, type Program } from "../gpu/program.ts";
@@ -20,19 +20,6 @@ export interface Rows {
   readonly uniform: Tensor;
   readonly capacity: number;
   count(sizes: BatchSizes): number;
-}
-
-/**
- * Which implementations of the kernels suit an adapter. Among those of one name the layers choose by size:
- * attention_uniform.ts says when.
- */
-export interface Variants {
-  /** `invocation`: one invocation per head and row. `tiled`: a workgroup per head and tile of rows. */
-  readonly attention: "invocation" | "tiled";
-}
-
-export function usualVariants({ kind }: Gpu): Variants {
-  return { attention: kind === "hardware" ? "tiled" : "invocation" };
 }
 
 /** How activations, their gradients and the weights of products are stored. All arithmetic is in f32. */
@@ -59,7 +46,6 @@ export interface Choice {
 
 export interface Plan extends Program<BatchSizes> {
   readonly gpu: Gpu;
-  readonly variants: Variants;
   readonly precision: Precision;
   /** Variants by operation that are taken wherever they suit: what tests and benches ask for. */
   readonly prefer: Readonly<Record<string, string>>;
@@ -75,21 +61,18 @@ export interface Plan extends Program<BatchSizes> {
 export interface PlanOptions {
   precision?: Precision;
   prefer?: Readonly<Record<string, string>>;
-  /** Overrides what suits the adapter. */
-  variants?: Partial<Variants>;
 }
 
 /** An empty plan. */
 export function createPlan(
   gpu: Gpu,
   label: string,
-  { precision = "fp32", prefer = {}, variants = {} }: PlanOptions = {},
+  { precision = "fp32", prefer = {} }: PlanOptions = {},
 ): Plan {
   const program = createProgram<BatchSizes>(label);
   return {
     ...program,
     gpu,
-    variants: { ...usualVariants(gpu), ...variants },
     precision,
     prefer,
     choices: new Map(),

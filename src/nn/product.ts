@@ -47,7 +47,7 @@ const always = () => true;
 /** Rows of odd lengths are small in practice, and take long to compile because every output is stored by itself. */
 const byFour = (_: Gpu, { n }: Product) => n % 4 === 0;
 
-const isLarge = (_: Gpu, p: Product) => atMost(p.m, p) >= 128 && p.n >= 64;
+const fills = (m: number, n: number) => (_: Gpu, p: Product) => atMost(p.m, p) >= m && p.n >= n;
 
 export const PRODUCT: Operation<Product, ProductVariant> = {
   name: "product",
@@ -59,8 +59,8 @@ export const PRODUCT: Operation<Product, ProductVariant> = {
     { name: "tiles 64x32x16", ...TILES, tile: [64, 32, 16], each: [8, 4], suits: always },
     { name: "windows 8x20", ...WINDOWS, tile: [64, 20, 4], each: [8, 20], usual: (gpu) => !readsStorageFast(gpu) },
     { name: "windows 4x20", ...WINDOWS, tile: [32, 20, 4], each: [4, 20], usual: readsStorageFast },
-    { name: "registers 16x16", ...REGISTERS, tile: [128, 16, 4], each: [16, 16], suits: byFour, usual: isLarge },
-    { name: "registers 8x16", ...REGISTERS, tile: [64, 16, 4], each: [8, 16], suits: byFour, usual: () => false },
+    { name: "registers 16x16", ...REGISTERS, tile: [128, 16, 4], each: [16, 16], suits: byFour, usual: fills(128, 16) },
+    { name: "registers 8x16", ...REGISTERS, tile: [64, 16, 4], each: [8, 16], suits: byFour, usual: fills(1, 16) },
     { name: "registers 8x8", ...REGISTERS, tile: [64, 8, 4], each: [8, 8], suits: byFour },
     { name: "registers 8x4", ...REGISTERS, tile: [64, 4, 4], each: [8, 4], suits: always },
   ],
@@ -86,7 +86,10 @@ function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
 function sharesOfRows(p: Product, { tile, workgroups }: ProductVariant): number {
   if (p.k !== "rows") return 1;
   const [x, y] = tilesOf(p, atMost(p.m, p), tile);
-  return Math.max(1, Math.min(Math.ceil(workgroups / (x * y * (p.batch ?? 1))), Math.ceil(p.rows.capacity / 64)));
+  return Math.max(
+    1,
+    Math.min(Math.ceil(workgroups / (x * y * (p.of ?? p.batch ?? 1))), Math.ceil(p.rows.capacity / 64)),
+  );
 }
 
 const tilesOf = ({ n }: Product, m: number, tile: ProductVariant["tile"]) =>

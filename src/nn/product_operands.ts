@@ -38,6 +38,8 @@ export interface Product {
   rows: Rows;
   /** Matrices; the options up to `residual` are for one. */
   batch?: number;
+  /** Matrices of which the batch may be a part: a sum over rows is split for these. Default: those of the batch. */
+  of?: number;
   /** [n] */
   bias?: Tensor;
   /** Receives [m, n] as it is before the activation. */

@@ -4,10 +4,12 @@
  * The kernel wants the rows of both operands along the sum; other operands are transposed before.
  */
 import { elementBytes } from "../gpu/dtype.ts";
+import type { Dispatch, Grid } from "../gpu/program.ts";
 import { type Tensor, TENSOR_ALIGNMENT, viewOf } from "../gpu/tensor.ts";
 import { INDEX_UNIFORMS, indexUniform } from "./index_uniform.ts";
-import type { Plan } from "./plan.ts";
+import type { BatchSizes, Plan } from "./plan.ts";
 import { atMost, type Operand, type Product, productBindings, productConstants, roomOf } from "./product_operands.ts";
+import { present } from "./rows.ts";
 import { transposed } from "./transpose.ts";
 
 /** Bytes of the largest uniform binding that WebGPU guarantees. */
@@ -36,7 +38,7 @@ const rowsFrom = (tensor: Tensor, first: number, rows: number, stride: number): 
 
 /** Whether the sizes allow windows. */
 export const fitsWindows = (p: Product): boolean => {
-  const isPlain = [p.a, p.b, p.c].every(({ stride, step, first }) => (stride ?? step ?? first) === undefined);
+  const isPlain = [p.a, p.b].every(({ stride, step, first }) => (stride ?? step ?? first) === undefined);
   return isPlain && p.batch === undefined && (segmentsOf(p) ?? windowsOf(p)) !== null;
 };
 
@@ -44,13 +46,25 @@ export const fitsWindows = (p: Product): boolean => {
 export function appendWindows(plan: Plan, p: Product, { each }: { each: readonly [number, number] }): void {
   const segments = segmentsOf(p);
   if (segments) return appendSegments(plan, p, segments);
-  appendDispatches(plan, p, windowsOf(p, each)!);
+  appendEachWindow(plan, p, windowsOf(p, each)!);
 }
 
 /** What the other of the two ways of a product has no use for. */
-const NONE = {
-  ...{ THREADS: LANES, A_WINDOW: 0, A_ROWS: 0, B_WINDOW: 0, PART: 0, PARTS: 1, SEGMENT: 0, ROWS: 0 },
-};
+const NONE = { A_WINDOW: 0, A_ROWS: 0, B_WINDOW: 0, PART: 0, PARTS: 1, SEGMENT: 0, ROWS: 0, THREADS: LANES };
+
+/** Appends the dispatch of a window or segment. */
+function appendDispatch(
+  plan: Plan,
+  p: Product,
+  { index, ...dispatch }: Pick<Dispatch<BatchSizes>, "constants" | "bindings" | "grid"> & { index?: number },
+): void {
+  const bindings = {
+    ...productBindings(plan, p),
+    ...present({ sums: p.sums, number: index === undefined ? undefined : indexUniform(plan.gpu, index) }),
+    ...dispatch.bindings,
+  };
+  plan.dispatch({ ...dispatch, kernel: "product_windows", entry: "product", bindings, label: p.label });
+}
 
 /** Windows of B of `parts` bindings of `part` rows each, and of A where it is small and B is whole. */
 interface Windows {
@@ -137,7 +151,7 @@ function alongK(plan: Plan, { k, rows }: Product, operand: Operand, length: numb
 }
 
 /** One dispatch for every window of the right operand, or of the left one. */
-function appendDispatches(
+function appendEachWindow(
   plan: Plan,
   p: Product,
   { strides, part, parts, count, aWindow, aCount, each }: Windows,
@@ -159,31 +173,22 @@ function appendDispatches(
     EACH_M: each[0],
     EACH_N: each[1],
   };
-  for (let index = 0; index < Math.max(count, aCount); index++) {
-    const bindings = productBindings(plan, { ...p, a, b });
+  const windows = Math.max(count, aCount);
+  for (let index = 0; index < windows; index++) {
+    const bindings: Record<string, Tensor> = {};
     if (aWindow) bindings.a = rowsFrom(a.tensor, Math.min(index * aWindow, m - aWindow), aWindow, strides.a);
     const first = count === 1 ? 0 : Math.min(index * window, p.n - window);
     for (let at = 0; at < parts; at++) {
       bindings[at === 0 ? "b" : `b${at}`] = rowsFrom(b.tensor, first + at * part, part, strides.b);
     }
-    if (aCount > 1 || count > 1) bindings.number = indexUniform(plan.gpu, index);
-    if (p.sums) bindings.sums = p.sums;
-    plan.dispatch({
-      kernel: "product_windows",
-      entry: "product",
-      constants,
-      bindings,
-      grid: (sizes) => {
-        const batch = p.rows.count(sizes);
-        const rows = Math.min(
-          (p.m === "rows" ? batch : p.m) - index * constants.A_WINDOW,
-          constants.A_WINDOW || Infinity,
-        );
-        if (rows <= 0 || batch === 0) return [0];
-        return [Math.ceil((count === 1 ? p.n : window) / each[1]), Math.ceil(rows / (LANES * each[0]))];
-      },
-      label: p.label,
-    });
+    const grid = (sizes: BatchSizes): Grid => {
+      const batch = p.rows.count(sizes);
+      const rest = (p.m === "rows" ? batch : p.m) - index * constants.A_WINDOW;
+      const rows = Math.min(rest, constants.A_WINDOW || Infinity);
+      if (rows <= 0 || batch === 0) return [0];
+      return [Math.ceil((count === 1 ? p.n : window) / each[1]), Math.ceil(rows / (LANES * each[0]))];
+    };
+    appendDispatch(plan, { ...p, a, b }, { constants, bindings, grid, index: windows > 1 ? index : undefined });
   }
 }
 
@@ -228,20 +233,15 @@ function appendSegments(plan: Plan, p: Product, { segment, count, last, aUniform
   };
   for (let index = 0; index < count; index++) {
     const first = Math.min(index * segment, last);
-    plan.dispatch({
-      kernel: "product_windows",
-      entry: "product",
+    appendDispatch(plan, p, {
       constants,
       bindings: {
-        ...productBindings(plan, p),
         ...(aUniform && { a: rowsFrom(p.a.tensor, first, segment, m) }),
         b: rowsFrom(p.b.tensor, first, segment, p.n),
-        number: indexUniform(plan.gpu, index),
-        ...(p.sums && { sums: p.sums }),
       },
       grid: (sizes) =>
         p.rows.count(sizes) > index * segment ? [Math.ceil(p.n / tile), Math.ceil(m / (LANES * eachM))] : [0],
-      label: p.label,
+      index,
     });
   }
 }

@@ -51,7 +51,11 @@ export function choose<Shape, V extends Variant<Shape>>(plan: Plan, operation: O
 }
 
 /** The variants that are worth trying, the best guess first. */
-function variantsFor<Shape, V extends Variant<Shape>>(gpu: Gpu, { variants }: Operation<Shape, V>, shape: Shape): V[] {
+export function variantsFor<Shape, V extends Variant<Shape>>(
+  gpu: Gpu,
+  { variants }: Operation<Shape, V>,
+  shape: Shape,
+): V[] {
   const suitable = variants.filter((variant) => variant.adapters.includes(gpu.kind) && variant.suits(gpu, shape));
   const isUsual = ({ usual }: V) => usual?.(gpu, shape) ?? true;
   return [...suitable.filter(isUsual), ...suitable.filter((variant) => !isUsual(variant))];

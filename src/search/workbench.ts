@@ -128,10 +128,10 @@ export async function openWorkbench(
       return gpu;
     },
     async load(config) {
-      await prepareData(config, await openModelSource(config));
+      await prepareData(config, await openModelSource(config, { reporter, signal }));
     },
     async prepare(config) {
-      const model = await openModelSource(config);
+      const model = await openModelSource(config, { reporter, signal });
       const runData = await prepareData(config, model);
       const parts = { model, data: runData, gpu, makeRoom: releaseSession, signal };
       const augmentation = await augmenter.prepare(config, parts);

@@ -54,7 +54,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
   if (fold !== undefined && fold >= nSplits) {
     throw new EntailError("usage", `--fold ${fold}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);
   }
-  const model = await openModelSource(config);
+  const model = await openModelSource(config, options);
   const split = await loadSplit(config);
   const described = await describeRun(config, model, split, { gpu, reporter });
   const unlock = await lockRun(config);

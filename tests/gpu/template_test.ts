@@ -85,6 +85,12 @@ Deno.test("expandTemplate: knows what is bound, and its type", () => {
   assert.equal(expand(source), "none");
 });
 
+Deno.test("expandTemplate: a tensor's name may have a loop's number in it", () => {
+  const files = { "lib/tensor.wgsl": "${NAME} ${TYPE} ${WIDTH}" };
+  const source = "//#for P in 1..3\n//#tensor b${P} read N * 2\n//#end";
+  assert.equal(expand(source, { N: 4 }, files, { b2: "f16" }), "b1 f32 8\nb2 f16 8");
+});
+
 Deno.test("expandTemplate: names the file and line that each line comes from", () => {
   const files: Record<string, string> = {
     "kernel.wgsl": 'a\n//#for I in 0..2\n//#include "lib/b.wgsl"\n//#end\nc',

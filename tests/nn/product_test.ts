@@ -222,6 +222,29 @@ for (const test of CASES) {
   tests[name] = gpuTest(`product: ${name}`, (gpu) => check(gpu, test));
 }
 
+gpuTest("product: what is usual goes by shape and adapter, down to the version of lavapipe", async (gpu) => {
+  const chosen = async (name: string, kind: Gpu["kind"], [m, n, k]: [number, number, number], batch?: number) => {
+    const plan = createPlan({ ...gpu, name, kind }, "usual");
+    const matrix = async (label: string, rows: number, columns: number) => ({
+      ...{ tensor: await upload(gpu, label, [rows * (batch ?? 1), columns]), step: batch && rows * columns },
+    });
+    product(plan, {
+      ...{ label: "usual", rows: testRows(gpu, m), m: "rows", n, k, batch },
+      a: { ...await matrix("a", m, k), alongK: true },
+      b: { ...await matrix("b", n, k), alongK: true },
+      c: await matrix("c", m, n),
+    });
+    return [...plan.choices.values()].map(({ variant, why }) => `${variant}, ${why}`).join();
+  };
+  const usual = "usual for this adapter";
+  assert.equal(await chosen("a card", "hardware", [9, 7, 5]), `tiles 64x64x16, ${usual}`);
+  assert.equal(await chosen("llvmpipe (LLVM 15.0.6, 256 bits)", "software", [9, 8, 4]), `windows 8x20, ${usual}`);
+  assert.equal(await chosen("llvmpipe (LLVM 19.1.7, 256 bits)", "software", [9, 8, 4]), `windows 4x20, ${usual}`);
+  assert.equal(await chosen("llvmpipe (LLVM 19.1.7, 256 bits)", "software", [9, 7, 5]), `registers 8x4, ${usual}`);
+  assert.equal(await chosen("another", "software", [128, 16, 4], 2), `registers 16x16, ${usual}`);
+  assert.equal(await chosen("another", "software", [9, 8, 4], 2), `registers 8x8, ${usual}`);
+});
+
 gpuTest("product: rows that are not whole quads have no strides", async (gpu) => {
   const test: Case = { variant: "registers 8x4", layout: "nt", m: 9, n: 6, k: 8, ...HEADS };
   await assert.rejects(check(gpu, test), /^Error: product: rows of C are not whole quads$/);

@@ -2,7 +2,8 @@
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { Tensor } from "../../src/gpu/tensor.ts";
 import { attentionBackward, attentionForward } from "../../src/nn/attention.ts";
-import { createPlan, type Variants } from "../../src/nn/plan.ts";
+import { type DType, isHalf, narrow, widen } from "../../src/gpu/dtype.ts";
+import { createPlan, type Precision, storageOf } from "../../src/nn/plan.ts";
 import type { AttentionArrays, AttentionCase } from "../../src/bench/reference/attention.ts";
 import { randomArray } from "./close.ts";
 import { download, dropoutUniform, runPlan, testRows, upload } from "./gpu.ts";
@@ -27,8 +28,16 @@ export function randomInputs(
   };
 }
 
+/** The inputs as tensors of this type hold them. */
+export function roundedInputs<T extends AttentionArrays>(x: T, dtype: DType): T {
+  if (!isHalf(dtype)) return x;
+  const rounded = (values: ArrayLike<number>) => widen(narrow(Float32Array.from(values), dtype), dtype);
+  return Object.fromEntries(Object.entries(x).map(([name, values]) => [name, values && rounded(values)])) as T;
+}
+
 interface Options {
-  variant?: Variants["attention"];
+  variant?: string;
+  precision?: Precision;
   /** Without a dropout uniform at all, as in evaluation. */
   evaluation?: boolean;
   /** Tokens that fit the plan: at least those of the batch. */
@@ -43,19 +52,21 @@ export async function runAttention(
   gpu: Gpu,
   shape: AttentionCase,
   x: AttentionArrays & { dContext: ArrayLike<number> },
-  { variant = "invocation", evaluation = false, capacity, ...limits }: Options = {},
+  { variant, precision = "fp32", evaluation = false, capacity, ...limits }: Options = {},
 ): Promise<Record<string, Float32Array>> {
   const { heads, headSize, lengths, longest, relativeIndex, dropout } = shape;
   const hidden = heads * headSize;
   const tokens = tokensOf(shape);
-  const floats = (label: string, data: ArrayLike<number>) => upload(gpu, label, [data.length], Float32Array.from(data));
-  const output = (label: string, rows: number, columns = hidden) => upload(gpu, label, [rows, columns]);
+  const dtype = storageOf(precision, headSize);
+  const floats = (label: string, data: ArrayLike<number>) =>
+    upload(gpu, label, [data.length / hidden, hidden], Float32Array.from(data), dtype);
+  const output = (label: string, rows: number) => upload(gpu, label, [rows, hidden], undefined, dtype);
   const offsets = new Uint32Array(lengths.length + 1);
   lengths.forEach((length, i) => offsets[i + 1] = offsets[i] + length);
   const tableRows = ((x.positionKey ?? x.positionQuery)?.length ?? 0) / hidden;
   const outputs: Record<string, Tensor> = {
     context: await output("context", tokens),
-    maxAndSum: await output("maximum and sum", tokens, 2 * heads),
+    maxAndSum: await upload(gpu, "maximum and sum", [tokens, 2 * heads]),
     dQuery: await output("d query", tokens),
     dKey: await output("d key", tokens),
     dValue: await output("d value", tokens),
@@ -86,10 +97,14 @@ export async function runAttention(
     site: dropout.site,
   };
   const limited = { ...gpu, ...limits };
-  const plan = createPlan(limited, "attention", { variants: { attention: variant } });
+  const plan = createPlan(limited, "attention", { precision, prefer: variant ? { attention: variant } : {} });
   attentionForward(plan, inputs, sizes);
   const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = outputs;
   attentionBackward(plan, { ...inputs, dQuery, dKey, dValue, dPositionKey, dPositionQuery }, sizes);
+  if (variant) {
+    const chosen = [...plan.choices.values()].filter(({ operation }) => operation === "attention");
+    if (chosen.some((choice) => choice.variant !== variant)) throw new Error(`${variant} does not suit this shape`);
+  }
   await runPlan(gpu, plan, { tokens, sequences: lengths.length, longest: Math.max(...lengths) });
   const results: Record<string, Float32Array> = {};
   for (const [name, tensor] of Object.entries(outputs)) results[name] = await download(gpu, tensor);
