@@ -1,12 +1,9 @@
-import type { Tokenizer } from "@huggingface/tokenizers";
-import { join } from "node:path";
 import { EntailError } from "../errors.ts";
-import { parseJson } from "../formats/json.ts";
-import { readText } from "../formats/text.ts";
 import type { TokenizedPair } from "./batches.ts";
 import { type PairTemplate, parsePairTemplate, parseSingleTemplate } from "./pair_template.ts";
-import { checkTokenizer } from "./tokenizer_checks.ts";
-import { buildTokenizer, type TokenizerDocument } from "./tokenizer_repairs.ts";
+import { createEncoder, type Encoder } from "../tokenizers/encoder.ts";
+import { readTokenizerFolder } from "../tokenizers/folder.ts";
+import { checkTokenizer } from "../tokenizers/checks.ts";
 
 /** A Hugging Face tokenizer, for pairs. */
 export interface PairTokenizer {
@@ -20,8 +17,6 @@ export interface PairTokenizer {
   single: PairTemplate;
   /** Ids of a text without special tokens. */
   encode(text: string): number[];
-  /** Text of ids, special tokens left out. */
-  decode(ids: readonly number[]): string;
   /** Id of a token, undefined if the vocabulary lacks it. */
   tokenId(token: string): number | undefined;
   /**
@@ -34,55 +29,50 @@ export interface PairTokenizer {
 /** Criteria whose ids are kept; there are nine in a data set. */
 const REMEMBERED_CRITERIA = 256;
 
-/** Reads `tokenizer.json` of a Hugging Face folder. Data error if it is missing or not understood. */
+/** The tokenizer of a Hugging Face folder. Data error if it is missing or not understood. */
 export async function loadTokenizer(folder: string): Promise<PairTokenizer> {
-  const path = join(folder, "tokenizer.json");
-  let text: string;
-  try {
-    text = await readText(path);
-  } catch (error) {
-    if (!(error instanceof EntailError) || !(error.cause instanceof Deno.errors.NotFound)) throw error;
-    throw new EntailError(
-      "data",
-      `${folder}: no tokenizer.json; AutoTokenizer.from_pretrained(…).save_pretrained(…) of transformers makes one`,
-    );
-  }
-  return createTokenizer(parseJson(text, path), path);
+  const { document, name } = await readTokenizerFolder(folder);
+  return createTokenizer(document, name);
+}
+
+/** The tokenizer of a folder, for a model with `vocabSize` embeddings. Data error if it has more tokens. */
+export async function loadFittingTokenizer(folder: string, vocabSize: number): Promise<PairTokenizer> {
+  const tokenizer = await loadTokenizer(folder);
+  if (tokenizer.vocabSize <= vocabSize) return tokenizer;
+  throw new EntailError(
+    "data",
+    `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocab_size is ${vocabSize}; they do not ` +
+      "belong together",
+  );
 }
 
 /** A tokenizer from the content of a tokenizer.json; `name` stands for the file in errors. */
-export function createTokenizer(document: unknown, name: string): PairTokenizer {
-  let tokenizer: Tokenizer;
+export function createTokenizer(content: unknown, name: string): PairTokenizer {
+  let encoder: Encoder;
   let template: PairTemplate;
   let single: PairTemplate;
   try {
-    checkTokenizer(document, name);
-    const parts = document as TokenizerDocument;
-    // The library demands keys that a file may leave out.
-    const optional = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-    tokenizer = buildTokenizer({ ...optional, ...parts }, name);
-    const vocabSize = tokenizer.model!.vocab.length;
-    template = parsePairTemplate(parts.post_processor, vocabSize, name);
-    single = parseSingleTemplate(parts.post_processor, vocabSize, name);
+    const document = checkTokenizer(content, name);
+    encoder = createEncoder(document, name);
+    const { length } = encoder.vocabulary;
+    template = parsePairTemplate(document.post_processor, length, name);
+    single = parseSingleTemplate(document.post_processor, length, name);
   } catch (error) {
     if (error instanceof EntailError) throw error;
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new EntailError("data", `${name}: is not a tokenizer that can be used (${reason})`, { cause: error });
   }
-  const encode = (text: string): number[] => text === "" ? [] : encodeText(tokenizer, text, name);
+  const encode = (text: string): number[] => encodeText(encoder, text, name);
   const criteria = new Map<string, number[]>();
   // The nine pairs of a post usually follow each other.
   let lastPost = { text: "", ids: [] as number[] };
   return {
-    vocabSize: tokenizer.model!.vocab.length,
-    vocabulary: tokenizer.model!.vocab,
-    specialIds: new Set(
-      [...tokenizer.get_added_tokens_decoder()].filter(([, token]) => token.special).map(([id]) => id),
-    ),
+    vocabSize: encoder.vocabulary.length,
+    vocabulary: encoder.vocabulary,
+    specialIds: encoder.specialIds,
     single,
     encode,
-    decode: (ids) => ids.length === 0 ? "" : tokenizer.decode([...ids], { skip_special_tokens: true }),
-    tokenId: (token) => tokenizer.token_to_id(token),
+    tokenId: (token) => encoder.ids.get(token),
     encodePair: (post, criterion, maxLength) => {
       if (lastPost.text !== post) lastPost = { text: post, ids: encode(post) };
       let criterionIds = criteria.get(criterion);
@@ -104,9 +94,9 @@ export function createTokenizer(document: unknown, name: string): PairTokenizer 
   };
 }
 
-function encodeText(tokenizer: Tokenizer, text: string, name: string): number[] {
+function encodeText(encoder: Encoder, text: string, name: string): number[] {
   try {
-    return tokenizer.encode(text, { add_special_tokens: false }).ids;
+    return encoder.encode(text);
   } catch (error) {
     throw new EntailError("data", `${name}: ${error instanceof Error ? error.message : error}`, { cause: error });
   }

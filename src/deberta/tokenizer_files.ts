@@ -1,17 +1,31 @@
-/** The tokenizer of a saved model: the files that it came with, set to cut pairs where this program cuts them. */
+/** The tokenizer of a saved model: the one that it came with, set to cut pairs where this program cuts them. */
 import { join } from "node:path";
-import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { readJson } from "../formats/json.ts";
-import { type DebertaConfig, isStockHead, pairMaxLength } from "./config.ts";
+import {
+  type FolderTokenizer,
+  nameOfClass,
+  readTokenizerFolder,
+  SETTINGS_FILE,
+  TOKENIZER_FILE,
+} from "../tokenizers/folder.ts";
+import { type DebertaConfig, pairMaxLength } from "./config.ts";
 
-const SETTINGS_FILE = "tokenizer_config.json";
+/** Files copied along where they are; tokenizer.json has what they say, but other programs may ask for them. */
+const COPIED_FILES = [
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "spm.model",
+  "sentencepiece.bpe.model",
+  "vocab.txt",
+  "vocab.json",
+  "merges.txt",
+];
 
-/** Files copied along where they are. */
-const COPIED_FILES = ["tokenizer.json", "special_tokens_map.json", "added_tokens.json", "spm.model", "vocab.txt"];
-
-/** Copies a tokenizer into `folder`; its settings get the length of the model's pairs. */
+/** Saves a tokenizer into `folder`, whatever layout it came in; its settings get the length of the model's pairs. */
 export async function saveTokenizer(config: DebertaConfig, tokenizerFolder: string, folder: string): Promise<void> {
+  const tokenizer = await readTokenizerFolder(tokenizerFolder);
+  await writeFileAtomic(join(folder, TOKENIZER_FILE), tokenizer.text);
   for (const name of COPIED_FILES) {
     try {
       await writeFileAtomic(join(folder, name), await Deno.readFile(join(tokenizerFolder, name)));
@@ -19,7 +33,7 @@ export async function saveTokenizer(config: DebertaConfig, tokenizerFolder: stri
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
-  const settings = tokenizerSettings(await readSettings(join(tokenizerFolder, SETTINGS_FILE)), config);
+  const settings = tokenizerSettings(await readSettings(join(tokenizerFolder, SETTINGS_FILE)), config, tokenizer);
   await writeFileAtomic(join(folder, SETTINGS_FILE), JSON.stringify(settings, null, 2) + "\n");
 }
 
@@ -30,23 +44,23 @@ export async function saveTokenizer(config: DebertaConfig, tokenizerFolder: stri
 export function tokenizerSettings(
   settings: Readonly<Record<string, unknown>>,
   config: DebertaConfig,
+  { className }: Pick<FolderTokenizer, "className">,
 ): Record<string, unknown> {
   const maxLength = pairMaxLength(config);
   const sides = ["truncation_side", "padding_side"].filter((side) => side in settings);
+  const named = nameOfClass({ tokenizer_class: settings.tokenizer_class });
+  const isNamed = named !== undefined && (className === undefined || className === named);
   return {
-    // transformers finds the class by the model's type, where it knows that.
-    ...(isStockHead(config.classifierHead) ? {} : { tokenizer_class: "DebertaV2Tokenizer" }),
     ...settings,
+    // Without a class transformers takes that of the model's type, which may have other rules.
+    ...(isNamed ? {} : { tokenizer_class: className ?? "PreTrainedTokenizerFast" }),
     ...Object.fromEntries(sides.map((side) => [side, "right"])),
     ...(maxLength === null ? {} : { model_max_length: maxLength }),
   };
 }
 
+/** The settings that `readTokenizerFolder` has found to be an object; empty where there are none. */
 async function readSettings(path: string): Promise<Record<string, unknown>> {
-  if (!await Deno.stat(path).then(() => true, () => false)) return {};
-  const settings = await readJson(path);
-  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
-    throw new EntailError("data", `${path}: not the settings of a tokenizer: expected an object`);
-  }
-  return settings as Record<string, unknown>;
+  const exists = await Deno.stat(path).then(() => true, () => false);
+  return exists ? await readJson(path) as Record<string, unknown> : {};
 }

@@ -4,7 +4,7 @@ import type { Candidate } from "../augmentation/words.ts";
 import { packBatch } from "../dataset/batches.ts";
 import { createWordMasker, type MaskedWord, maskTokenId } from "../dataset/mask_word.ts";
 import type { Span } from "../dataset/prepare.ts";
-import { loadTokenizer, type PairTokenizer } from "../dataset/tokenizer.ts";
+import { loadFittingTokenizer, type PairTokenizer } from "../dataset/tokenizer.ts";
 import { checkMaskedLm, readModelConfig } from "../deberta/checkpoint.ts";
 import type { DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
@@ -43,14 +43,8 @@ export async function openContextualSource(name: string, download?: ModelFolderO
   const folder = await modelFolder(name, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
   await checkMaskedLm(config, folder);
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = await loadFittingTokenizer(folder, config.vocabSize);
   const maskId = await maskTokenId(folder, tokenizer);
-  if (tokenizer.vocabSize > config.vocabSize) {
-    throw new EntailError(
-      "data",
-      `${folder}: the tokenizer has ${tokenizer.vocabSize} tokens, the model's vocab_size is ${config.vocabSize}; they do not belong together`,
-    );
-  }
   const vocabulary = wholeWords(tokenizer.vocabulary, tokenizer.specialIds);
   if (vocabulary.ids.length === 0) {
     throw new EntailError(

@@ -8,6 +8,7 @@ import {
   type DebertaConfig,
   withOrigin,
 } from "../deberta/config.ts";
+import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import { modelFolder } from "../hub/model_folder.ts";
 import { parseModelId } from "../hub/model_id.ts";
@@ -40,6 +41,7 @@ export async function openModelSource(
   }
   if (model.model_name === null) {
     const architecture = model.architecture!;
+    await loadFittingTokenizer(architecture.tokenizer, architecture.vocab_size);
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
     return {
       config: withOverrides(config, model, data.max_length, null),
@@ -55,6 +57,7 @@ export async function openModelSource(
   });
   const origin = folder === model.model_name ? null : parseModelId(model.model_name)!.repo;
   const stored = await readModelConfig(folder);
+  await loadFittingTokenizer(folder, stored.vocabSize);
   const labels = stored.labels.length === model.num_labels
     ? stored.labels
     : Array.from({ length: model.num_labels }, (_, index) => `LABEL_${index}`);

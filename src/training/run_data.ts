@@ -5,7 +5,7 @@ import type { TokenizedPair } from "../dataset/batches.ts";
 import { checkFolds, stratifiedGroupKFold, stratifiedKFold } from "../dataset/folds.ts";
 import { loadGroundtruth, type Pair } from "../dataset/groundtruth.ts";
 import { tokenizePairs } from "../dataset/tokenize.ts";
-import { loadTokenizer } from "../dataset/tokenizer.ts";
+import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import type { ModelSource } from "./model_source.ts";
 import type { Reporter } from "./reporter.ts";
@@ -72,13 +72,7 @@ export async function tokenizeFor(
   pairs: readonly { post: string; criterion: string }[],
   options: { maxLength: number; numWorkers?: number | null; onProgress?: (done: number, total: number) => void },
 ): Promise<TokenizedPair[]> {
-  const { vocabSize } = await loadTokenizer(tokenizerFolder);
-  if (vocabSize > config.vocabSize) {
-    throw new EntailError(
-      "data",
-      `${tokenizerFolder}: the tokenizer has ${vocabSize} tokens, the model's vocab_size is ${config.vocabSize}; they do not belong together`,
-    );
-  }
+  await loadFittingTokenizer(tokenizerFolder, config.vocabSize);
   if (config.positionBiasedInput && options.maxLength > config.maxPositionEmbeddings) {
     throw new EntailError(
       "usage",

@@ -9,6 +9,7 @@ import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { weightFiles } from "../formats/checkpoint_tensors.ts";
 import { filesDigest, textDigest } from "../formats/digest.ts";
+import { readTokenizerFolder } from "../tokenizers/folder.ts";
 import { readJson } from "../formats/json.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { modelFolder } from "../hub/model_folder.ts";
@@ -93,8 +94,11 @@ export async function describeRun(
 const settingsOfRun = (config: Config): Record<string, unknown> =>
   Object.fromEntries(settingsOf(config).filter(([key]) => !NOT_PART_OF_A_RUN.test(key)));
 
-/** Digest of the file that a tokenizer is made from. */
-export const tokenizerDigest = (folder: string): Promise<string> => filesDigest([join(folder, "tokenizer.json")]);
+/** Digest of a tokenizer: of its tokenizer.json, or of the one that its files make, and of the rules that hold. */
+export async function tokenizerDigest(folder: string): Promise<string> {
+  const { text, document: { model: _, ...rules } } = await readTokenizerFolder(folder);
+  return textDigest(text + JSON.stringify(rules));
+}
 
 const modelDigest = async (folder: string, onProgress: (done: number, total: number) => void): Promise<string> =>
   await filesDigest([join(folder, "config.json"), ...await weightFiles(folder)], onProgress);

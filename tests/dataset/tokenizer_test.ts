@@ -63,18 +63,16 @@ Deno.test("encodePair: what came before does not matter", async () => {
   assert.deepEqual(tokenizer.encodePair(post, criterion, 64), fresh.encodePair(post, criterion, 64));
 });
 
-Deno.test("tokenId, decode: special tokens and plain text", async () => {
+Deno.test("tokenId: ids of special tokens, none for what the vocabulary lacks", async () => {
   const tokenizer = await loadTokenizer(`${FOLDER}deberta`);
   assert.equal(tokenizer.tokenId("[MASK]"), 4);
   assert.equal(tokenizer.tokenId("no such token"), undefined);
-  const { ids } = tokenizer.encodePair("i feel tired", "sleep", 64);
-  assert.equal(tokenizer.decode([...ids].slice(0, tokenizer.encode("i feel tired").length + 1)), "i feel tired");
 });
 
 Deno.test("loadTokenizer: missing and unusable files are data errors", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    await assert.rejects(loadTokenizer(folder), isDataError(/no tokenizer\.json.*save_pretrained/));
+    await assert.rejects(loadTokenizer(folder), isDataError(/no tokenizer: none of tokenizer\.json, spm\.model/));
     for (const content of ["{", "[]", "null", "{}", '{"model":{"type":"Strange"}}', '{"model":{"type":"Unigram"}}']) {
       await Deno.writeTextFile(`${folder}/tokenizer.json`, content);
       await assert.rejects(loadTokenizer(folder), isDataError(/tokenizer\.json/), content);

@@ -4,7 +4,9 @@ import { readModelConfig } from "../../src/deberta/checkpoint.ts";
 import { withOrigin } from "../../src/deberta/config.ts";
 import { saveTokenizer, tokenizerSettings } from "../../src/deberta/tokenizer_files.ts";
 import { readJson } from "../../src/formats/json.ts";
+import { readTokenizerFolder } from "../../src/tokenizers/folder.ts";
 import { inTemporaryFolder, TEXT_MODEL } from "../support/run_data.ts";
+import { LAYOUTS, unpackLayout } from "../tokenizers/support.ts";
 
 const textConfig = async (maxLength: number) => withOrigin(await readModelConfig(TEXT_MODEL), maxLength, null);
 
@@ -23,17 +25,37 @@ Deno.test("saveTokenizer: settings are made where the tokenizer came without", (
     await Deno.mkdir(bare);
     await Deno.copyFile(join(TEXT_MODEL, "tokenizer.json"), join(bare, "tokenizer.json"));
     const config = await textConfig(80);
-    await saveTokenizer(config, bare, join(folder, "stock"));
-    assert.deepEqual(await readJson(join(folder, "stock", "tokenizer_config.json")), { model_max_length: 80 });
-    await saveTokenizer({ ...config, classifierHead: "linear" }, bare, join(folder, "own"));
-    assert.deepEqual(await readJson(join(folder, "own", "tokenizer_config.json")), {
-      tokenizer_class: "DebertaV2Tokenizer",
-      model_max_length: 80,
-    });
+    const saved = async (name: string) => {
+      await saveTokenizer(config, bare, join(folder, name));
+      return await readJson(join(folder, name, "tokenizer_config.json"));
+    };
+    // Without the model's type the rules of tokenizer.json hold, and go on to.
+    assert.deepEqual(await saved("any"), { tokenizer_class: "PreTrainedTokenizerFast", model_max_length: 80 });
+    await Deno.writeTextFile(join(bare, "config.json"), '{"model_type": "deberta-v2"}');
+    assert.deepEqual(await saved("own"), { tokenizer_class: "DebertaV2Tokenizer", model_max_length: 80 });
+  }));
+
+Deno.test("saveTokenizer: a published layout becomes a tokenizer.json with the same rules and ids", () =>
+  inTemporaryFolder(async (folder) => {
+    const config = await textConfig(80);
+    for (const layout of LAYOUTS) {
+      const [published, saved] = [join(folder, layout, "published"), join(folder, layout, "saved")];
+      await unpackLayout(layout, published);
+      await saveTokenizer(config, published, saved);
+      const [before, after] = [await readTokenizerFolder(published), await readTokenizerFolder(saved)];
+      assert.equal(after.name, join(saved, "tokenizer.json"));
+      assert.equal(after.text, before.text);
+      assert.equal(after.className, before.className);
+      assert.deepEqual(after.document, before.document);
+    }
   }));
 
 Deno.test("tokenizerSettings: posts are cut and batches filled up at their end", async () => {
-  const config = await textConfig(512);
-  const settings = tokenizerSettings({ truncation_side: "left", padding_side: "left", model_max_length: 64 }, config);
-  assert.deepEqual(settings, { truncation_side: "right", padding_side: "right", model_max_length: 512 });
+  const sides = { truncation_side: "left", padding_side: "left", model_max_length: 64, tokenizer_class: "Own" };
+  assert.deepEqual(tokenizerSettings(sides, await textConfig(512), {}), {
+    tokenizer_class: "Own",
+    truncation_side: "right",
+    padding_side: "right",
+    model_max_length: 512,
+  });
 });

@@ -1,5 +1,6 @@
 /** Whether the content of a tokenizer.json is of the right kinds: the library that uses it does not ask. */
 import { EntailError } from "../errors.ts";
+import type { TokenizerDocument } from "./document.ts";
 
 /** More than any vocabulary has; an array is made with a place for each id. */
 const MOST_IDS = 1 << 24;
@@ -15,22 +16,21 @@ function fail(name: string, key: string, rule: string): never {
   throw new EntailError("data", `${name}: ${key}: must be ${rule}`);
 }
 
-/** Throws a data error that names the file and the key where model or added tokens cannot be used. */
-export function checkTokenizer(document: unknown, name: string): void {
+const MODEL_CHECKS = new Map([["Unigram", checkUnigram], ["WordPiece", checkWordPiece], ["BPE", checkBpe]]);
+
+/**
+ * The content of a tokenizer.json, with the type of its model. Throws a data error that names the file and the key where
+ * model or added tokens cannot be used.
+ */
+export function checkTokenizer(document: unknown, name: string): TokenizerDocument {
   if (!isRecord(document)) fail(name, "the file", "an object");
   const { model, added_tokens: addedTokens } = document;
   if (!isRecord(model)) fail(name, "model", "an object");
   const added = checkAddedTokens(addedTokens, name);
-  switch (model.type ?? inferType(model)) {
-    case "Unigram":
-      return checkUnigram(model, name);
-    case "WordPiece":
-      return checkWordPiece(model, added, name);
-    case "BPE":
-      return checkBpe(model, added, name);
-    default:
-      fail(name, "model.type", "Unigram, WordPiece or BPE");
-  }
+  const type = model.type ?? inferType(model);
+  const check = MODEL_CHECKS.get(type as string) ?? fail(name, "model.type", "Unigram, WordPiece or BPE");
+  check(model, name, added);
+  return { ...document, model: { ...model, type } } as TokenizerDocument;
 }
 
 /** The kind of a model that does not say, as old files do. */
@@ -62,7 +62,7 @@ function checkUnigram({ vocab, unk_id: unknown }: Record<string, unknown>, name:
   }
 }
 
-function checkWordPiece(model: Record<string, unknown>, added: Set<string>, name: string): void {
+function checkWordPiece(model: Record<string, unknown>, name: string, added: Set<string>): void {
   const pieces = checkVocabulary(model.vocab, name);
   checkUnknownToken(model.unk_token, pieces, added, name);
   const { continuing_subword_prefix: prefix, max_input_chars_per_word: most } = model;
@@ -70,7 +70,7 @@ function checkWordPiece(model: Record<string, unknown>, added: Set<string>, name
   if (most != null && !isWhole(most, Infinity)) fail(name, "model.max_input_chars_per_word", "a whole number");
 }
 
-function checkBpe(model: Record<string, unknown>, added: Set<string>, name: string): void {
+function checkBpe(model: Record<string, unknown>, name: string, added: Set<string>): void {
   const pieces = checkVocabulary(model.vocab, name);
   if (model.unk_token != null) checkUnknownToken(model.unk_token, pieces, added, name);
   const { merges, continuing_subword_prefix: prefix } = model;
@@ -84,13 +84,11 @@ function checkBpe(model: Record<string, unknown>, added: Set<string>, name: stri
   });
 }
 
-/** The pieces of a vocabulary that is an object of ids. */
-function checkVocabulary(vocab: unknown, name: string): Set<string> {
-  if (!isRecord(vocab) || Object.keys(vocab).length === 0) {
-    fail(name, "model.vocab", "an object of pieces with their ids");
-  }
+/** The pieces of a vocabulary that is an object of ids; it stands at `key` of the file. */
+export function checkVocabulary(vocab: unknown, name: string, key = "model.vocab"): Set<string> {
+  if (!isRecord(vocab) || Object.keys(vocab).length === 0) fail(name, key, "an object of pieces with their ids");
   for (const [piece, id] of Object.entries(vocab)) {
-    if (!isWhole(id, MOST_IDS)) fail(name, `model.vocab[${JSON.stringify(piece)}]`, `a whole number below ${MOST_IDS}`);
+    if (!isWhole(id, MOST_IDS)) fail(name, `${key}[${JSON.stringify(piece)}]`, `a whole number below ${MOST_IDS}`);
   }
   return new Set(Object.keys(vocab));
 }

@@ -33,19 +33,36 @@ export function createCharsmap(base64: string, name: string): (text: string) => 
     if (whole !== undefined) return whole;
     return Array.from(grapheme, (character) => lookUp(encoder.encode(character)) ?? character).join("");
   };
-  return (text) => {
-    let normalized = "";
-    for (const { segment } of segmenter.segment(text)) {
-      let replaced = seen.get(segment);
-      if (replaced === undefined) {
-        replaced = replaceGrapheme(segment);
-        if (seen.size < 10_000) seen.set(segment, replaced);
-      }
-      normalized += replaced;
+  const replaceKept = (grapheme: string): string => {
+    let replaced = seen.get(grapheme);
+    if (replaced === undefined) {
+      replaced = replaceGrapheme(grapheme);
+      if (seen.size < CACHE_SIZE) seen.set(grapheme, replaced);
     }
-    return normalized;
+    return replaced;
   };
+  return (text) =>
+    text.replace(STRETCHES, (stretch) => {
+      let normalized = "";
+      if (ASCII.test(stretch)) {
+        for (const grapheme of stretch.match(ASCII_GRAPHEMES)!) normalized += replaceKept(grapheme);
+      } else {
+        for (const { segment } of segmenter.segment(stretch)) normalized += replaceKept(segment);
+      }
+      return normalized;
+    });
 }
+
+/**
+ * ASCII alone, and anything else with the visible characters beside it, which may belong to its graphemes: to find the
+ * bounds of graphemes takes long.
+ */
+const STRETCHES = /[ -~]?(?:[^\0-\x7f]+[ -~]?)+|[\0-\x7f]+?(?=[ -~]?[^\0-\x7f]|$)/g;
+const ASCII = /^[\0-\x7f]*$/;
+const ASCII_GRAPHEMES = /\r\n|[\0-\x7f]/g;
+
+/** Graphemes whose replacement is kept. */
+const CACHE_SIZE = 50_000;
 
 function decodeCharsmap(base64: string, name: string): { trie: Uint32Array; replacements: Uint8Array } {
   const damaged = (): never => {
