@@ -15,7 +15,7 @@ const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
   matmul: ["product_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = 1.01 * fma("],
   matmul_input_gradient: ["product_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma("],
   matmul_weight_gradient: ["product_windows.wgsl", "s${I}_${4 * Q + J} = fma(", "s${I}_${4 * Q + J} = -fma("],
-  matmul_batched: ["product_registers.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma("],
+  matmul_batched: ["lib/product_fma.wgsl", "= fma(", "= -fma("],
   transpose: ["transpose.wgsl", "turned[${I}]", "turned[${3 - I}]"],
   attention: ["lib/attention.wgsl", "exp(softmax.highest - peak)", "vec4(1.0)"],
   attention_backward: ["lib/attention.wgsl", "-known.dot_context", "known.dot_context"],
