@@ -11,11 +11,13 @@
  *           must match. By the host's clock, until the logits are read.
  * step      an optimizer step (forward, backward, clipping, AdamW; dropout 0.1), beside PyTorch. By the host's clock.
  *
+ * Entail takes part a second time on Dawn, where that is installed (./entail info gpu.backend=dawn says how).
+ *
  * --python names an interpreter with torch and transformers, and onnx for ONNX Runtime's encoder; with it PyTorch takes
  * part in the products too, on CUDA where it has it. --small tries everything with tiny sizes.
  */
 import { parseArgs } from "node:util";
-import { compare } from "../../src/bench/compare.ts";
+import { compare } from "../../src/tuning/compare.ts";
 import { printTable } from "../../src/cli/terminal.ts";
 import { type Contestant, type Placed, race, startContestant } from "./peers/contestant.ts";
 import { operandsOf, operandValues, OPERATIONS, type ProductJob } from "./peers/job.ts";
@@ -95,6 +97,7 @@ const absent = new Map<string, string>();
 
 const NAMES: Record<string, string> = {
   "entail.ts": "entail",
+  "entail.ts dawn": "entail on Dawn",
   "jax_js.ts": "jax-js",
   "tfjs.ts": "tfjs-webgpu",
   "onnxruntime_web.ts": "ONNX Runtime Web",
@@ -142,7 +145,14 @@ const checkAgainst = (expected: readonly number[], atol: number) => (values: rea
 };
 
 async function products(): Promise<Row[]> {
-  const contestants = await start(["entail.ts", "jax_js.ts", "tfjs.ts", "onnxruntime_web.ts", "pytorch.py"]);
+  const contestants = await start([
+    "entail.ts",
+    "entail.ts dawn",
+    "jax_js.ts",
+    "tfjs.ts",
+    "onnxruntime_web.ts",
+    "pytorch.py",
+  ]);
   const results: Row[] = [];
   for (const [inFeatures, outFeatures] of SHAPES) {
     for (const operation of OPERATIONS) {
@@ -157,7 +167,7 @@ async function products(): Promise<Row[]> {
 }
 
 async function encoder(): Promise<Row[]> {
-  const contestants = await start(["pytorch.py", "entail.ts", "onnxruntime_web.ts"]);
+  const contestants = await start(["pytorch.py", "entail.ts", "entail.ts dawn", "onnxruntime_web.ts"]);
   const [pytorch] = contestants;
   const results: Row[] = [];
   for (const { model, ...sizes } of MODELS) {
@@ -179,7 +189,7 @@ async function encoder(): Promise<Row[]> {
 }
 
 async function steps(): Promise<Row[]> {
-  const contestants = await start(["entail.ts", "pytorch.py"]);
+  const contestants = await start(["entail.ts", "entail.ts dawn", "pytorch.py"]);
   const results: Row[] = [];
   for (const { model, ...sizes } of MODELS) {
     const job = { kind: "step" as const, precision: "fp32", ...sizes };

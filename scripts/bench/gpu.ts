@@ -15,7 +15,7 @@
  */
 import { parseArgs } from "node:util";
 import type { KernelResult } from "../../src/bench/bench_kernel.ts";
-import { median } from "../../src/bench/median.ts";
+import { median } from "../../src/tuning/median.ts";
 import type { StepResult } from "../../src/bench/step.ts";
 import { VERSION } from "../../src/version.ts";
 import { markdown, output, type Part, type Report, type Row, runParts } from "./parts.ts";

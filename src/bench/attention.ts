@@ -5,36 +5,33 @@
  * heads of 64 where that goes at least twice, else heads of 16, else one head.
  */
 import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/attention.ts";
-import { fixedRows, type Plan } from "../nn/plan.ts";
 import { relativeIndexTable } from "../nn/relative_position.ts";
-import { createUniform, type Tensor, writeTensor } from "../gpu/tensor.ts";
+import { elements, type Tensor } from "../gpu/tensor.ts";
 import {
   type AttentionArrays,
   attentionBackwardReference,
   type AttentionCase,
   attentionForwardReference,
 } from "./reference/attention.ts";
-import type { Input, KernelBench, Output, Shape, Workbench } from "./workbench.ts";
+import { bytesOf, type Input, type KernelBench, type Output, type Shape } from "./workbench.ts";
 
 /** Attention of the demo's model and of DeBERTa-v3-base. */
 const SHAPES: readonly Shape[] = [{ m: 2048, n: 64, k: 128 }, { m: 1024, n: 768, k: 512 }];
 
 const DROPOUT = { rate: 0.1, key: [1, 2] as [number, number], step: 0, site: 0 };
 
-const attentionVariant = ({ choices }: Plan): string =>
-  [...choices.values()].find(({ operation }) => operation === "attention")?.variant ?? "";
-
 export function attentionBench(direction: "forward" | "backward"): KernelBench {
   return {
     shapes: SHAPES,
-    variant: attentionVariant,
+    operation: "attention",
     build: async (bench, shape) => {
       const { lengths, heads, headSize, longest, relativeIndex, relativeRows } = caseOf(shape);
       const { m, n } = shape;
+      const type = bench.storage(n);
       const offsets = new Uint32Array(lengths.length + 1);
       lengths.forEach((length, i) => offsets[i + 1] = offsets[i] + length);
-      const table = (label: string) => bench.random(label, [relativeRows, n]);
-      const rows = (label: string) => bench.random(label, [m, n], -1, 1);
+      const table = (label: string) => bench.activation(label, [relativeRows, n]);
+      const rows = (label: string) => bench.activation(label, [m, n], -1, 1);
       const inputs = {
         query: await rows("query"),
         key: await rows("key"),
@@ -47,15 +44,15 @@ export function attentionBench(direction: "forward" | "backward"): KernelBench {
         ...tensorsOf(inputs),
         relativeIndex: await bench.words("relative index", relativeIndex),
         offsets: await bench.words("offsets", offsets),
-        dropout: dropoutUniform(bench),
-        context: await bench.output("context", [m, n]),
+        dropout: bench.dropout(DROPOUT),
+        context: await bench.output("context", [m, n], type),
         maxAndSum: await bench.output("maximum and sum", [m, heads, 2]),
       };
       const sizes: AttentionSizes = {
         heads,
         headSize,
         relativeRows,
-        tokens: fixedRows(bench.gpu, "tokens", m),
+        tokens: bench.rows(m),
         longestCapacity: longest,
         scale: 1 / Math.sqrt(3 * headSize),
         site: DROPOUT.site,
@@ -77,20 +74,25 @@ export function attentionBench(direction: "forward" | "backward"): KernelBench {
       attentionForward(direction === "forward" ? bench.plan : bench.before, tensors, sizes);
       if (direction === "forward") {
         const outputs = [ofHead(tensors.context, "context"), ofHead(tensors.maxAndSum, "maxAndSum", 2)];
-        return { flops: 4 * pairs + 2 * positions, bytes: 4 * n * (4 * m + 2 * relativeRows), sizes: batch, outputs };
+        const bytes = bytesOf(...Object.values(inputs).map(({ tensor }) => tensor), tensors.context);
+        return { flops: 4 * pairs + 2 * positions, bytes, sizes: batch, outputs };
       }
       const gradients = {
-        dQuery: await bench.output("dQuery", [m, n]),
-        dKey: await bench.output("dKey", [m, n]),
-        dValue: await bench.output("dValue", [m, n]),
-        dPositionKey: await bench.output("dPositionKey", [relativeRows, n]),
-        dPositionQuery: await bench.output("dPositionQuery", [relativeRows, n]),
+        dQuery: await bench.output("dQuery", [m, n], type),
+        dKey: await bench.output("dKey", [m, n], type),
+        dValue: await bench.output("dValue", [m, n], type),
+        dPositionKey: await bench.output("dPositionKey", [relativeRows, n], type),
+        dPositionQuery: await bench.output("dPositionQuery", [relativeRows, n], type),
       };
       attentionBackward(bench.plan, { ...tensors, dContext: dContext.tensor, ...gradients }, sizes);
       const names = Object.keys(gradients) as (keyof typeof gradients)[];
       return {
         flops: 10 * pairs + 6 * positions,
-        bytes: 4 * n * (8 * m + 4 * relativeRows),
+        bytes: bytesOf(
+          ...Object.values({ ...inputs, dContext }).map(({ tensor }) => tensor),
+          tensors.context,
+          ...Object.values(gradients),
+        ),
         sizes: batch,
         outputs: names.map((name) => ofHead(gradients[name], name)),
       };
@@ -105,15 +107,6 @@ function caseOf({ m, n, k }: Shape) {
   const bucketSize = Math.max(2, Math.min(256, longest >> 1));
   const relativeIndex = relativeIndexTable(longest, { bucketSize, maxRelativePositions: Math.max(longest, 4) });
   return { lengths, heads: n / headSize, headSize, longest, relativeIndex, relativeRows: 2 * bucketSize };
-}
-
-function dropoutUniform({ gpu }: Workbench): Tensor {
-  const { rate, key, step } = DROPOUT;
-  const words = new Uint32Array([...key, step, Math.round(rate * 2 ** 32), 0, 0, 0, 0]);
-  new Float32Array(words.buffer)[4] = 1 / (1 - rate);
-  const uniform = createUniform(gpu, "dropout", words.length);
-  writeTensor(gpu, uniform, words);
-  return uniform;
 }
 
 function tensorsOf<Name extends string>(inputs: Record<Name, Input>): Record<Name, Tensor> {
@@ -131,8 +124,8 @@ function reference(shape: AttentionCase, inputs: Record<keyof AttentionArrays, I
 }
 
 /** Indices of one head's elements in [rows, heads, width]. */
-function elementsOfHead({ bytes }: Tensor, heads: number, head: number, width: number): Uint32Array {
-  const rows = bytes / 4 / heads / width;
+function elementsOfHead({ shape }: Tensor, heads: number, head: number, width: number): Uint32Array {
+  const rows = elements(shape) / heads / width;
   return Uint32Array.from(
     { length: rows * width },
     (_, i) => (Math.floor(i / width) * heads + head) * width + i % width,

@@ -1,167 +1,91 @@
-/** Compiles every kernel as real models would use it, on software and on hardware adapters, without running any. */
-import { type ClassifierHead, configFromArchitecture, type DebertaConfig } from "../deberta/config.ts";
-import { maskedLmForward } from "../deberta/masked_lm.ts";
-import { createModelConstants } from "../deberta/model.ts";
-import { maskedLmParameters } from "../deberta/parameters.ts";
-import { countingGpu } from "../gpu/counting.ts";
+/** Compiles every kernel as real models would use it, in every variant, on software and on hardware adapters, and runs none. */
 import { type Gpu, gpuError } from "../gpu/device.ts";
-import type { KernelSpec } from "../gpu/kernel.ts";
-import { type Program, specOf } from "../gpu/program.ts";
-import { createTensor } from "../gpu/tensor.ts";
-import { createDeviceBatch } from "../nn/batch.ts";
-import type { LossKind } from "../nn/loss.ts";
-import { createParameterStore } from "../nn/parameters.ts";
-import { type BatchSizes, createPlan } from "../nn/plan.ts";
-import { planSession } from "../training/session.ts";
+import { entryPoints, type KernelSpec } from "../gpu/kernel.ts";
+import { specOf } from "../gpu/program.ts";
+import type { Plan, Precision } from "../nn/plan.ts";
+import { planRoof } from "../tuning/roof.ts";
+import { type Model, MODELS, plansOf } from "./models.ts";
 
-interface Model {
-  architecture: Record<string, unknown>;
-  head: ClassifierHead;
-  labels?: number;
-  loss: LossKind;
-  longest: number;
-}
-
-/** DeBERTa-v3's kind: buckets, shared keys, LayerNorm over the relative embeddings. */
-const V3 = {
-  vocab_size: 200,
-  relative_attention: true,
-  position_buckets: 32,
-  norm_rel_ebd: "layer_norm",
-  share_att_key: true,
-  pos_att_type: ["p2c", "c2p"],
-  position_biased_input: false,
-  type_vocab_size: 0,
-};
-
-/** Models that differ where the plan decides between kernels or their variants. */
-export const MODELS: Readonly<Record<string, Model>> = {
-  "DeBERTa-v3-base": {
-    architecture: { ...V3, hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072, position_buckets: 256 },
-    head: "pooler_linear",
-    loss: "focal",
-    longest: 512,
-  },
-  "the demo's model": {
-    architecture: { ...V3, hidden_size: 64, num_attention_heads: 4, intermediate_size: 128 },
-    head: "max_pooling",
-    loss: "ce",
-    longest: 128,
-  },
-  "a model of odd sizes with all tables": {
-    architecture: {
-      ...V3,
-      hidden_size: 30,
-      num_attention_heads: 6,
-      intermediate_size: 37,
-      share_att_key: false,
-      norm_rel_ebd: "none",
-      position_biased_input: true,
-      type_vocab_size: 2,
-    },
-    head: "mean_pooling",
-    labels: 1,
-    loss: "weighted_bce",
-    longest: 40,
-  },
-  "a model without relative attention": {
-    architecture: {
-      vocab_size: 200,
-      hidden_size: 48,
-      num_attention_heads: 4,
-      intermediate_size: 96,
-      type_vocab_size: 2,
-    },
-    head: "linear",
-    loss: "bce",
-    longest: 40,
-  },
-  "a model with heads of 128": {
-    architecture: { ...V3, hidden_size: 256, num_attention_heads: 2, intermediate_size: 512, pos_att_type: ["c2p"] },
-    head: "linear",
-    loss: "ce",
-    longest: 64,
-  },
-};
-
-/** Every dispatch that training, scoring and the masked LM of a model plan on an adapter of this kind. */
-async function plannedKernels(gpu: Gpu, kind: Gpu["kind"], model: Model): Promise<KernelSpec[]> {
-  const counting = { ...countingGpu(gpu).gpu, kind };
-  const { head, labels = 2, loss, longest } = model;
-  const config = configFromArchitecture({ ...model.architecture, num_hidden_layers: 1 }, {
-    numLabels: labels,
-    classifierHead: head,
-  });
-  const capacity = { tokens: 4 * longest, sequences: 4, longest };
-  const { programs } = await planSession(counting, config, {
-    inference: capacity,
-    training: { capacity, lossKind: loss, freezeEncoder: false },
-  }, (resource) => resource);
-  return [...programs, await maskedLm(counting, config, capacity)].flatMap(({ commands }) =>
-    commands.flatMap((command) => command.kind === "dispatch" ? [specOf(command.dispatch)] : [])
-  );
-}
-
-async function maskedLm(
-  gpu: Gpu,
-  config: DebertaConfig,
-  capacity: { tokens: number; sequences: number; longest: number },
-): Promise<Program<BatchSizes>> {
-  const plan = createPlan(gpu, "masked LM");
-  const scope = {
-    plan,
-    config,
-    parameters: await createParameterStore(gpu, maskedLmParameters(config), { moments: false }),
-    batch: await createDeviceBatch(gpu, capacity),
-    dropout: null,
-  };
-  const constants = await createModelConstants(gpu, config, capacity.longest);
-  maskedLmForward(scope, constants, await createTensor(gpu, "masked tokens", [capacity.sequences + 1]));
-  return plan;
+/** What a dispatch needs compiled, and who needs it. */
+export interface KernelUse {
+  spec: KernelSpec;
+  user: string;
 }
 
 /** One line for each kernel that does not compile, and for each entry point below kernels/ that no model uses. */
 export async function kernelProblems(gpu: Gpu, models: typeof MODELS = MODELS): Promise<string[]> {
   const problems: string[] = [];
-  const compiled = new Map<string, Set<string>>();
-  for (const kind of ["software", "hardware"] as const) {
+  const used = new Set<string>();
+  for await (const { spec, user } of kernelUses(gpu, models)) {
+    used.add(`${spec.kernel}.wgsl ${spec.entry}`);
+    const problem = await compileProblem(gpu, spec);
+    if (problem) problems.push(`${problem} (${user})`);
+  }
+  const unused = entryPoints().map(({ kernel, entry }) => `${kernel}.wgsl ${entry}`).filter((point) =>
+    !used.has(point)
+  );
+  return [...problems, ...unused.map((point) => `kernels/${point}: no model of src/check/models.ts uses it`)];
+}
+
+/** Every kernel of these models in every variant and on every kind of adapter, each once. */
+export async function* kernelUses(
+  gpu: Gpu,
+  models: Readonly<Record<string, Model>> = MODELS,
+): AsyncGenerator<KernelUse> {
+  const seen = new Set<string>();
+  function* unseen(plans: readonly Plan[], user: string): Generator<KernelUse> {
+    for (const spec of plans.flatMap(specsOf)) {
+      const id = JSON.stringify([spec.kernel, spec.entry, spec.constants, spec.types]);
+      if (seen.has(id)) continue;
+      seen.add(id);
+      yield { spec, user };
+    }
+  }
+  for (const kind of gpu.kind === "software" ? KINDS : KINDS.toReversed()) {
     for (const [name, model] of Object.entries(models)) {
-      for (const spec of await plannedKernels(gpu, kind, model)) {
-        const { kernel, entry, constants, types } = spec;
-        const point = `${kernel}.wgsl ${entry}`;
-        const variants = compiled.get(point) ?? new Set();
-        compiled.set(point, variants);
-        const variant = JSON.stringify([constants, types]);
-        if (variants.has(variant)) continue;
-        variants.add(variant);
-        const problem = await compile(gpu, spec);
-        if (problem) problems.push(`${problem} (${name}, ${kind} adapter)`);
+      for (const precision of PRECISIONS) {
+        const user = `${name}, ${precision}, ${kind} adapter`;
+        for await (const plans of plansByVariant(gpu, model, { kind, precision })) yield* unseen(plans, user);
       }
     }
   }
-  const unused = [...entryPoints()].filter((point) => !compiled.has(point));
-  return [...problems, ...unused.map((point) => `kernels/${point}: no model of src/check/kernels.ts uses it`)];
+  yield* unseen([planRoof(gpu).copy, planRoof(gpu).arithmetic], "the roof of benchmarks");
 }
 
-async function compile(gpu: Gpu, spec: KernelSpec): Promise<string | null> {
+const KINDS: Gpu["kind"][] = ["software", "hardware"];
+const PRECISIONS: Precision[] = ["fp32", "fp16", "bf16"];
+
+/** The plans of a model as they usually are, then with the second variant of every choice, then with the third, … */
+async function* plansByVariant(
+  gpu: Gpu,
+  model: Model,
+  on: { kind: Gpu["kind"]; precision: Precision },
+): AsyncGenerator<Plan[]> {
+  const usual = await plansOf(gpu, model, on);
+  yield usual;
+  if (!model.everyVariant) return;
+  const choices = new Map(usual.flatMap((plan) => [...plan.choices]));
+  const most = Math.max(0, ...[...choices.values()].map(({ variants }) => variants.length));
+  for (let row = 1; row < most; row++) {
+    const rows = [...choices].filter(([, { variants }]) => row < variants.length);
+    yield await plansOf(gpu, model, { ...on, tuned: new Map(rows.map(([id, { variants }]) => [id, variants[row]])) });
+  }
+}
+
+const specsOf = ({ commands }: Plan): KernelSpec[] =>
+  commands.flatMap((command) => command.kind === "dispatch" ? [specOf(command.dispatch)] : []);
+
+/** What keeps a kernel from being compiled, in one line; null if nothing does. */
+export async function compileProblem(gpu: Gpu, spec: KernelSpec): Promise<string | null> {
   gpu.device.pushErrorScope("validation");
   let thrown: unknown;
+  let locate: ((message: string) => string) | undefined;
   try {
-    gpu.kernels.get(spec);
+    ({ locate } = gpu.kernels.get(spec));
   } catch (error) {
     thrown = error;
   }
   const error = await gpu.device.popErrorScope();
-  if (error) return gpuError(gpu.backend, error, `kernels/${spec.kernel}.wgsl ${spec.entry}`).message;
+  if (error) return gpuError(gpu.backend, error, `kernels/${spec.kernel}.wgsl ${spec.entry}`, locate).message;
   return thrown === undefined ? null : (thrown as Error).message;
-}
-
-/** "gelu.wgsl backward" for every entry point below kernels/. */
-function* entryPoints(): Generator<string> {
-  const folder = new URL("../../kernels/", import.meta.url);
-  for (const { name, isFile } of Deno.readDirSync(folder)) {
-    if (!isFile) continue;
-    const text = Deno.readTextFileSync(new URL(name, folder));
-    for (const [, entry] of text.matchAll(/@compute[^\n]*\s+fn\s+(\w+)/g)) yield `${name} ${entry}`;
-  }
 }

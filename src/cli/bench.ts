@@ -1,5 +1,5 @@
 /** `bench`: microbenchmarks of kernels, or whole training steps, on this machine's adapter. */
-import { benchKernel, type KernelResult } from "../bench/bench_kernel.ts";
+import { BENCH_TYPES, type BenchType, benchVariants, type KernelResult } from "../bench/bench_kernel.ts";
 import { KERNEL_BENCHES } from "../bench/kernels.ts";
 import { benchStep, type StepResult } from "../bench/step.ts";
 import type { Shape } from "../bench/workbench.ts";
@@ -7,7 +7,10 @@ import type { Config } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
+import { measureRoof, type Roof } from "../tuning/roof.ts";
 import { openModelSource } from "../training/model_source.ts";
+import type { Reporter } from "../training/reporter.ts";
+import { tunerOf } from "../training/tune_session.ts";
 import { choosePrecision } from "../training/precision.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -16,6 +19,8 @@ import { createReporter, printTable } from "./terminal.ts";
 interface BenchOptions extends CommonOptions {
   kernel?: string;
   shape?: string;
+  dtype?: string;
+  variant?: string;
   json?: boolean;
 }
 
@@ -29,23 +34,40 @@ export async function bench(what: string, overrides: string[], options: BenchOpt
   if (options.kernel !== undefined && !names.includes(options.kernel)) {
     throw new EntailError("usage", `--kernel ${options.kernel}: expected one of ${names.join(", ")}`);
   }
+  const types = Object.keys(BENCH_TYPES) as BenchType[];
+  if (options.dtype !== undefined && !types.includes(options.dtype as BenchType)) {
+    throw new EntailError("usage", `--dtype ${options.dtype}: expected one of ${types.join(", ")}`);
+  }
   const config = resolveConfig(overrides, options);
   if (!config) return;
   const gpu = await openConfiguredGpu(config);
   const reporter = createReporter({ quiet: options.quiet || options.json });
   try {
-    const results = what === "step"
-      ? [await stepResult(gpu, config)]
-      : await kernelResults(gpu, options.kernel ? [options.kernel] : names, shape, reporter.progress);
-    reporter.close();
-    if (options.json) {
-      const adapter = { name: gpu.name, vendor: gpu.vendor, kind: gpu.kind, features: gpu.features };
-      console.log(JSON.stringify({ adapter, deno: Deno.version.deno, results }, null, 2));
-    } else if (what === "step") {
-      printStep(results[0] as StepResult);
-    } else {
-      printKernels(results as KernelResult[]);
+    const adapter = { name: gpu.name, vendor: gpu.vendor, kind: gpu.kind, features: gpu.features };
+    const print = (found: { results: readonly unknown[]; roof?: Roof }) =>
+      console.log(JSON.stringify({ adapter, deno: Deno.version.deno, ...found }, null, 2));
+    if (what === "step") {
+      const step = await stepResult(gpu, config, reporter);
+      reporter.close();
+      if (options.json) print({ results: [step] });
+      else printStep(step);
+      return;
     }
+    const roof = await measureRoof(gpu);
+    const results = await kernelResults(
+      gpu,
+      {
+        names: options.kernel ? [options.kernel] : names,
+        shape,
+        types: options.dtype ? [options.dtype as BenchType] : types,
+        variant: options.variant,
+      },
+      roof,
+      reporter.progress,
+    );
+    reporter.close();
+    if (options.json) print({ roof, results });
+    else printKernels(results, roof);
   } finally {
     reporter.close();
     gpu.close();
@@ -64,43 +86,63 @@ function parseShape(text: string): Shape {
   return { m, n, k };
 }
 
+/** Usage error where nothing of what is asked for is there to be timed. */
 async function kernelResults(
   gpu: Gpu,
-  names: readonly string[],
-  shape: Shape | undefined,
+  { names, shape, types, variant }: {
+    names: readonly string[];
+    shape?: Shape;
+    types: readonly BenchType[];
+    variant?: string;
+  },
+  roof: Roof,
   progress: (stage: string, done: number, total: number) => void,
 ): Promise<KernelResult[]> {
-  const calls = names.flatMap((name) => (shape ? [shape] : KERNEL_BENCHES[name].shapes).map((of) => ({ name, of })));
+  const requests = names.flatMap((kernel) => {
+    const { shapes, takes = () => true } = KERNEL_BENCHES[kernel];
+    const wanted = (shape ? [shape] : shapes).filter(takes);
+    return wanted.flatMap((of) => types.map((dtype) => ({ kernel, shape: of, dtype, variant })));
+  });
   const results: KernelResult[] = [];
-  for (const { name, of } of calls) {
-    results.push(await benchKernel(gpu, name, of));
-    progress("timing kernels", results.length, calls.length);
+  for (const [done, request] of requests.entries()) {
+    for await (const result of benchVariants(gpu, request, roof)) results.push(result);
+    progress("timing kernels", done + 1, requests.length);
   }
-  return results;
+  if (results.length > 0) return results;
+  throw new EntailError(
+    "usage",
+    "no kernel has this shape, type and variant here; ./entail info lists the variants, --shape takes multiples of 4",
+  );
 }
 
-async function stepResult(gpu: Gpu, config: Config): Promise<StepResult> {
+async function stepResult(gpu: Gpu, config: Config, reporter: Reporter): Promise<StepResult> {
   const model = await openModelSource(config);
   return await benchStep(gpu, config.model.model_name ?? "from scratch", model.config, {
     batchSize: config.training.batch_size,
     maxLength: config.data.max_length,
     lossKind: config.model.loss_type,
     precision: choosePrecision(gpu, config.training.optimization.precision),
+    tuned: tunerOf(config, { reporter }),
   });
 }
 
-function printKernels(results: readonly KernelResult[]): void {
+function printKernels(results: readonly KernelResult[], roof: Roof): void {
   printTable(
-    ["kernel", "variant", "m x n x k", "ms", "GFLOP/s", "GB/s"],
-    results.map(({ kernel, variant, shape: { m, n, k }, ms, gflops, gbps }) => [
+    ["kernel", "variant", "type", "m x n x k", "ms", "GFLOP/s", "GB/s", "of the roof"],
+    results.map(({ kernel, variant, dtype, shape: { m, n, k }, ms, gflops, gbps, roof: share }) => [
       kernel,
       variant,
+      dtype,
       `${m}x${n}x${k}`,
       ms.toFixed(3),
       gflops.toFixed(2),
       gbps.toFixed(2),
+      percent(share),
     ]),
   );
+  printTable(["the roof of this adapter", "GFLOP/s", "GB/s"], [
+    ["multiply-adds in registers, copies", roof.gflops.toFixed(1), roof.gbps.toFixed(1)],
+  ]);
 }
 
 function printStep({ profile, ...step }: StepResult): void {

@@ -3,6 +3,7 @@ import { globalProblems } from "../check/globals.ts";
 import { projectImports } from "../check/imports.ts";
 import { kernelProblems } from "../check/kernels.ts";
 import { roomProblems } from "../check/rooms.ts";
+import { type ShaderRequest, shaderText } from "../check/shader.ts";
 import { EntailError } from "../errors.ts";
 import { openGpu } from "../gpu/device.ts";
 import type { CommonOptions } from "./options.ts";
@@ -15,8 +16,13 @@ const DENO_CHECKS = [
   ["check", "--frozen", "--quiet", "mod.ts", "src/", "scripts/", "tests/"],
 ];
 
-/** Throws at the first check that fails, after a line for each thing it found. */
-export async function check({ quiet }: CommonOptions): Promise<void> {
+/**
+ * Throws at the first check that fails, after a line for each thing it found. With `shader` it prints that one and checks
+ * nothing else.
+ */
+export async function check(settings: string[], { quiet, shader }: CommonOptions & { shader?: string }): Promise<void> {
+  if (shader !== undefined) return await printShader({ name: shader, settings });
+  if (settings.length > 0) throw new EntailError("usage", `check ${settings[0]}: only --shader takes settings`);
   for (const args of DENO_CHECKS) {
     const { success } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).spawn().status;
     if (!success) throw new EntailError("usage", `deno ${args[0]} found something to mend (see above)`);
@@ -29,6 +35,18 @@ export async function check({ quiet }: CommonOptions): Promise<void> {
     console.log(`format, lint, types and imports are in order; ${gpu.kernels.size} kernels compile on ${gpu.name}`);
   }
   gpu.close();
+}
+
+async function printShader(request: ShaderRequest): Promise<void> {
+  const gpu = await openGpu();
+  try {
+    const { head, lines, problem } = await shaderText(gpu, request);
+    for (const line of head) console.log(`// ${line}`);
+    console.log(lines.join("\n"));
+    if (problem) throw new EntailError("usage", `it does not compile on ${gpu.name}: ${problem}`);
+  } finally {
+    gpu.close();
+  }
 }
 
 function refuse(what: string, problems: readonly string[]): void {

@@ -1,7 +1,12 @@
-/** `info`: the adapter, its features and limits, and the kernel variants that it would get. */
-import { usualVariants } from "../nn/plan.ts";
+/** `info`: the adapter, its features and limits, the variants of kernels, and those that a model would get. */
+import type { Config } from "../config/config.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
-import { choosePrecision, describePrecision } from "../training/precision.ts";
+import { OPERATIONS } from "../nn/operations.ts";
+import type { Choice } from "../nn/plan.ts";
+import { openModelSource } from "../training/model_source.ts";
+import { type AskedPrecision, choosePrecision, describePrecision } from "../training/precision.ts";
+import { sessionChoices } from "../training/session.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { printTable } from "./terminal.ts";
@@ -10,33 +15,83 @@ export async function info(overrides: string[], options: CommonOptions & { json?
   const config = resolveConfig(overrides, options);
   if (!config) return;
   const gpu = await openConfiguredGpu(config);
-  const variants = usualVariants(gpu);
-  const { precision } = config.training.optimization;
-  const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
-  if (options.json) {
-    const { name, vendor, kind, can, features, hasTimestamps } = gpu;
-    const limits = { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes };
-    const adapter = { name, vendor, kind, backend: gpu.backend.name, can, features, timestamps: hasTimestamps, limits };
-    const precisions = { precision: choosePrecision(gpu, precision), asked: precision };
-    console.log(JSON.stringify({ adapter, deno: Deno.version.deno, ...precisions, kernels: variants }, null, 2));
-  } else {
-    printTable(["property", "value"], [
-      ["adapter", gpu.name],
-      ["backend", gpu.backend.name],
-      ["kind", gpu.kind === "software" ? "software (runs on the CPU)" : "hardware"],
-      ["Deno", Deno.version.deno],
-      [
-        "kernels may use",
-        Object.entries(gpu.can).filter(([, can]) => can).map(([what]) => what).join(", ") || "the core",
-      ],
-      ["precision", describePrecision(gpu, precision)],
-      ["timestamps", gpu.hasTimestamps ? "yes" : "no"],
-      ["one binding", mebibytes(maxBindingBytes)],
-      ["one buffer", mebibytes(maxBufferBytes)],
-      ["workgroup memory", `${maxWorkgroupBytes} bytes`],
-      ["features", gpu.features.join(" ")],
-      ...Object.entries(variants).map(([kernel, variant]) => [`${kernel} kernels`, variant]),
-    ]);
+  try {
+    const choices = asksForModel(overrides) ? await choicesFor(gpu, config) : undefined;
+    const { precision } = config.training.optimization;
+    if (options.json) console.log(JSON.stringify(described(gpu, precision, choices), null, 2));
+    else print(gpu, precision, choices);
+  } finally {
+    gpu.close();
   }
-  gpu.close();
+}
+
+const asksForModel = (overrides: readonly string[]): boolean =>
+  overrides.some((override) => /^[+~]*(model|training|data)\b/.test(override));
+
+/** What a step of full batches and the scoring of as many would use. */
+async function choicesFor(gpu: Gpu, config: Config): Promise<Choice[]> {
+  const { training, data: { max_length }, model: { loss_type, freeze_backbone } } = config;
+  const capacity = (sequences: number) => ({ tokens: sequences * max_length, sequences, longest: max_length });
+  const { config: model } = await openModelSource(config);
+  return await sessionChoices(gpu, model, {
+    inference: capacity(training.eval_batch_size),
+    training: { capacity: capacity(training.batch_size), lossKind: loss_type, freezeEncoder: freeze_backbone },
+    precision: choosePrecision(gpu, training.optimization.precision),
+  });
+}
+
+/** Names by operation, those for adapters of this kind, the best guess first. */
+const tables = (gpu: Gpu): Record<string, string[]> =>
+  Object.fromEntries(
+    OPERATIONS.map(({ name, variants }) => [
+      name,
+      variants.filter(({ adapters }) => adapters.includes(gpu.kind)).map((variant) => variant.name),
+    ]),
+  );
+
+function described(gpu: Gpu, asked: AskedPrecision, choices: readonly Choice[] | undefined) {
+  const { name, vendor, kind, can, features, hasTimestamps } = gpu;
+  const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
+  const limits = { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes };
+  const adapter = { name, vendor, kind, backend: gpu.backend.name, can, features, timestamps: hasTimestamps, limits };
+  return {
+    adapter,
+    deno: Deno.version.deno,
+    precision: choosePrecision(gpu, asked),
+    asked,
+    kernels: tables(gpu),
+    choices: choices?.map(({ append: _, ...choice }) => choice),
+  };
+}
+
+function print(gpu: Gpu, asked: AskedPrecision, choices: readonly Choice[] | undefined): void {
+  printTable(["property", "value"], [
+    ["adapter", gpu.name],
+    ["backend", gpu.backend.name],
+    ["kind", gpu.kind === "software" ? "software (runs on the CPU)" : "hardware"],
+    ["Deno", Deno.version.deno],
+    [
+      "kernels may use",
+      Object.entries(gpu.can).filter(([, can]) => can).map(([what]) => what).join(", ") || "the core",
+    ],
+    ["precision", describePrecision(gpu, asked)],
+    ["timestamps", gpu.hasTimestamps ? "yes" : "no"],
+    ["one binding", mebibytes(gpu.maxBindingBytes)],
+    ["one buffer", mebibytes(gpu.maxBufferBytes)],
+    ["workgroup memory", `${gpu.maxWorkgroupBytes} bytes`],
+    ["features", gpu.features.join(" ")],
+    ...Object.entries(tables(gpu)).map(([operation, names]) => [`${operation} variants`, names.join(", ")]),
+  ]);
+  if (!choices) return;
+  printTable(
+    ["operation", "shape", "calls", "variant", "why", "others"],
+    choices.map(({ operation, key, calls, variant, why, variants }) => [
+      operation,
+      key,
+      `${calls}`,
+      variant,
+      why,
+      variants.filter((name) => name !== variant).join(", "),
+    ]),
+  );
 }

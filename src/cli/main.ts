@@ -86,7 +86,7 @@ Examples:
   entail predict --checkpoint outputs/entail/checkpoints/fold_0/best --input pairs.jsonl --output scores.jsonl
   cat pairs.csv | entail predict --checkpoint DIR --input - --output -`,
   )
-    .option("--checkpoint <dir>", "a Hugging Face folder")
+    .option("--checkpoint <dir>", "a Hugging Face folder, or a model of the hub: org/name or org/name@revision")
     .option("--input <file>", "pairs as .jsonl or .csv; - is stdin")
     .option("--output <file>", "where the scores go; - is stdout")
     .argument("[overrides...]", OVERRIDES)
@@ -166,6 +166,7 @@ Examples:
     `
 Examples:
   entail bench kernels --kernel matmul --shape 1024x768x768
+  entail bench kernels --kernel matmul --dtype f16 --variant "registers 8x8"
   entail bench kernels --kernel attention --shape 1024x768x512      two sequences of 512 tokens
   entail bench step --json model=deberta_tiny training.batch_size=32`,
   )
@@ -173,10 +174,22 @@ Examples:
     .argument("[overrides...]", OVERRIDES)
     .option("--kernel <name>", "this kernel only")
     .option("--shape <MxNxK>", "rows x outputs x inputs; of attention tokens x hidden size x tokens of a sequence")
+    .option("--dtype <type>", "f32, f16 or bf16 only: how activations are stored")
+    .option("--variant <name>", "this variant only, as ./entail info names it")
     .option("--json", "one JSON document on stdout")
     .action(async (what, overrides, options) => await (await import("./bench.ts")).bench(what, overrides, options));
 
-  command("info", "the adapter, its features and limits, and which kernels would be used")
+  command(
+    "info",
+    "the adapter, its features and limits, and which kernels would be used",
+    `
+With overrides of model, training or data it says which variant of each operation that model would get here, and why.
+
+Examples:
+  entail info
+  entail info model=deberta_tiny training.batch_size=32
+  entail info --json gpu.tune=quick model=deberta_nli data.max_length=512`,
+  )
     .option("--json", "one JSON document on stdout")
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./info.ts")).info(overrides, options));
@@ -190,8 +203,22 @@ Examples:
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 
-  command("check", "format, lint, types, who imports whom, and that every kernel compiles")
-    .action(async (options) => await (await import("./check.ts")).check(options));
+  command(
+    "check",
+    "format, lint, types, who imports whom, and that every kernel compiles",
+    `
+--shader prints what a kernel becomes when its template is expanded, each line with the file and line below kernels/ that
+it comes from, and says whether it compiles on this adapter. It is expanded as a model uses it; settings change constants
+(COLUMNS=768) and types of tensors (x=f16). A new kernel needs all its constants.
+
+Examples:
+  entail check
+  entail check --shader gelu.forward
+  entail check --shader layer_norm.forward COLUMNS=768 x=f16`,
+  )
+    .option("--shader <kernel.entry>", "print this entry point's shader and check nothing else")
+    .argument("[settings...]", "of --shader: NAME=value for a constant, tensor=type")
+    .action(async (settings, options) => await (await import("./check.ts")).check(settings, options));
 
   return program;
 }

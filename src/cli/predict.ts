@@ -3,7 +3,7 @@ import { openTextPairs, recordWindows, type TextRecords } from "../dataset/text_
 import { writePiecesAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { describePrecision } from "../training/precision.ts";
-import type { Reporter } from "../training/reporter.ts";
+import { downloadReport, type Reporter } from "../training/reporter.ts";
 import { openScorer, type Scorer, scoreTexts } from "../training/scorer.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -33,6 +33,7 @@ export async function predict(overrides: string[], options: PredictOptions, sign
       batchSize: config.training.eval_batch_size,
       precision: config.training.optimization.precision,
       numWorkers: config.training.num_workers,
+      download: { ...downloadReport(reporter), signal },
     });
     reporter.info(describePrecision(gpu, config.training.optimization.precision, scorer.config));
     const scored = scoreRecords(await openTextPairs(input), scorer, {

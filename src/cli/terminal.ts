@@ -7,8 +7,9 @@ import { duration, epochsText } from "../formats/human.ts";
 import { type EpochState, type Reporter, silentReporter, type TrainingState } from "../training/reporter.ts";
 import { say } from "./say.ts";
 
-/** Seconds between two progress lines where there is no terminal. */
+/** Seconds between two progress lines where there is no terminal, and before the first of a stage. */
 const PLAIN_SECONDS = 10;
+const PATIENCE_SECONDS = 2;
 
 const number = (value: number, digits = 4): string => value.toFixed(digits);
 
@@ -36,14 +37,19 @@ function epochText(state: EpochState): string {
 function lineReporter(): TerminalReporter {
   let last = performance.now();
   let stepsThen = 0;
-  const due = () => performance.now() - last > PLAIN_SECONDS * 1000;
+  let stage: { name: string; began: number; done: number; shown: boolean } | undefined;
+  const due = (seconds = PLAIN_SECONDS) => performance.now() - last > seconds * 1000;
   return {
     info: say,
     warn: say,
-    progress(stage, done, total) {
-      if (done < total && !due()) return;
+    progress(name, done, total) {
+      if (stage?.name !== name) stage = { name, began: performance.now(), done, shown: false };
+      if (done < total && !due(stage.shown ? PLAIN_SECONDS : PATIENCE_SECONDS)) return;
+      stage.shown = true;
       last = performance.now();
-      say(`${stage}: ${done}/${total}`);
+      const seconds = (last - stage.began) / 1000 * (total - done) / (done - stage.done);
+      say(`${name}: ${done}/${total}${done < total && seconds < Infinity ? `  ETA ${duration(seconds)}` : ""}`);
+      if (done >= total) stage = undefined;
     },
     training(state) {
       if (!due()) return;

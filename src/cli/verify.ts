@@ -66,7 +66,7 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
   for (const text of [...leftOutParameters(config).values(), ...replacedParameters(config)]) note("search space", text);
   // What every trial samples need not be right in the configuration itself.
   const corner = cornerConfig(config);
-  const model = await check("model", () => checkModel(corner));
+  const model = await check("model", () => checkModel(corner, reporter));
   const data = model && await check("data", () => checkData(corner, model, reporter));
   let evidence: RunData["evidence"];
   for (const augmented of data ? possibleAugmentations(config) : []) {
@@ -107,8 +107,8 @@ function checkSpace(config: Config): Promise<[true, string]> {
   return Promise.resolve([true, `${sampled} parameters, all can be trained with`]);
 }
 
-async function checkModel(config: Config): Promise<[ModelSource, string]> {
-  const model = await openModelSource(config);
+async function checkModel(config: Config, reporter: TerminalReporter): Promise<[ModelSource, string]> {
+  const model = await openModelSource(config, { reporter });
   const { numHiddenLayers, hiddenSize, vocabSize } = model.config;
   const name = config.model.model_name ?? "from scratch";
   return [model, `${name}: ${numHiddenLayers} layers, hidden size ${hiddenSize}, ${vocabSize} tokens`];

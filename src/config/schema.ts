@@ -183,6 +183,7 @@ export const ConfigSchema = z.strictObject({
     ),
     allow_software: flag().default(true),
     workspace_mb: integer({ min: 1 }).default(256),
+    tune: oneOf(["off", "quick", "max"]).default("off"),
   }).prefault({}),
   hpo: HpoSchema.prefault({}),
 });

@@ -1,10 +1,11 @@
 /** Hugging Face folders: reading a model's configuration and parameters, writing them so that transformers loads them. */
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { openCheckpointTensors } from "../formats/checkpoint_tensors.ts";
 import { readJson } from "../formats/json.ts";
-import { openSafetensors, type TensorEntry, type TensorSource, writeSafetensors } from "../formats/safetensors.ts";
+import { openSafetensors, type TensorEntry, writeSafetensors } from "../formats/safetensors.ts";
+import type { TensorSource } from "../formats/tensor_source.ts";
 import { elements } from "../gpu/tensor.ts";
 import type { ParameterRole, ParameterSpec, ParameterStore } from "../nn/parameters.ts";
 import { type DebertaConfig, isStockHead, MODELLING_FILE, parseConfig, writeConfig } from "./config.ts";
@@ -224,16 +225,4 @@ async function entries(
       }
     },
   }));
-}
-
-/** A model folder must exist; hub ids are not downloaded. */
-export async function requireModelFolder(name: string): Promise<string> {
-  try {
-    if ((await Deno.stat(name)).isDirectory) return name;
-  } catch { /* said below */ }
-  throw new EntailError(
-    "data",
-    `${name}: no such folder; download the model (config.json, model.safetensors, tokenizer.json) and set ` +
-      `model.model_name to its folder, e.g. model.model_name=./${basename(name)}`,
-  );
 }

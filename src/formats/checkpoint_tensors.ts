@@ -1,51 +1,95 @@
 import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { readJson } from "./json.ts";
-import { openSafetensors, type TensorInfo, type TensorSource } from "./safetensors.ts";
+import { openSafetensors } from "./safetensors.ts";
+import type { TensorInfo } from "./safetensors_header.ts";
+import type { TensorSource } from "./tensor_source.ts";
+import { openTorchFile } from "./torch_file.ts";
+
+/** The files that a Hugging Face folder may have its weights in, the preferred first; an index names shards. */
+export const WEIGHT_FILES = [
+  "model.safetensors",
+  "model.safetensors.index.json",
+  "pytorch_model.bin",
+  "pytorch_model.bin.index.json",
+] as const;
+
+const isIndex = (file: string): boolean => file.endsWith(".index.json");
+
+async function openFile(path: string): Promise<TensorSource> {
+  await refusePointer(path);
+  return path.endsWith(".bin") ? await openTorchFile(path) : await openSafetensors(path);
+}
+
+/** Bytes that git-lfs's pointers have at most: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
+const LARGEST_POINTER = 1024;
+
+/** A repository that was cloned without git-lfs has texts in the place of its large files. */
+async function refusePointer(path: string): Promise<void> {
+  const { isFile, size } = await Deno.stat(path).catch(() => ({ isFile: false, size: 0 }));
+  if (!isFile || size >= LARGEST_POINTER) return;
+  const text = new TextDecoder().decode(await Deno.readFile(path).catch(() => new Uint8Array()));
+  if (!text.startsWith("version https://git-lfs")) return;
+  throw new EntailError("data", `${path}: is git-lfs's pointer to the file, not the file; \`git lfs pull\` brings it`);
+}
 
 /**
- * Opens the weights of a Hugging Face folder: `model.safetensors`, or the shards that `model.safetensors.index.json`
- * lists. Data error where neither is there, a shard is missing, or a tensor is not in its shard.
+ * Opens the weights of a Hugging Face folder: the first of `WEIGHT_FILES` that is there. Data error where none is, a
+ * shard is missing, or a tensor is not in its shard.
  */
 export async function openCheckpointTensors(folder: string): Promise<TensorSource> {
-  const single = join(folder, "model.safetensors");
-  if (await exists(single)) return await openSafetensors(single);
-  const indexPath = join(folder, "model.safetensors.index.json");
-  if (await exists(indexPath)) return await openShards(folder, indexPath);
-  if (!await exists(folder)) throw new EntailError("data", `${folder}: no such folder`);
-  const pickled = await exists(join(folder, "pytorch_model.bin"));
-  const advice = pickled ? "it has pytorch_model.bin, convert it to safetensors" : "expected a Hugging Face folder";
-  throw new EntailError("data", `${folder}: no model.safetensors (or model.safetensors.index.json), ${advice}`);
+  const file = await weightFile(folder);
+  return isIndex(file) ? await openShards(folder, file) : await openFile(join(folder, file));
 }
 
 /** The files that `openCheckpointTensors` reads. */
 export async function weightFiles(folder: string): Promise<string[]> {
-  const single = join(folder, "model.safetensors");
-  if (await exists(single)) return [single];
-  const indexPath = join(folder, "model.safetensors.index.json");
-  const index = await readJson(indexPath) as { weight_map: Record<string, string> };
-  return [indexPath, ...[...new Set(Object.values(index.weight_map))].sort().map((file) => join(folder, file))];
+  const file = await weightFile(folder);
+  const names = isIndex(file) ? [file, ...await shardNames(join(folder, file))] : [file];
+  return names.map((name) => join(folder, name));
 }
 
-async function openShards(folder: string, indexPath: string): Promise<TensorSource> {
+/** The shards that an index names, each once, in alphabetical order. Data error for what is no index. */
+export async function shardNames(indexPath: string): Promise<string[]> {
+  return [...new Set((await readIndex(indexPath)).values())].sort();
+}
+
+async function weightFile(folder: string): Promise<string> {
+  for (const file of WEIGHT_FILES) if (await exists(join(folder, file))) return file;
+  if (!await exists(folder)) throw new EntailError("data", `${folder}: no such folder`);
+  throw new EntailError(
+    "data",
+    `${folder}: no model.safetensors or pytorch_model.bin (or an index of one), expected a Hugging Face folder`,
+  );
+}
+
+/** The file of each tensor. */
+async function readIndex(indexPath: string): Promise<Map<string, string>> {
   const index = await readJson(indexPath) as { weight_map?: unknown } | null;
   const weightMap = index?.weight_map;
   if (typeof weightMap !== "object" || weightMap === null || Array.isArray(weightMap)) {
     throw new EntailError("data", `${indexPath}: has no "weight_map" object`);
   }
+  const isFileName = (file: unknown) => typeof file === "string" && /^[^\\/\0]+$/.test(file) && !/^\.+$/.test(file);
+  for (const [name, file] of Object.entries(weightMap as Record<string, unknown>)) {
+    if (isFileName(file)) continue;
+    throw new EntailError("data", `${indexPath}: tensor "${name}": ${JSON.stringify(file)} is not a file name`);
+  }
+  return new Map(Object.entries(weightMap as Record<string, string>));
+}
+
+async function openShards(folder: string, indexFile: string): Promise<TensorSource> {
+  const indexPath = join(folder, indexFile);
   const shards = new Map<string, TensorSource>();
   const owners = new Map<string, TensorSource>();
   const tensors = new Map<string, TensorInfo>();
   const metadata: Record<string, string> = {};
   const close = (): void => shards.forEach((shard) => shard.close());
   try {
-    for (const [name, file] of Object.entries(weightMap as Record<string, unknown>)) {
-      if (typeof file !== "string" || file === "" || /[\\/]/.test(file)) {
-        throw new EntailError("data", `${indexPath}: tensor "${name}": ${JSON.stringify(file)} is not a file name`);
-      }
+    for (const [name, file] of await readIndex(indexPath)) {
       let shard = shards.get(file);
       if (!shard) {
-        shard = await openSafetensors(join(folder, file));
+        shard = await openFile(join(folder, file));
         shards.set(file, shard);
         Object.assign(metadata, shard.metadata);
       }

@@ -1,5 +1,5 @@
 /** SHA-256 digests of files: what a file holds, wherever it lies. */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { readError } from "./text.ts";
 
 /** Bytes read at a time. */
@@ -10,7 +10,20 @@ export async function filesDigest(
   paths: readonly string[],
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<string> {
-  const hash = createHash("sha256");
+  return await hashFiles(createHash("sha256"), paths, onProgress);
+}
+
+/** git's name for the content of a file. Data error for one that cannot be read. */
+export async function blobId(path: string): Promise<string> {
+  const { size } = await Deno.stat(path);
+  return await hashFiles(createHash("sha1").update(`blob ${size}\0`), [path]);
+}
+
+async function hashFiles(
+  hash: Hash,
+  paths: readonly string[],
+  onProgress: (done: number, total: number) => void = () => {},
+): Promise<string> {
   const buffer = new Uint8Array(PIECE);
   const files: Deno.FsFile[] = [];
   let path = "";

@@ -21,16 +21,19 @@ export const DTYPE_BYTES = {
 
 export type Dtype = keyof typeof DTYPE_BYTES;
 
-/** Where a tensor lies: `begin` and `end` count bytes from the start of the data section of its file. */
 export interface TensorInfo {
   dtype: Dtype;
   shape: number[];
+}
+
+/** Where a tensor lies: `begin` and `end` count bytes from the start of the data section of its file. */
+interface PlacedTensor extends TensorInfo {
   begin: number;
   end: number;
 }
 
 export interface SafetensorsHeader {
-  tensors: Map<string, TensorInfo>;
+  tensors: Map<string, PlacedTensor>;
   metadata: Record<string, string>;
 }
 
@@ -46,7 +49,7 @@ export function elementCount(shape: readonly number[]): number {
  */
 export function parseHeader(header: unknown, dataBytes: number, path: string): SafetensorsHeader {
   if (!isRecord(header)) throw new EntailError("data", `${path}: the header is not a JSON object`);
-  const tensors = new Map<string, TensorInfo>();
+  const tensors = new Map<string, PlacedTensor>();
   let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(header)) {
     if (name !== "__metadata__") {
@@ -62,7 +65,7 @@ export function parseHeader(header: unknown, dataBytes: number, path: string): S
   return { tensors, metadata };
 }
 
-function parseEntry(name: string, entry: unknown, dataBytes: number, path: string): TensorInfo {
+function parseEntry(name: string, entry: unknown, dataBytes: number, path: string): PlacedTensor {
   const fail = (reason: string): never => {
     throw new EntailError("data", `${path}: tensor "${name}": ${reason}`);
   };
@@ -84,7 +87,7 @@ function parseEntry(name: string, entry: unknown, dataBytes: number, path: strin
   return { dtype: dtype as Dtype, shape: [...shape], begin, end };
 }
 
-function checkCoverage(tensors: Map<string, TensorInfo>, dataBytes: number, path: string): void {
+function checkCoverage(tensors: Map<string, PlacedTensor>, dataBytes: number, path: string): void {
   const ordered = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let position = 0;
   for (const [name, { begin, end }] of ordered) {

@@ -14,6 +14,8 @@ export interface GpuOptions {
   powerPreference?: GPUPowerPreference;
   /** Most of the transient memory that attention may take beyond what is linear in the tokens, in MiB. */
   workspaceMb?: number;
+  /** See `Gpu.tuned`. */
+  tuned?: ReadonlyMap<string, string>;
 }
 
 /** An open device and what the rest of the program asks about it. */
@@ -64,7 +66,8 @@ const WANTED_LIMITS = [
  * Throws an `EntailError` of kind "adapter" when there is none, or only a software one that is not allowed.
  */
 export async function openGpu(
-  { backend: name = "deno", allowSoftware = true, powerPreference, workspaceMb = 256 }: GpuOptions = {},
+  { backend: name = "deno", allowSoftware = true, powerPreference, workspaceMb = 256, tuned = new Map() }: GpuOptions =
+    {},
 ): Promise<Gpu> {
   const backend = await BACKENDS[name]();
   const adapter = await backend.requestAdapter({ powerPreference });
@@ -116,7 +119,7 @@ export async function openGpu(
     maxBufferBytes: device.limits.maxBufferSize,
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     workspaceBytes: workspaceMb * 2 ** 20,
-    tuned: new Map(),
+    tuned,
     kernels: kernelCache(device),
     activity,
     submit(encoder) {

@@ -45,6 +45,25 @@ function readKernel(path: string): string {
   return text;
 }
 
+/** The text of all files below `kernels/`, in order. */
+export function kernelsText(folder = ""): string {
+  const entries = [...Deno.readDirSync(new URL(folder, KERNELS))].sort((a, b) => a.name < b.name ? -1 : 1);
+  return entries.map(({ name, isDirectory }) =>
+    isDirectory ? kernelsText(`${folder}${name}/`) : `${folder}${name}\n${readKernel(folder + name)}`
+  ).join("\n");
+}
+
+/** Every entry point of the kernels. */
+export function entryPoints(): { kernel: string; entry: string }[] {
+  const files = [...Deno.readDirSync(KERNELS)].filter(({ isFile }) => isFile).map(({ name }) => name).sort();
+  return files.flatMap((file) =>
+    [...readKernel(file).matchAll(/@compute[^\n]*\s+fn\s+(\w+)/g)].map(([, entry]) => ({
+      kernel: file.replace(/\.wgsl$/, ""),
+      entry,
+    }))
+  );
+}
+
 /** Gives a file below `kernels/` another text: how a test breaks a kernel. */
 export type SourceEdit = (path: string, text: string) => string;
 

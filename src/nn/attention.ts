@@ -12,7 +12,7 @@
  * dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
 import type { Tensor } from "../gpu/tensor.ts";
-import { beginCall, type Call, dispatchRows, type Place, walkColumns } from "./attention_call.ts";
+import { appendCall, type Call, dispatchRows, type Place, walkColumns } from "./attention_call.ts";
 import { type AttentionGradients, type AttentionInputs, type AttentionSizes, pairStride } from "./attention_inputs.ts";
 import { positionBackward, positionScores } from "./attention_position.ts";
 import type { HeadGroup } from "./attention_variants.ts";
@@ -23,15 +23,19 @@ import { present } from "./rows.ts";
 export type { AttentionGradients, AttentionInputs, AttentionSizes };
 
 const READ = ["query", "key", "value", "positionKey", "positionQuery"] as const;
-const FORWARD = { read: READ, written: ["context"] } as const;
+const FORWARD = { name: "forward", read: READ, written: ["context"] } as const;
 const BACKWARD = {
+  name: "backward",
   read: [...READ, "context", "dContext"],
   written: ["dQuery", "dKey", "dValue", "dPositionKey", "dPositionQuery"],
 } as const;
 
 /** context and maxAndSum of all tokens. */
 export function attentionForward(plan: Plan, t: AttentionInputs, sizes: AttentionSizes): void {
-  const call = beginCall(plan, t, sizes, FORWARD);
+  appendCall(plan, t, sizes, FORWARD, forward);
+}
+
+function forward(call: Call): void {
   const { query, key: keys, value: values, context, maxAndSum: max_and_sum } = call.t;
   for (const group of call.cut.groups) {
     const bindings = { ...scoreBindings(call, group), query, context, max_and_sum };
@@ -39,15 +43,17 @@ export function attentionForward(plan: Plan, t: AttentionInputs, sizes: Attentio
       walkColumns(call, { group, chunk }, "forward", bindings, { keys, values });
     }
   }
-  call.copyBack();
 }
 
 /** Gradients of query, key, value and of the position tables that are there; all are written, none added to. */
 export function attentionBackward(plan: Plan, t: AttentionInputs & AttentionGradients, sizes: AttentionSizes): void {
-  const call = beginCall(plan, t, sizes, BACKWARD);
+  appendCall(plan, t, sizes, BACKWARD, backward);
+}
+
+function backward(call: Call<AttentionInputs & AttentionGradients>): void {
   const { query, key, value, positionKey, positionQuery, context, dContext, maxAndSum } = call.t;
   const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = call.t;
-  for (const table of [dPositionKey, dPositionQuery]) table && plan.clear(table);
+  for (const table of [dPositionKey, dPositionQuery]) table && call.plan.clear(table);
   for (const group of call.cut.groups) {
     const known = { query, context, max_and_sum: maxAndSum, d_context: dContext };
     const ofQuery = { ...scoreBindings(call, group), ...known, d_query: dQuery };
@@ -67,7 +73,6 @@ export function attentionBackward(plan: Plan, t: AttentionInputs & AttentionGrad
     positionBackward(call, group, { x: query, dX: dQuery, table: positionKey, dTable: dPositionKey, sums: dC2p });
     positionBackward(call, group, { x: key, dX: dKey, table: positionQuery, dTable: dPositionQuery, sums: dP2c });
   }
-  call.copyBack();
 }
 
 /** What the backward keeps of the pairs of a chunk: a number for each key and query. */

@@ -3,11 +3,11 @@ import type { Grid } from "../gpu/program.ts";
 import { type Tensor, viewOf } from "../gpu/tensor.ts";
 import { alignRows, byHeads, type Directions, isTable, padHeads, wholeQuads } from "./attention_heads.ts";
 import { type AttentionInputs, type AttentionSizes, type HeadTensors, pairStride } from "./attention_inputs.ts";
-import { ATTENTION, type Cut, type HeadGroup, paddedRows, shapeOf } from "./attention_variants.ts";
+import { ATTENTION, type AttentionShape, type Cut, type HeadGroup, paddedRows, shapeOf } from "./attention_variants.ts";
 import { indexUniform } from "./index_uniform.ts";
 import { type BatchSizes, fixedRows, type Plan } from "./plan.ts";
 import type { Matrix } from "./product.ts";
-import { choose } from "./variants.ts";
+import { appendChosen } from "./variants.ts";
 
 export interface Call<T = AttentionInputs> {
   plan: Plan;
@@ -18,30 +18,30 @@ export interface Call<T = AttentionInputs> {
   cut: Cut;
   /** Copies by heads of what is read, where windows of a head's rows are bound as uniforms. */
   copies: ReadonlyMap<Tensor, Tensor> | null;
-  /** To be called when all is written. */
-  copyBack(): void;
 }
 
-/** Chooses how to compute it. */
-export function beginCall<T extends AttentionInputs & HeadTensors>(
+/** Appends a call with the variant that is chosen for it: what `attend` makes of it. */
+export function appendCall<T extends AttentionInputs & HeadTensors>(
   plan: Plan,
   tensors: T,
   { label = "attention", ...given }: AttentionSizes,
-  directions: Directions,
-): Call<T> {
+  directions: Directions & { name: AttentionShape["direction"] },
+  attend: (call: Call<T>) => void,
+): void {
   const sizes = { ...wholeQuads(given), label };
-  const { padded: t, copyBack } = padHeads(plan, tensors, { ...given, label }, directions);
-  const read = directions.read.filter((name) => t[name]);
-  const shape = shapeOf(plan, sizes, read.map((name) => t[name]!));
-  const { kernel, windows, cut: cutWork } = choose(plan, ATTENTION, shape);
-  const cut = cutWork(plan.gpu, shape);
-  const tableRows = fixedRows(plan.gpu, "position table rows", sizes.relativeRows);
-  const copyOf = (name: keyof HeadTensors): [Tensor, Tensor] => {
-    const [rows, room] = isTable(name) ? [tableRows, alignRows(sizes.relativeRows)] : [sizes.tokens, paddedRows(cut)];
-    return [t[name]!, byHeads(plan, t[name]!, sizes, rows, room)];
-  };
-  const copies = windows ? new Map(read.filter((name) => name !== "context").map(copyOf)) : null;
-  return { plan, t, sizes, kernel, cut, copies, copyBack };
+  const shape = shapeOf(plan, sizes, directions.name, directions.read.flatMap((name) => tensors[name] ?? []));
+  appendChosen(plan, ATTENTION, shape, (on, { kernel, windows, cut: cutWork }) => {
+    const { padded: t, copyBack } = padHeads(on, tensors, { ...given, label }, directions);
+    const cut = cutWork(on.gpu, shape);
+    const tableRows = fixedRows(on.gpu, "position table rows", sizes.relativeRows);
+    const copyOf = (name: keyof HeadTensors): [Tensor, Tensor] => {
+      const [rows, room] = isTable(name) ? [tableRows, alignRows(sizes.relativeRows)] : [sizes.tokens, paddedRows(cut)];
+      return [t[name]!, byHeads(on, t[name]!, sizes, rows, room)];
+    };
+    const read = directions.read.filter((name) => t[name] && name !== "context");
+    attend({ plan: on, t, sizes, kernel, cut, copies: windows ? new Map(read.map(copyOf)) : null });
+    copyBack();
+  });
 }
 
 /** The matrices of a group of heads, as a product takes them. */

@@ -26,13 +26,14 @@ export interface Cut {
 }
 
 export interface AttentionShape extends AttentionSizes {
+  direction: "forward" | "backward";
   /** What queries, keys, values and the gradient of the context are stored as, the widest of them. */
   dtype: DType;
   /** What is kept of pairs in the backward. */
   pairs: DType;
 }
 
-interface AttentionVariant extends Variant<AttentionShape> {
+export interface AttentionVariant extends Variant<AttentionShape> {
   readonly kernel: "attention_rows" | "attention_tiles";
   /** Whether columns are bound as uniforms, chunk by chunk and one head at a time. */
   readonly windows: boolean;
@@ -68,8 +69,8 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
       cut: cutByMemory,
     },
   ],
-  key: ({ headSize, longestCapacity, relativeRows, dtype }) =>
-    `${headSize} x ${longestCapacity} ${relativeRows ? "disentangled" : "plain"} ${dtype}`,
+  key: ({ direction, headSize, longestCapacity, relativeRows, dtype }) =>
+    `${direction} ${headSize} x ${longestCapacity} ${relativeRows ? "disentangled" : "plain"} ${dtype}`,
 };
 
 /** Three tiles of a head and one of scores in workgroup memory, and a quad for each thread: the most of an entry point. */
@@ -133,7 +134,12 @@ function cutByWindows({ maxBindingBytes }: Gpu, shape: AttentionShape): Cut | nu
 export const paddedRows = ({ chunk, chunks, room }: Cut): number => (chunks - 1) * chunk + room;
 
 /** The shape of a call whose kernels walk `columns`. */
-export function shapeOf({ precision }: Plan, sizes: AttentionSizes, columns: readonly Tensor[]): AttentionShape {
+export function shapeOf(
+  { precision }: Plan,
+  sizes: AttentionSizes,
+  direction: AttentionShape["direction"],
+  columns: readonly Tensor[],
+): AttentionShape {
   const widest = columns.find(({ dtype }) => dtype === "f32") ?? columns[0];
-  return { ...sizes, dtype: widest.dtype, pairs: storageOf(precision, 4) };
+  return { ...sizes, direction, dtype: widest.dtype, pairs: storageOf(precision, 4) };
 }

@@ -62,7 +62,7 @@ export async function createDeviceBatch(gpu: Gpu, capacity: BatchCapacity): Prom
   const tokens = rows("tokens", capacity.tokens, (sizes) => sizes.tokens);
   const sequences = rows("sequences", capacity.sequences, (sizes) => sizes.sequences);
   const uniqueIds = rows("unique ids", capacity.tokens, (sizes) => sizes.uniqueIds);
-  const words = async (label: string, count: number) => await createTensor(gpu, label, [count]);
+  const words = async (label: string, count: number) => await createTensor(gpu, label, [count], "u32");
   const perToken = capacity.tokens;
   const perSequence = capacity.sequences;
   const tensors = {

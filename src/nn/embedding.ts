@@ -8,7 +8,8 @@ import { layerNormBackward, type LayerNormKept, type LayerNormSizes } from "./la
 import type { Shard } from "./parameters.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
-import { present, rowWalk, tileGrid } from "./rows.ts";
+import { present, ROW, rowWalk, tileGrid } from "./rows.ts";
+import { appendChosen } from "./variants.ts";
 
 export interface EmbeddingForward {
   /** u32 [rows]; every id lies in one of the shards. */
@@ -34,30 +35,32 @@ export function embeddingForward(
   { ids, wordShards, position, positionTable, typeIds, typeTable, weight, bias, dropout, y, kept }: EmbeddingForward,
   { rows, columns, eps, site = 0 }: LayerNormSizes,
 ): void {
-  const { constants, grid } = rowWalk(plan, rows, columns);
-  for (const { tensor, rowBegin, rows: rowCount } of wordShards) {
-    plan.dispatch({
-      kernel: "embedding",
-      entry: "forward",
-      constants: { ...constants, EPS: eps, ROW_BEGIN: rowBegin, ROW_COUNT: rowCount },
-      bindings: present({
-        rows: rows.uniform,
-        ids,
-        word: tensor,
-        position: positionTable && position,
-        position_table: positionTable,
-        type_ids: typeTable && typeIds,
-        type_table: typeTable,
-        weight,
-        bias,
-        ...dropoutAt(plan, dropout, site),
-        y,
-        ...kept,
-      }),
-      grid,
-      label: "embedding forward",
-    });
-  }
+  appendChosen(plan, ROW, { kernel: "embedding", columns, dtype: y.dtype }, (on, variant) => {
+    const { constants, grid } = rowWalk(variant, rows, columns);
+    for (const { tensor, rowBegin, rows: rowCount } of wordShards) {
+      on.dispatch({
+        kernel: "embedding",
+        entry: "forward",
+        constants: { ...constants, EPS: eps, ROW_BEGIN: rowBegin, ROW_COUNT: rowCount },
+        bindings: present({
+          rows: rows.uniform,
+          ids,
+          word: tensor,
+          position: positionTable && position,
+          position_table: positionTable,
+          type_ids: typeTable && typeIds,
+          type_table: typeTable,
+          weight,
+          bias,
+          ...dropoutAt(on, dropout, site),
+          y,
+          ...kept,
+        }),
+        grid,
+        label: "embedding forward",
+      });
+    }
+  });
 }
 
 export interface EmbeddingBackward {

@@ -7,7 +7,8 @@ import type { Tensor } from "../gpu/tensor.ts";
 import { dropoutAt } from "./dropout.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
-import { present, quadGrid, rowWalk, tileGrid } from "./rows.ts";
+import { present, quadGrid, ROW, type RowVariant, rowWalk, tileGrid } from "./rows.ts";
+import { appendChosen, choose } from "./variants.ts";
 
 export interface LayerNormSizes {
   rows: Rows;
@@ -39,14 +40,16 @@ export function layerNormForward(
   },
   { rows, columns, eps, site = 0 }: LayerNormSizes,
 ): void {
-  const { constants, grid } = rowWalk(plan, rows, columns);
-  plan.dispatch({
-    kernel: "layer_norm",
-    entry: "forward",
-    constants: { ...constants, EPS: eps, OUTPUT_DROPOUT: 0 },
-    bindings: present({ ...tensors, ...kept, ...dropoutAt(plan, dropout, site), rows: rows.uniform }),
-    grid,
-    label: `${tensors.y.label} forward`,
+  appendChosen(plan, ROW, { kernel: "layer norm", columns, dtype: tensors.x.dtype }, (on, variant) => {
+    const { constants, grid } = rowWalk(variant, rows, columns);
+    on.dispatch({
+      kernel: "layer_norm",
+      entry: "forward",
+      constants: { ...constants, EPS: eps, OUTPUT_DROPOUT: 0 },
+      bindings: present({ ...tensors, ...kept, ...dropoutAt(on, dropout, site), rows: rows.uniform }),
+      grid,
+      label: `${tensors.y.label} forward`,
+    });
   });
 }
 
@@ -59,7 +62,8 @@ export function layerNormAgain(
   { kept, weight, bias, y }: { kept: LayerNormKept; weight: Tensor; bias: Tensor; y: Tensor },
   { rows, columns }: Pick<LayerNormSizes, "rows" | "columns">,
 ): void {
-  const { constants } = rowWalk(plan, rows, columns);
+  const variant = choose(plan, ROW, { kernel: "layer norm again", columns, dtype: kept.normalised.dtype });
+  const { constants } = rowWalk(variant, rows, columns);
   plan.dispatch({
     kernel: "layer_norm",
     entry: "again",
@@ -70,25 +74,37 @@ export function layerNormAgain(
   });
 }
 
+interface LayerNormGradients {
+  dy: Tensor;
+  weight: Tensor;
+  kept: LayerNormKept;
+  dropout?: Tensor;
+  dx?: Tensor;
+  dResidual?: Tensor;
+  dWeight: Tensor;
+  dBias: Tensor;
+}
+
 /**
  * From dy: dResidual = dz, dx = dropout(dz) (each written, where given; without dropout they are equal and one will do),
  * and dWeight, dBias, which are added to. `outputDropout`: the forward pass dropped y instead of x, as embeddings do.
  */
 export function layerNormBackward(
   plan: Plan,
-  { dy, weight, kept, dropout, dx, dResidual, dWeight, dBias }: {
-    dy: Tensor;
-    weight: Tensor;
-    kept: LayerNormKept;
-    dropout?: Tensor;
-    dx?: Tensor;
-    dResidual?: Tensor;
-    dWeight: Tensor;
-    dBias: Tensor;
-  },
+  tensors: LayerNormGradients,
+  sizes: LayerNormSizes & { outputDropout?: boolean },
+): void {
+  const shape = { kernel: "layer norm backward", columns: sizes.columns, dtype: tensors.dy.dtype };
+  appendChosen(plan, ROW, shape, (on, variant) => backwardBy(on, variant, tensors, sizes));
+}
+
+function backwardBy(
+  plan: Plan,
+  variant: RowVariant,
+  { dy, weight, kept, dropout, dx, dResidual, dWeight, dBias }: LayerNormGradients,
   { rows, columns, site = 0, outputDropout = false }: LayerNormSizes & { outputDropout?: boolean },
 ): void {
-  const walk = rowWalk(plan, rows, columns);
+  const walk = rowWalk(variant, rows, columns);
   const constants = { ...walk.constants, GROUP, OUTPUT_DROPOUT: +(outputDropout && !!dropout) };
   const drops = (applies: boolean) => dropoutAt(plan, applies ? dropout : undefined, site);
   const input = { rows: rows.uniform, dy };

@@ -36,6 +36,12 @@ export interface Choice {
   readonly key: string;
   readonly variant: string;
   readonly why: "asked for" | "measured" | "usual for this adapter";
+  /** The variants that are worth trying here, the best guess first; the last one suits every shape. */
+  readonly variants: readonly string[];
+  /** How often the plan calls it. */
+  readonly calls: number;
+  /** Appends the first of these calls to another plan, by the variant of this name; absent where it cannot be tuned. */
+  readonly append?: (plan: Plan, variant: string) => void;
 }
 
 export interface Plan extends Program<BatchSizes> {

@@ -18,7 +18,7 @@ import {
 import { appendWindows, fitsWindows } from "./product_windows.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
 import { quadsOf } from "./rows.ts";
-import { choose, type Operation, type Variant } from "./variants.ts";
+import { appendChosen, type Operation, type Variant } from "./variants.ts";
 
 export type { Matrix, Operand, Product } from "./product_operands.ts";
 
@@ -68,7 +68,10 @@ export const PRODUCT: Operation<Product, ProductVariant> = {
 
 /** Appends the dispatches of a product. */
 export function product(plan: Plan, p: Product): void {
-  const variant = choose(plan, PRODUCT, p);
+  appendChosen(plan, PRODUCT, p, (on, variant) => productBy(on, variant, p));
+}
+
+function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
   if (variant.core === "windows") return appendWindows(plan, p, variant);
   const shares = sharesOfRows(p, variant);
   if (shares === 1) {

@@ -40,7 +40,7 @@ export function relativeIndexTable(longest: number, positions: RelativePositions
 /** The table on the device, for sequences of at most `longest` tokens; all layers of a model share one. */
 export async function createRelativeIndex(gpu: Gpu, longest: number, positions: RelativePositions): Promise<Tensor> {
   const table = relativeIndexTable(longest, positions);
-  const tensor = await createTensor(gpu, "relative index", [table.length]);
+  const tensor = await createTensor(gpu, "relative index", [table.length], "u32");
   writeTensor(gpu, tensor, table);
   return tensor;
 }

@@ -1,11 +1,20 @@
 /** How kernels walk matrices row by row or quad by quad: the constants and grids that kernels/lib/row.wgsl expects. */
 import { type Grid, linearGrid } from "../gpu/program.ts";
+import type { DType } from "../gpu/dtype.ts";
 import type { Tensor } from "../gpu/tensor.ts";
-import type { BatchSizes, Plan, Rows } from "./plan.ts";
-import { choose, type Operation, type Variant } from "./variants.ts";
+import type { BatchSizes, Rows } from "./plan.ts";
+import type { Operation, Variant } from "./variants.ts";
+
+/** What walks rows. */
+export interface RowShape {
+  kernel: string;
+  columns: number;
+  /** Of the matrix that it reads. */
+  dtype: DType;
+}
 
 /** Who walks a row. */
-export interface RowVariant extends Variant<number> {
+export interface RowVariant extends Variant<RowShape> {
   /** Invocations that share a row: all of a workgroup, or one. */
   readonly lanes: number;
   /** Invocations of a workgroup. */
@@ -26,8 +35,8 @@ const shared = (lanes: number): RowVariant => ({
   uniformWeight: false,
 });
 
-/** Kernels that need whole rows, by the number of columns. */
-export const ROW: Operation<number, RowVariant> = {
+/** Kernels that need whole rows. */
+export const ROW: Operation<RowShape, RowVariant> = {
   name: "row",
   variants: [
     shared(64),
@@ -44,15 +53,14 @@ export const ROW: Operation<number, RowVariant> = {
       uniformWeight: true,
     },
   ],
-  key: (columns) => `${columns}`,
+  key: ({ kernel, columns, dtype }) => `${kernel} ${columns} ${dtype}`,
 };
 
 /** Most columns of weights that fit a uniform binding everywhere. */
 const MOST_UNIFORM = 16384;
 
 /** Constants of kernels that walk `rows` of `columns` as in lib/row.wgsl, and the grid that covers them. */
-export function rowWalk(plan: Plan, rows: Rows, columns: number) {
-  const { lanes, threads, mostHeld, uniformWeight } = choose(plan, ROW, columns);
+export function rowWalk({ lanes, threads, mostHeld, uniformWeight }: RowVariant, rows: Rows, columns: number) {
   const quads = Math.ceil(quadsOf(columns) / lanes);
   return {
     constants: {

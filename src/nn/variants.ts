@@ -27,27 +27,54 @@ export interface Operation<Shape, V extends Variant<Shape>> {
 
 /** Decides, and notes the decision in `plan.choices`. Throws an `Error` where none suits: a hole in the table. */
 export function choose<Shape, V extends Variant<Shape>>(plan: Plan, operation: Operation<Shape, V>, shape: Shape): V {
-  const { gpu } = plan;
+  const { gpu, choices } = plan;
+  const { name, variants } = operation;
   const key = operation.key(shape);
-  const named = (name: string | undefined) =>
-    operation.variants.find((variant) => variant.name === name && variant.suits(gpu, shape));
-  const asked = named(plan.prefer[operation.name]);
-  const measured = named(gpu.tuned.get(`${operation.name} ${key}`));
-  const usual = () => variantsFor(gpu, operation, shape)[0];
-  const variant = asked ?? measured ?? usual();
-  if (!variant) throw new Error(`${operation.name}: no variant suits ${key} on a ${gpu.kind} adapter`);
-  const why = asked ? "asked for" : measured ? "measured" : "usual for this adapter";
-  plan.choices.set(`${operation.name} ${key}`, { operation: operation.name, key, variant: variant.name, why });
+  const id = `${name} ${key}`;
+  const named = (asked: string | undefined) =>
+    variants.find((variant) => variant.name === asked && variant.suits(gpu, shape));
+  const worthTrying = variantsFor(gpu, operation, shape);
+  const asked = named(plan.prefer[name]);
+  const measured = named(gpu.tuned.get(id));
+  const variant = asked ?? measured ?? worthTrying[0];
+  if (!variant) throw new Error(`${name}: no variant suits ${key} on a ${gpu.kind} adapter`);
+  choices.set(id, {
+    operation: name,
+    key,
+    variant: variant.name,
+    why: asked ? "asked for" : measured ? "measured" : "usual for this adapter",
+    variants: worthTrying.map((candidate) => candidate.name),
+    calls: (choices.get(id)?.calls ?? 0) + 1,
+    append: choices.get(id)?.append,
+  });
   return variant;
 }
 
 /** The variants that are worth trying, the best guess first. */
-export const variantsFor = <Shape, V extends Variant<Shape>>(
+export function variantsFor<Shape, V extends Variant<Shape>>(
   gpu: Gpu,
   { variants }: Operation<Shape, V>,
   shape: Shape,
-): V[] => {
+): V[] {
   const suitable = variants.filter((variant) => variant.adapters.includes(gpu.kind) && variant.suits(gpu, shape));
   const isUsual = ({ usual }: V) => usual?.(gpu, shape) ?? true;
   return [...suitable.filter(isUsual), ...suitable.filter((variant) => !isUsual(variant))];
-};
+}
+
+/**
+ * Appends a call by the variant that is chosen for it. The plan keeps `append`, by which the tuner makes the same call by
+ * other variants: it appends to the plan that it is given.
+ */
+export function appendChosen<Shape, V extends Variant<Shape>>(
+  plan: Plan,
+  operation: Operation<Shape, V>,
+  shape: Shape,
+  append: (plan: Plan, variant: V) => void,
+): void {
+  const chosen = choose(plan, operation, shape);
+  const id = `${operation.name} ${operation.key(shape)}`;
+  const by = (name: string) => operation.variants.find((variant) => variant.name === name)!;
+  const choice = plan.choices.get(id)!;
+  plan.choices.set(id, { ...choice, append: choice.append ?? ((other, name) => append(other, by(name))) });
+  append(plan, chosen);
+}

@@ -15,6 +15,7 @@ import type { Reporter } from "../training/reporter.ts";
 import { trainingOptions } from "../training/run.ts";
 import { loadRunData, type RunData } from "../training/run_data.ts";
 import { openSession, type Session } from "../training/session.ts";
+import { tunerOf } from "../training/tune_session.ts";
 
 /** Everything that one trial trains with. */
 export interface Bench {
@@ -79,6 +80,7 @@ export async function openWorkbench(
   async function prepareSession(config: Config, model: DebertaConfig, runData: RunData) {
     const { target_effective_batch_size: target, batch_size, eval_batch_size } = config.training;
     const { loss_type, freeze_backbone } = config.model;
+    const tuned = tunerOf(config, { reporter, signal });
     // Longer pairs need other memory; the method and the probability of their replacements do not.
     const augmented = runData.evidence !== undefined;
     const shape = JSON.stringify([
@@ -98,12 +100,13 @@ export async function openWorkbench(
       if (session?.key === key) return { session: session.session, config: fitted };
       releaseSession();
       batches.delete(batchKey); // until it has been allocated again
-      session = { key, session: await openSession(gpu, model, trainingOptions(gpu, fitted, model, runData)) };
+      const options = trainingOptions(gpu, fitted, model, runData);
+      session = { key, session: await openSession(await tuned(gpu, model, options), model, options) };
       batches.set(batchKey, known);
       return { session: session.session, config: fitted };
     }
     releaseSession();
-    const opened = await openFittingSession(gpu, config, model, runData);
+    const opened = await openFittingSession(gpu, config, model, runData, { tuned });
     const found = opened.config.training.batch_size;
     batches.set(batchKey, found);
     session = { key: `${shape} ${found}`, session: opened.session };
@@ -125,10 +128,10 @@ export async function openWorkbench(
       return gpu;
     },
     async load(config) {
-      await prepareData(config, await openModelSource(config));
+      await prepareData(config, await openModelSource(config, { reporter, signal }));
     },
     async prepare(config) {
-      const model = await openModelSource(config);
+      const model = await openModelSource(config, { reporter, signal });
       const runData = await prepareData(config, model);
       const parts = { model, data: runData, gpu, makeRoom: releaseSession, signal };
       const augmentation = await augmenter.prepare(config, parts);

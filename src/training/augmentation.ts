@@ -15,7 +15,7 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { contextualCandidates, openContextualSource } from "./contextual.ts";
 import type { ModelSource } from "./model_source.ts";
-import { patiently, type Reporter } from "./reporter.ts";
+import { downloadReport, patiently, type Reporter } from "./reporter.ts";
 import type { RunData } from "./run_data.ts";
 
 /** The tokens of an epoch's changed training pairs, by index of the pair. */
@@ -108,7 +108,8 @@ export function createAugmenter(reporter: Reporter): Augmenter {
           signal,
         };
         if (method === "contextual") {
-          await namingKey("augmentation.model_name", () => openContextualSource(model_name!));
+          const download = { ...downloadReport(reporter), signal };
+          await namingKey("augmentation.model_name", () => openContextualSource(model_name!, download));
           makeRoom?.();
           replaceablePairs = await findContextual(gpu, model_name!, source);
         } else {

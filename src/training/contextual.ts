@@ -5,10 +5,11 @@ import { packBatch } from "../dataset/batches.ts";
 import { createWordMasker, type MaskedWord, maskTokenId } from "../dataset/mask_word.ts";
 import type { Span } from "../dataset/prepare.ts";
 import { loadFittingTokenizer, type PairTokenizer } from "../dataset/tokenizer.ts";
-import { checkMaskedLm, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import { checkMaskedLm, readModelConfig } from "../deberta/checkpoint.ts";
 import type { DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
 import { maskedLmCapacity, openMaskedLm } from "./masked_lm.ts";
 
 /** Tokens of a word's surroundings, special tokens included. */
@@ -27,6 +28,7 @@ export interface ContextualOptions {
 
 /** What a folder offers for contextual candidates, besides its weights. */
 interface Source {
+  folder: string;
   config: DebertaConfig;
   tokenizer: PairTokenizer;
   maskId: number;
@@ -34,11 +36,11 @@ interface Source {
 }
 
 /**
- * Checks, without loading weights, that a folder is a masked language model with a tokenizer that can mask. Data error
+ * Checks, without loading weights, that a folder or a model of the hub is a masked language model with a tokenizer that can mask. Data error
  * where it is not.
  */
-export async function openContextualSource(folder: string): Promise<Source> {
-  await requireModelFolder(folder);
+export async function openContextualSource(name: string, download?: ModelFolderOptions): Promise<Source> {
+  const folder = await modelFolder(name, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
   await checkMaskedLm(config, folder);
   const tokenizer = await loadFittingTokenizer(folder, config.vocabSize);
@@ -51,7 +53,7 @@ export async function openContextualSource(folder: string): Promise<Source> {
         '"##"); name the folder of another masked language model',
     );
   }
-  return { config, tokenizer, maskId, vocabulary };
+  return { folder, config, tokenizer, maskId, vocabulary };
 }
 
 /** A masked sequence, and which words of which items it stands for. */
@@ -62,15 +64,15 @@ interface Masked extends MaskedWord {
 /**
  * For each word of each item: what a masked language model would put in its place, best first, weighted with its
  * probability; at most ten, possibly none. Each word is masked alone, with the text around it as it is; the results do
- * not depend on the other words. `folder` is a Hugging Face folder of a `DebertaV2ForMaskedLM`.
+ * not depend on the other words. `name` is the folder or hub id of a `DebertaV2ForMaskedLM`.
  */
 export async function contextualCandidates(
   gpu: Gpu,
-  folder: string,
+  name: string,
   items: readonly { text: string; words: readonly Span[] }[],
   { maxLength = MAX_LENGTH, onProgress = () => {}, signal }: ContextualOptions = {},
 ): Promise<Candidate[][][]> {
-  const { config, tokenizer, maskId, vocabulary } = await openContextualSource(folder);
+  const { folder, config, tokenizer, maskId, vocabulary } = await openContextualSource(name);
   const longest = config.positionBiasedInput ? Math.min(maxLength, config.maxPositionEmbeddings) : maxLength;
   const stopIfInterrupted = () => {
     if (signal?.aborted) throw new EntailError("interrupted", "interrupted while looking for contextual words");

@@ -15,7 +15,7 @@ export interface CrossEncoderOptions {
 }
 
 /**
- * A cross-encoder from a Hugging Face folder.
+ * A cross-encoder from a Hugging Face folder, or from the hub by its id.
  *
  * @example
  * const model = await CrossEncoder.fromPretrained("outputs/entail/checkpoints/fold_0/best");

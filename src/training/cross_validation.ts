@@ -6,6 +6,7 @@ import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
+import { addChosenKernels, chosenKernels } from "./chosen_kernels.ts";
 import { trainFold } from "./fold.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
@@ -29,6 +30,7 @@ import { describeRun, markerOf, type RunRecord } from "./run_record.ts";
 import type { Startup } from "./startup.ts";
 import { skippedSteps, type TrainerState } from "./state.ts";
 import { summariseFolds, type Summary } from "./summary.ts";
+import { tunerOf } from "./tune_session.ts";
 
 export interface CrossValidateOptions {
   /** Train this fold only; those that were trained before stay as they are. */
@@ -52,7 +54,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
   if (fold !== undefined && fold >= nSplits) {
     throw new EntailError("usage", `--fold ${fold}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);
   }
-  const model = await openModelSource(config);
+  const model = await openModelSource(config, options);
   const split = await loadSplit(config);
   const described = await describeRun(config, model, split, { gpu, reporter });
   const unlock = await lockRun(config);
@@ -157,13 +159,12 @@ async function trainFolds(
     const data = { ...tokenized, evidence: augmentation?.evidence };
     const { pairs, tokens, folds } = data;
     startup?.ended("data");
-    const { session, config: fitted } = await openFittingSession(
-      gpu,
-      setByPath(config, PRECISION, plan.record.precision),
-      model.config,
-      data,
-      plan.record.batch_size,
-    );
+    const known = plan.kind === "continue" ? await chosenKernels(config.output_dir, gpu) : undefined;
+    const asked = setByPath(config, PRECISION, plan.record.precision);
+    const { session, config: fitted } = await openFittingSession(gpu, asked, model.config, data, {
+      known: plan.record.batch_size,
+      tuned: tunerOf(config, { known, reporter, signal }),
+    });
     held.push(session);
     startup?.ended("kernels");
 
@@ -174,6 +175,7 @@ async function trainFolds(
       await clearFolds(config, plan.clear);
       await describeInFolder(config, record, split);
     }
+    await addChosenKernels(config.output_dir, gpu, session.choices);
     recorder?.runStarted({ continued: plan.kind === "continue" });
     const indices = pairs.map((_, index) => index);
     for (const fold of selected) {

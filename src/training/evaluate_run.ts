@@ -1,7 +1,7 @@
 /** Evaluating the best checkpoints of a training run again, each on the fold that it was not trained on. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { checkWeights, loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -126,9 +126,7 @@ async function recordedFolds(
 /** The best checkpoint of a fold. Data error where the fold has not been trained, or the checkpoint is not its own. */
 async function bestFolder(checkpointFolder: string, record: RunRecord, fold: number): Promise<string> {
   const folder = join(checkpointFolder, "best");
-  try {
-    await requireModelFolder(folder);
-  } catch {
+  if (!await Deno.stat(folder).then((info) => info.isDirectory, () => false)) {
     throw new EntailError(
       "data",
       `${folder}: no checkpoint; train this fold first, or set output_dir to that of the run`,

@@ -1,12 +1,6 @@
-/** Where a run's model comes from: a Hugging Face folder, or an architecture and a seed. */
+/** Where a run's model comes from: a Hugging Face folder, a model of the hub, or an architecture and a seed. */
 import type { Config } from "../config/schema.ts";
-import {
-  checkWeights,
-  initialiseWeights,
-  loadWeights,
-  readModelConfig,
-  requireModelFolder,
-} from "../deberta/checkpoint.ts";
+import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
 import {
   CLASSIFIER_HEADS,
   type ClassifierHead,
@@ -16,17 +10,28 @@ import {
 } from "../deberta/config.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
+import { modelFolder } from "../hub/model_folder.ts";
+import { parseModelId } from "../hub/model_id.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
+import { downloadReport, type Reporter, silentReporter } from "./reporter.ts";
 
 export interface ModelSource {
   readonly config: DebertaConfig;
   readonly tokenizerFolder: string;
+  /** The folder of the weights that training starts from; null for a model from scratch. */
+  readonly folder: string | null;
   /** Uploads the parameters that training starts from; those that no file has come from the seed. */
   initialise(parameters: ParameterStore): Promise<void>;
 }
 
-/** Reads and checks what `model.*` names. Throws usage or data errors, before anything is allocated. */
-export async function openModelSource({ model, data, seed }: Config): Promise<ModelSource> {
+/**
+ * Reads and checks what `model.*` names, downloading it if need be. Throws usage or data errors, before anything is
+ * allocated.
+ */
+export async function openModelSource(
+  { model, data, seed }: Config,
+  { reporter = silentReporter, signal }: { reporter?: Reporter; signal?: AbortSignal } = {},
+): Promise<ModelSource> {
   const head = model.classifier_head as ClassifierHead;
   if (!CLASSIFIER_HEADS.includes(head)) {
     throw new EntailError(
@@ -39,28 +44,40 @@ export async function openModelSource({ model, data, seed }: Config): Promise<Mo
     await loadFittingTokenizer(architecture.tokenizer, architecture.vocab_size);
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
     return {
-      config: withOverrides(config, model, data.max_length),
+      config: withOverrides(config, model, data.max_length, null),
       tokenizerFolder: architecture.tokenizer,
+      folder: null,
       initialise: (parameters) => Promise.resolve(initialiseWeights(parameters, config, seed)),
     };
   }
-  const folder = await requireModelFolder(model.model_name);
+  const folder = await modelFolder(model.model_name, {
+    ...downloadReport(reporter),
+    signal,
+    accept: readModelConfig,
+  });
+  const origin = folder === model.model_name ? null : parseModelId(model.model_name)!.repo;
   const stored = await readModelConfig(folder);
   await loadFittingTokenizer(folder, stored.vocabSize);
   const labels = stored.labels.length === model.num_labels
     ? stored.labels
     : Array.from({ length: model.num_labels }, (_, index) => `LABEL_${index}`);
-  const config = withOverrides({ ...stored, labels, classifierHead: head }, model, data.max_length);
+  const config = withOverrides({ ...stored, labels, classifierHead: head }, model, data.max_length, origin);
   await checkWeights(config, folder);
   return {
     config,
     tokenizerFolder: folder,
+    folder,
     initialise: async (parameters) => void await loadWeights(parameters, config, folder, seed),
   };
 }
 
-/** Dropouts and threshold of the configuration; a null dropout leaves the model's own. */
-function withOverrides(config: DebertaConfig, model: Config["model"], maxLength: number): DebertaConfig {
+/** Dropouts and threshold of the configuration; a null dropout leaves the model's own. `origin` is its hub id, if any. */
+function withOverrides(
+  config: DebertaConfig,
+  model: Config["model"],
+  maxLength: number,
+  origin: string | null,
+): DebertaConfig {
   const overridden = {
     ...config,
     hiddenDropoutProb: model.hidden_dropout ?? config.hiddenDropoutProb,
@@ -68,5 +85,5 @@ function withOverrides(config: DebertaConfig, model: Config["model"], maxLength:
     clsDropout: model.classifier_dropout ?? config.clsDropout,
     positiveThreshold: model.positive_threshold,
   };
-  return withOrigin(overridden, maxLength, model.model_name);
+  return withOrigin(overridden, maxLength, origin);
 }

@@ -33,6 +33,9 @@ export function divisors(target: number): number[] {
   return [...large, ...small.reverse()];
 }
 
+/** What a session is opened on: the device with the variants of kernels that it is to use (tune_session.ts). */
+export type Tuner = (gpu: Gpu, model: DebertaConfig, options: SessionOptions) => Promise<Gpu>;
+
 /**
  * Opens the session of a run and says in `config.training` with which batch size and accumulation. Without a target
  * that is the configuration's own; with one, batches that do not fit by plan are passed over, and the largest that
@@ -44,18 +47,20 @@ export async function openFittingSession(
   config: Config,
   model: DebertaConfig,
   data: RunData,
-  known: number | null = null,
+  { known = null, tuned = (on) => Promise.resolve(on) }: { known?: number | null; tuned?: Tuner } = {},
 ): Promise<{ session: Session; config: Config }> {
   const { target_effective_batch_size: target } = config.training;
   if (target === null || known !== null) {
     const fitted = known === null ? config : withPhysicalBatch(config, known);
-    return { session: await openSession(gpu, model, trainingOptions(gpu, fitted, model, data)), config: fitted };
+    const options = trainingOptions(gpu, fitted, model, data);
+    return { session: await openSession(await tuned(gpu, model, options), model, options), config: fitted };
   }
   let refusal: unknown;
   for (const batchSize of divisors(target)) {
     const fitted = withPhysicalBatch(config, batchSize);
     try {
-      return { session: await openWithMargin(gpu, model, trainingOptions(gpu, fitted, model, data)), config: fitted };
+      const options = trainingOptions(gpu, fitted, model, data);
+      return { session: await openWithMargin(gpu, model, options, tuned), config: fitted };
     } catch (error) {
       if (!(error instanceof EntailError) || error.kind !== "memory") throw error;
       refusal = error;
@@ -64,14 +69,20 @@ export async function openFittingSession(
   throw refusal;
 }
 
-async function openWithMargin(gpu: Gpu, model: DebertaConfig, options: SessionOptions): Promise<Session> {
+async function openWithMargin(
+  gpu: Gpu,
+  model: DebertaConfig,
+  options: SessionOptions,
+  tuned: Tuner,
+): Promise<Session> {
+  const open = async () => await openSession(await tuned(gpu, model, options), model, options);
   const planned = await sessionBytes(gpu, model, options);
   if (gpu.kind === "software") {
     // Host memory is committed lazily, so that only the plan can tell; see `allocateBuffers`.
     if (planned > MARGIN * availableHostBytes()) {
       throw new EntailError("memory", `out of memory on the device: the plan needs ${planned} bytes`);
     }
-    return await openSession(gpu, model, options);
+    return await open();
   }
   // WebGPU does not say how much memory a GPU has left: the margin is there if it can be taken besides the rest.
   const margin = Math.ceil(planned * (1 / MARGIN - 1));
@@ -79,7 +90,7 @@ async function openWithMargin(gpu: Gpu, model: DebertaConfig, options: SessionOp
   const pieces = Array.from({ length: Math.ceil(margin / largest) }, (_, i) => Math.min(largest, margin - i * largest));
   const ballast = await allocateBuffers(gpu, "memory margin", pieces);
   try {
-    return await openSession(gpu, model, options);
+    return await open();
   } finally {
     ballast.forEach((buffer) => buffer.destroy());
   }

@@ -44,6 +44,12 @@ export interface EpochState {
 /** Says nothing. */
 export const silentReporter: Reporter = { info() {}, warn() {}, progress() {}, training() {}, epoch() {} };
 
+/** What downloading a model tells a reporter. */
+export const downloadReport = (reporter: Reporter) => ({
+  info: (line: string) => reporter.info(line),
+  stage: (name: string) => patiently(reporter, name),
+});
+
 /** A stage's progress is shown once it has taken so long. */
 const PATIENCE_MS = 2000;
 

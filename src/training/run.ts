@@ -13,11 +13,13 @@ import type { SessionOptions } from "./session.ts";
 import type { LossWeights } from "./step.ts";
 
 /** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
-export function settingsInVain({ training: { optimization }, reproducibility }: Config): string[] {
+export function settingsInVain({ gpu, training: { optimization }, reproducibility }: Config): string[] {
   const { use_torch_compile, fused_adamw } = optimization;
   return [
     !use_torch_compile &&
-    "training.optimization.use_torch_compile=false has no effect: a step is always recorded once and replayed",
+    (gpu.tune === "off"
+      ? "training.optimization.use_torch_compile=false has no effect: a step is always recorded once and replayed"
+      : `training.optimization.use_torch_compile=false: gpu.tune=${gpu.tune} is left out`),
     !fused_adamw && "training.optimization.fused_adamw=false has no effect: the update is always one kernel",
     !reproducibility.deterministic &&
     "reproducibility.deterministic=false has no effect: the same seed always gives the same bits",

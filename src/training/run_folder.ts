@@ -8,6 +8,7 @@ import { readMarker } from "../deberta/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { recoverFolder } from "../formats/atomic_folder.ts";
 import { makeFolder, writeError, writeFileAtomic } from "../formats/atomic_write.ts";
+import { KERNELS_FILE } from "./chosen_kernels.ts";
 import { foldsCsv } from "./folds_file.ts";
 import {
   changedConditions,
@@ -102,7 +103,9 @@ async function recordToEnter({ output_dir, overwrite }: Config): Promise<RunReco
  */
 export async function beginRun(config: Config, record: RunRecord, split: RunSplit): Promise<void> {
   const { output_dir, checkpoint_dir } = config;
-  for (const name of [RECORD_FILE, SUMMARY_FILE, FOLDS_FILE, CONFIG_FILE]) await remove(join(output_dir, name));
+  for (const name of [RECORD_FILE, SUMMARY_FILE, FOLDS_FILE, CONFIG_FILE, KERNELS_FILE]) {
+    await remove(join(output_dir, name));
+  }
   for (const root of [output_dir, checkpoint_dir]) {
     for (const folder of await foldsIn(root)) await remove(folder);
   }

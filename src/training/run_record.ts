@@ -12,12 +12,13 @@ import { filesDigest, textDigest } from "../formats/digest.ts";
 import { readTokenizerFolder } from "../tokenizers/folder.ts";
 import { readJson } from "../formats/json.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { modelFolder } from "../hub/model_folder.ts";
 import type { Precision } from "../nn/plan.ts";
 import { VERSION } from "../version.ts";
 import type { ModelSource } from "./model_source.ts";
 import { foldsCsv } from "./folds_file.ts";
 import { choosePrecision } from "./precision.ts";
-import { patiently, type Reporter } from "./reporter.ts";
+import { downloadReport, patiently, type Reporter } from "./reporter.ts";
 import type { RunSplit } from "./run_data.ts";
 
 export const RECORD_FILE = "run.json";
@@ -58,11 +59,11 @@ const PROGRAM = `entail ${VERSION}, Deno ${Deno.version.deno}`;
 /** The record of the run that a configuration describes. Reads every file that it depends on. */
 export async function describeRun(
   config: Config,
-  model: Pick<ModelSource, "tokenizerFolder">,
+  model: Pick<ModelSource, "tokenizerFolder" | "folder">,
   { pairs, folds }: RunSplit,
   { gpu, reporter }: { gpu: Pick<Gpu, "kind" | "name">; reporter: Reporter },
 ): Promise<RunRecord> {
-  const { data, model: { model_name }, augmentation } = config;
+  const { data, augmentation } = config;
   const content: Record<string, string> = {
     "data.groundtruth_csv": await filesDigest([data.groundtruth_csv]),
     "data.criteria_json": await filesDigest([data.criteria_json]),
@@ -71,9 +72,10 @@ export async function describeRun(
   };
   if (data.annotations_csv !== null) content["data.annotations_csv"] = await filesDigest([data.annotations_csv]);
   const progress = patiently(reporter, "reading the initial weights");
-  if (model_name !== null) content["model.model_name"] = await modelDigest(model_name, progress);
+  if (model.folder !== null) content["model.model_name"] = await modelDigest(model.folder, progress);
   if (augmentation.enable && augmentation.method === "contextual") {
-    content["augmentation.model_name"] = await modelDigest(augmentation.model_name!, progress);
+    const folder = await modelFolder(augmentation.model_name!, downloadReport(reporter));
+    content["augmentation.model_name"] = await modelDigest(folder, progress);
   }
   const settings = settingsOfRun(config);
   return {

@@ -1,8 +1,9 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
-import { checkWeights, loadWeights, readModelConfig, requireModelFolder } from "../deberta/checkpoint.ts";
+import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
 import { type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
 import type { Precision } from "../nn/plan.ts";
 import { positiveProbability, scorePairs } from "./evaluate.ts";
 import { type AskedPrecision, choosePrecision } from "./precision.ts";
@@ -45,19 +46,21 @@ export interface ScorerOptions {
   batchSize?: number;
   precision?: AskedPrecision;
   numWorkers?: number | null;
+  /** Who is told of a download, and may stop it. */
+  download?: ModelFolderOptions;
 }
 
 /**
- * Opens a Hugging Face folder for scoring. `maxLength` defaults to what the checkpoint was trained with, else 512;
- * `precision` to what suits the adapter.
+ * Opens a Hugging Face folder, or a model of the hub, for scoring. `maxLength` defaults to what the checkpoint was trained
+ * with, else 512; `precision` to what suits the adapter.
  * Data errors name the folder's file.
  */
 export async function openScorer(
   gpu: Gpu,
-  folder: string,
-  { maxLength, batchSize = 32, precision = "auto", numWorkers }: ScorerOptions = {},
+  checkpoint: string,
+  { maxLength, batchSize = 32, precision = "auto", numWorkers, download }: ScorerOptions = {},
 ): Promise<Scorer> {
-  await requireModelFolder(folder);
+  const folder = await modelFolder(checkpoint, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
   await checkWeights(config, folder, { trained: true });
   const scorer: Scorer = {

@@ -8,12 +8,12 @@ import { debertaParameters } from "../deberta/parameters.ts";
 import { EntailError } from "../errors.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { allocateMemory, compileProgram, planMemory, type Program } from "../gpu/program.ts";
+import { allocateMemory, compileProgram, planMemory } from "../gpu/program.ts";
 import { createTensor, readTensor, type Tensor } from "../gpu/tensor.ts";
 import { type BatchCapacity, createDeviceBatch, type DeviceBatch, type PackedBatch } from "../nn/batch.ts";
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore, type ParameterStore } from "../nn/parameters.ts";
-import { type BatchSizes, createPlan, type Precision } from "../nn/plan.ts";
+import { type Choice, createPlan, type Plan, type Precision } from "../nn/plan.ts";
 import { createPace } from "./pace.ts";
 import { createStepTensors, createTrainingStep, planStep, type TrainingStep } from "./step.ts";
 
@@ -36,6 +36,8 @@ export interface Session {
   /** The largest batches that `score` takes. */
   readonly inference: BatchCapacity;
   readonly step: TrainingStep | null;
+  /** Which variants of kernels it uses. */
+  readonly choices: readonly Choice[];
   /** Logits [labels] of every sequence of every batch, in order; no dropout. Takes batches a fraction of a second ahead. */
   score(batches: Iterable<PackedBatch>): Promise<Float32Array[]>;
   release(): void;
@@ -50,7 +52,7 @@ const SCORED_SEQUENCES = 1 << 16;
 /** A session's programs and everything they need, with memory for all but the activations. */
 interface SessionPlan {
   parameters: ParameterStore;
-  programs: Program<BatchSizes>[];
+  programs: Plan[];
   stepParts?: { batch: DeviceBatch; tensors: Awaited<ReturnType<typeof createStepTensors>> };
   scoring: Awaited<ReturnType<typeof planScoring>>;
 }
@@ -64,7 +66,7 @@ export async function planSession(
 ): Promise<SessionPlan> {
   const specs = debertaParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
   const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined, precision }));
-  const programs: Program<BatchSizes>[] = [];
+  const programs: Plan[] = [];
 
   let stepParts: SessionPlan["stepParts"];
   if (training) {
@@ -89,6 +91,21 @@ export async function sessionBytes(gpu: Gpu, config: DebertaConfig, options: Ses
   const { programs } = await planSession(counting.gpu, config, options, (resource) => resource);
   await allocateMemory(counting.gpu, "activations", planMemory(programs));
   return counting.bytes();
+}
+
+/** Which variants of kernels `openSession` would use, without taking any memory. */
+export async function sessionChoices(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<Choice[]> {
+  const { programs } = await planSession(countingGpu(gpu).gpu, config, options, (resource) => resource);
+  return choicesOf(programs);
+}
+
+/** What several plans have chosen, each choice once. */
+function choicesOf(plans: readonly Plan[]): Choice[] {
+  const choices = new Map<string, Choice>();
+  for (const [id, choice] of plans.flatMap((plan) => [...plan.choices])) {
+    choices.set(id, { ...choice, calls: choice.calls + (choices.get(id)?.calls ?? 0) });
+  }
+  return [...choices.values()];
 }
 
 /** Plans and allocates. Throws an `EntailError` of kind "memory" if it does not fit. */
@@ -116,6 +133,7 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
       bytes: parameters.bytes + memory.bytes + scoring.batch.bytes + (stepParts?.batch.bytes ?? 0),
       inference,
       step: step ?? null,
+      choices: choicesOf(programs),
       async score(batches) {
         const scores: Float32Array[] = [];
         let pending = 0;
@@ -161,7 +179,7 @@ async function planScoring(
   parameters: ParameterStore,
   capacity: BatchCapacity,
   precision: Precision,
-): Promise<{ program: Program<BatchSizes>; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
+): Promise<{ program: Plan; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
   const batch = await createDeviceBatch(gpu, capacity);
   const constants = await createModelConstants(gpu, config, capacity.longest);
   const plan = createPlan(gpu, "score", { precision });

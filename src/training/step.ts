@@ -11,14 +11,14 @@ import { modelBackward, type ModelConstants, modelForward } from "../deberta/mod
 import type { DropoutUniforms } from "../deberta/scope.ts";
 import type { DebertaConfig } from "../deberta/config.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { Executable, Program } from "../gpu/program.ts";
+import type { Executable } from "../gpu/program.ts";
 import { createTensor, createUniform, readTensor, type Tensor, writeTensor } from "../gpu/tensor.ts";
 import { adamw, adamwUniform } from "../nn/adamw.ts";
 import type { DeviceBatch, PackedBatch } from "../nn/batch.ts";
 import { gradNorm, LOG_WORDS, recordStep } from "../nn/grad_norm.ts";
 import { lossForwardBackward, type LossKind, lossUniform } from "../nn/loss.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
-import { type BatchSizes, createPlan, type Precision } from "../nn/plan.ts";
+import { type BatchSizes, createPlan, type Plan, type Precision } from "../nn/plan.ts";
 import {
   createUpdateTensors,
   initialScaler,
@@ -133,7 +133,7 @@ export function planStep(
     precision: Precision;
     tensors: StepTensors;
   },
-): Program<BatchSizes>[] {
+): Plan[] {
   const trainable = parameters.chunks.filter((chunk) => chunk.trainable);
   const begin = createPlan(gpu, "begin step");
   for (const chunk of trainable) begin.clear(chunk.gradients!);

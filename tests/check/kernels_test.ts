@@ -1,26 +1,38 @@
 import assert from "node:assert/strict";
-import { kernelProblems, MODELS } from "../../src/check/kernels.ts";
+import { kernelProblems, kernelUses } from "../../src/check/kernels.ts";
+import { MODELS } from "../../src/check/models.ts";
+import { OPERATIONS } from "../../src/nn/operations.ts";
 import { brokenGpu, gpuTest } from "../support/gpu.ts";
 
-const DEMO = { demo: MODELS["the demo's model"] };
+/** One whose kernels are few. */
+const DEMO = { demo: { ...MODELS["the demo's model"], everyVariant: undefined } };
 
 gpuTest("kernelProblems: a kernel that does not compile is named, whichever variant it is in", async (gpu) => {
   const breaks = async (file: string, from: string, to: string) =>
     (await kernelProblems(brokenGpu(gpu, file, from, to), DEMO)).filter((line) => !line.includes("no model of"));
-  const [rows, ...more] = await breaks("attention_rows.wgsl", "known.keep = keep_scale();", "known.keep = 1u;");
-  assert.match(rows, /attention_rows.* software adapter\)$/s);
-  assert.ok(more.every((line) => line.includes("attention_rows")), more.join("\n"));
-  const tiled = await breaks("product_tiles.wgsl", "let m_end = size_m();", "let m_end = 1.5;");
-  assert.ok(
-    tiled.length > 0 && tiled.every((line) => /product_tiles.* hardware adapter\)$/s.test(line)),
-    tiled.join("\n"),
-  );
+  const [first, ...more] = await breaks("product_windows.wgsl", "fma(", "fmo(");
+  assert.match(first, /kernels\/product_windows\.wgsl:\d+.*fmo.*\(demo, fp32, software adapter\)$/s);
+  assert.ok(more.some((line) => line.endsWith("(demo, bf16, software adapter)")), more.join("\n"));
+  assert.ok(more.every((line) => line.includes("product_windows")), more.join("\n"));
+  const [tiles] = await breaks("product_tiles.wgsl", "fma(", "fmo(");
+  assert.match(tiles, /product_tiles.* hardware adapter\)$/s);
   const [template] = await breaks("reduce.wgsl", "${GROUP}u", "${GRUOP}u");
   assert.match(template, /kernels\/reduce\.wgsl:\d+: unknown constant GRUOP/);
 });
 
 gpuTest("kernelProblems: an entry point that no model uses is named", async (gpu) => {
   const problems = await kernelProblems(gpu, DEMO);
-  assert.ok(problems.includes("kernels/embedding.wgsl type_partials: no model of src/check/kernels.ts uses it"));
+  assert.ok(problems.includes("kernels/embedding.wgsl type_partials: no model of src/check/models.ts uses it"));
   assert.ok(problems.every((line) => line.includes("no model of")), problems.join("\n"));
+});
+
+gpuTest("kernelUses: the kernels of every variant of every table are among them", async (gpu) => {
+  const tiles = new Set<unknown>();
+  for await (const { spec: { kernel, constants } } of kernelUses(gpu)) {
+    if (kernel.startsWith("product_")) tiles.add(`${kernel} ${constants?.EACH_M}x${constants?.EACH_N}`);
+    if (kernel === "layer_norm") tiles.add(`row ${constants?.LANES}`);
+  }
+  const product = OPERATIONS.find(({ name }) => name === "product")!;
+  assert.ok(tiles.size >= product.variants.length, [...tiles].join(", "));
+  for (const lanes of [1, 32, 64, 128, 256]) assert.ok(tiles.has(`row ${lanes}`), [...tiles].join(", "));
 });

@@ -71,6 +71,35 @@ async function damage(file: string, tensor: string, value: number): Promise<void
 }
 
 gpuTest(
+  "loadWeights: a model as it is published, in pytorch_model.bin without a head, beside what nothing reads",
+  async (gpu) => {
+    const published = join(TEXT_MODEL, "../published");
+    const config = await readModelConfig(published);
+    await checkWeights(config, published);
+    await fails(
+      "data",
+      /published: no pooler\.dense\.weight: .*train it first/,
+      () => checkWeights(config, published, { trained: true }),
+    );
+    await withParameters(gpu, config, { moments: false }, async (parameters) => {
+      const initialised = await loadWeights(parameters, config, published, 42);
+      assert.deepEqual(initialised, [
+        "pooler.dense.weight",
+        "pooler.dense.bias",
+        "classifier.weight",
+        "classifier.bias",
+      ]);
+      const expected = await readTensors(join(TEXT_MODEL, "model.safetensors"));
+      for (const [name, { data }] of expected) {
+        if (name.startsWith("deberta.")) {
+          assert.deepEqual(await parameters.read(name, "value"), data, name);
+        }
+      }
+    });
+  },
+);
+
+gpuTest(
   "saveModel: records what it is given in the header of model.safetensors",
   (gpu) =>
     inTemporaryFolder(async (folder) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EntailError } from "../../src/errors.ts";
-import { openCheckpointTensors } from "../../src/formats/checkpoint_tensors.ts";
+import { openCheckpointTensors, weightFiles } from "../../src/formats/checkpoint_tensors.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
 
 async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
@@ -51,18 +51,50 @@ Deno.test("openCheckpointTensors: shards", () =>
     source.close();
   }));
 
+Deno.test("openCheckpointTensors: safetensors before its index, before a bin, before the bin's index", () =>
+  inFolder(async (folder) => {
+    const bins = new URL("../fixtures/formats/torch/", import.meta.url).pathname;
+    const index = JSON.stringify({ weight_map: { b: "types.bin" } });
+    await Deno.copyFile(`${bins}sharded/pytorch_model-00002-of-00002.bin`, `${folder}/types.bin`);
+    await Deno.writeTextFile(`${folder}/pytorch_model.bin.index.json`, index);
+    const names = async () => {
+      const source = await openCheckpointTensors(folder);
+      source.close();
+      const files = (await weightFiles(folder)).map((file) => file.slice(folder.length + 1));
+      return [[...source.tensors.keys()].join(" "), ...files];
+    };
+    assert.deepEqual(await names(), ["b", "pytorch_model.bin.index.json", "types.bin"]);
+    await Deno.copyFile(`${bins}sharded/pytorch_model-00001-of-00002.bin`, `${folder}/pytorch_model.bin`);
+    assert.deepEqual(await names(), ["a c", "pytorch_model.bin"]);
+    await write(`${folder}/one.safetensors`, ["d", "e"], 1);
+    const shards = JSON.stringify({ weight_map: { d: "one.safetensors" } });
+    await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, shards);
+    assert.deepEqual(await names(), ["d", "model.safetensors.index.json", "one.safetensors"]);
+    await write(`${folder}/model.safetensors`, ["f"], 1);
+    assert.deepEqual(await names(), ["f", "model.safetensors"]);
+  }));
+
 Deno.test("openCheckpointTensors: missing files, shards and tensors are data errors", () =>
   inFolder(async (folder) => {
     await assert.rejects(openCheckpointTensors(`${folder}/none`), isDataError(/none: no such folder/));
     await assert.rejects(openCheckpointTensors(folder), isDataError(/no model\.safetensors/));
     await Deno.writeTextFile(`${folder}/pytorch_model.bin`, "");
-    await assert.rejects(openCheckpointTensors(folder), isDataError(/pytorch_model\.bin, convert/));
+    await assert.rejects(openCheckpointTensors(folder), isDataError(/pytorch_model\.bin: .*truncated/));
+    await Deno.writeTextFile(
+      `${folder}/pytorch_model.bin`,
+      "version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+    );
+    await assert.rejects(
+      openCheckpointTensors(folder),
+      isDataError(/pytorch_model\.bin: is git-lfs's pointer.*git lfs pull/),
+    );
     await write(`${folder}/one.safetensors`, ["a"], 1);
     const cases: [unknown, RegExp][] = [
       [{}, /index\.json: has no "weight_map"/],
       [{ weight_map: { a: "two.safetensors" } }, /two\.safetensors: no such file/],
       [{ weight_map: { a: "one.safetensors", z: "one.safetensors" } }, /one\.safetensors: has no tensor "z"/],
       [{ weight_map: { a: "../one.safetensors" } }, /"a": "\.\.\/one\.safetensors" is not a file name/],
+      [{ weight_map: { a: ".." } }, /"a": "\.\." is not a file name/],
     ];
     for (const [index, pattern] of cases) {
       await Deno.writeTextFile(`${folder}/model.safetensors.index.json`, JSON.stringify(index));

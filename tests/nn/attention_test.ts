@@ -8,7 +8,7 @@ import {
   attentionForwardReference,
 } from "../../src/bench/reference/attention.ts";
 import { randomInputs, roundedInputs, runAttention } from "../support/attention.ts";
-import type { Tolerance } from "../../src/bench/compare.ts";
+import type { Tolerance } from "../../src/tuning/compare.ts";
 import type { DType } from "../../src/gpu/dtype.ts";
 import { ATTENTION } from "../../src/nn/attention_variants.ts";
 import { type Precision, storageOf } from "../../src/nn/plan.ts";
@@ -248,7 +248,7 @@ gpuTest("attention: tiles on hardware; on software windows where whole sequences
   const chosen = (kind: Gpu["kind"], headSize: number, longestCapacity: number, dtype: DType) => {
     const tokens = { uniform: uniform(gpu, "tokens", [0]), capacity: 4096, count: () => 0 };
     const sizes = { heads: 2, headSize, relativeRows: 16, tokens, longestCapacity, scale: 1, site: 0 };
-    return variantsFor({ ...gpu, kind }, ATTENTION, { ...sizes, dtype, pairs: "f32" })[0].name;
+    return variantsFor({ ...gpu, kind }, ATTENTION, { ...sizes, direction: "forward", dtype, pairs: "f32" })[0].name;
   };
   assert.equal(chosen("hardware", 64, 512, "f32"), "tiles 32x32");
   assert.equal(chosen("hardware", 512, 512, "f32"), "rows");

@@ -1,6 +1,6 @@
 /** Comparing float arrays so that NaN, infinities and wrong lengths cannot pass. */
 import { AssertionError } from "node:assert";
-import { compare, type Tolerance } from "../../src/bench/compare.ts";
+import { compare, type Tolerance } from "../../src/tuning/compare.ts";
 
 /** Passes where every |actual − expected| ≤ atol + rtol·|expected|; otherwise names the worst element and how many are off. */
 export function assertClose(

@@ -1,6 +1,6 @@
 /** The asking side: starts contestants, asks them with a time limit, and races them. */
 import { lastWords } from "../last_words.ts";
-import { median } from "../../../src/bench/median.ts";
+import { median } from "../../../src/tuning/median.ts";
 import type { Introduction, Job, Prepared, Request, Timing } from "./job.ts";
 
 export interface Contestant {
@@ -13,14 +13,15 @@ export interface Contestant {
 const PEERS = new URL("./", import.meta.url);
 const CONFIGURATION = new URL("../../../deno.json", import.meta.url);
 
-/** Runs peers/FILE: Python by the interpreter `python`, everything else by the Deno that runs this. */
-export async function startContestant(file: string, limitMs: number, python = "python3"): Promise<Contestant> {
+/** Runs peers/FILE, with what follows a space as arguments: Python by the interpreter `python`, all else by this Deno. */
+export async function startContestant(contestant: string, limitMs: number, python = "python3"): Promise<Contestant> {
+  const [file, ...given] = contestant.split(" ");
   const path = new URL(file, PEERS).pathname;
   // Packages of other runtimes are no dependencies: they stay out of deno.lock, and are fetched when they are compared.
   const own = file === "entail.ts" ? ["--frozen", "--config", CONFIGURATION.pathname] : ["--no-config", "--no-lock"];
   const [command, args] = file.endsWith(".py")
-    ? [python, [path]]
-    : [Deno.execPath(), ["run", "-A", "--quiet", "--no-check", ...own, path]];
+    ? [python, [path, ...given]]
+    : [Deno.execPath(), ["run", "-A", "--quiet", "--no-check", ...own, path, ...given]];
   const child = new Deno.Command(command, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
   const requests = child.stdin.getWriter();
   const answers = answersOf(child);

@@ -1,4 +1,7 @@
-/** Entail as a contestant: what training runs, through the layers' and the session's own functions. */
+/**
+ * Entail as a contestant: what training runs, through the layers' and the session's own functions. Its argument is the
+ * backend: deno (default) or dawn.
+ */
 import "./device_clock.ts";
 import { openSteps } from "../../../src/bench/step.ts";
 import { packBatch } from "../../../src/dataset/batches.ts";
@@ -14,7 +17,8 @@ import { type ForwardJob, operandsOf, operandValues, type ProductJob, type StepJ
 import { serve, type Task } from "./serve.ts";
 
 await serve(async () => {
-  const gpu = await openGpu();
+  const backend = Deno.args[0] === "dawn" ? "dawn" : "deno";
+  const gpu = await openGpu({ backend });
 
   async function product(job: ProductJob): Promise<Task> {
     const { a, b, m, n } = operandsOf(job);
@@ -39,13 +43,21 @@ await serve(async () => {
         linearBackwardWeight(plan, { dy: left, x: right, dWeight: c }, sizes);
     }
     const { executables: [executable], memory } = await preparePrograms(gpu, job.operation, [plan]);
+    const batch = { tokens: count, sequences: 1, longest: count, uniqueIds: 1 };
     const run = async (times: number) => {
-      for (let i = 0; i < times; i++) executable.run({ tokens: count, sequences: 1, longest: count, uniqueIds: 1 });
+      for (let i = 0; i < times; i++) executable.run(batch);
       await gpu.device.queue.onSubmittedWorkDone();
       gpu.check();
     };
     return {
       run,
+      onDevice: backend === "deno" ? undefined : async (times) => {
+        let nanoseconds = 0;
+        for (let i = 0; i < times; i++) {
+          for (const part of await executable.profile(batch)) nanoseconds += part.nanoseconds;
+        }
+        return nanoseconds / 1e6;
+      },
       async result() {
         writeTensor(gpu, c, new Float32Array(m * n)); // gradients of weights are added up
         await run(1);
@@ -81,7 +93,8 @@ await serve(async () => {
   }
 
   return {
-    name: "entail",
+    name: backend === "dawn" ? "entail on Dawn" : "entail",
+    device: gpu.name,
     prepare: (job) => job.kind === "product" ? product(job) : job.kind === "forward" ? forward(job) : step(job),
   };
 });

@@ -8,6 +8,8 @@ import type { Introduction, Job, Prepared, ProductJob, Request, Timing } from ".
 export interface Task {
   /** Computes `times` times; resolves when the device has finished. */
   run(times: number): Promise<unknown>;
+  /** The same by the clock of a device that is not this process's own: its milliseconds. */
+  onDevice?(times: number): Promise<number>;
   /** Computes once; the result. */
   result?(): Promise<ArrayLike<number>>;
   /** Device memory at its peak. */
@@ -18,6 +20,8 @@ export interface Task {
 /** A runtime; `prepare` throws what it cannot do. */
 export interface Runtime {
   name: string;
+  /** The adapter, where it is not this process's own. */
+  device?: string;
   prepare(job: Job): Promise<Task>;
 }
 
@@ -36,7 +40,7 @@ export async function serve(open: () => Promise<Runtime>): Promise<void> {
       task = null;
       task = await runtime.prepare(request.prepare);
       kind = request.prepare.kind;
-      return { device: adapterInUse() ?? "?" } satisfies Prepared;
+      return { device: adapterInUse() ?? runtime.device ?? "?" } satisfies Prepared;
     }
     if (!task) throw new Error("nothing is prepared");
     if ("sample" in request) {
@@ -44,7 +48,8 @@ export async function serve(open: () => Promise<Runtime>): Promise<void> {
       return request.sample.map((at) => result[at]);
     }
     const work = () => task!.run(request.time);
-    const ms = await (kind === "product" ? timeOnDevice(work) : hostTime(work)) / request.time;
+    const onDevice = () => task!.onDevice?.(request.time) ?? timeOnDevice(work);
+    const ms = await (kind === "product" ? onDevice() : hostTime(work)) / request.time;
     return { ms, peak_bytes: task.peakBytes } satisfies Timing;
   }
 

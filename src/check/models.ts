@@ -1,0 +1,126 @@
+/** Models that use every kernel, and what they plan. */
+import { type ClassifierHead, configFromArchitecture, type DebertaConfig } from "../deberta/config.ts";
+import { maskedLmForward } from "../deberta/masked_lm.ts";
+import { createModelConstants } from "../deberta/model.ts";
+import { maskedLmParameters } from "../deberta/parameters.ts";
+import { countingGpu } from "../gpu/counting.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { createTensor } from "../gpu/tensor.ts";
+import { type BatchCapacity, createDeviceBatch } from "../nn/batch.ts";
+import type { LossKind } from "../nn/loss.ts";
+import { createParameterStore } from "../nn/parameters.ts";
+import { createPlan, type Plan, type Precision } from "../nn/plan.ts";
+import { planSession } from "../training/session.ts";
+
+export interface Model {
+  architecture: Record<string, unknown>;
+  head: ClassifierHead;
+  labels?: number;
+  loss: LossKind;
+  longest: number;
+  /** Compiled with every variant of every operation, not only with those that are chosen. */
+  everyVariant?: true;
+}
+
+/** DeBERTa-v3's kind: buckets, shared keys, LayerNorm over the relative embeddings. */
+const V3 = {
+  vocab_size: 200,
+  relative_attention: true,
+  position_buckets: 32,
+  norm_rel_ebd: "layer_norm",
+  share_att_key: true,
+  pos_att_type: ["p2c", "c2p"],
+  position_biased_input: false,
+  type_vocab_size: 0,
+};
+
+/** Models that differ where the plan decides between kernels or their variants. */
+export const MODELS: Readonly<Record<string, Model>> = {
+  "DeBERTa-v3-base": {
+    architecture: { ...V3, hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072, position_buckets: 256 },
+    head: "pooler_linear",
+    loss: "focal",
+    longest: 512,
+  },
+  "the demo's model": {
+    architecture: { ...V3, hidden_size: 64, num_attention_heads: 4, intermediate_size: 128 },
+    head: "max_pooling",
+    loss: "ce",
+    longest: 128,
+    everyVariant: true,
+  },
+  "a model of odd sizes with all tables": {
+    architecture: {
+      ...V3,
+      hidden_size: 30,
+      num_attention_heads: 6,
+      intermediate_size: 37,
+      share_att_key: false,
+      norm_rel_ebd: "none",
+      position_biased_input: true,
+      type_vocab_size: 2,
+    },
+    head: "mean_pooling",
+    labels: 1,
+    loss: "weighted_bce",
+    longest: 40,
+    everyVariant: true,
+  },
+  "a model without relative attention": {
+    architecture: {
+      vocab_size: 200,
+      hidden_size: 48,
+      num_attention_heads: 4,
+      intermediate_size: 96,
+      type_vocab_size: 2,
+    },
+    head: "linear",
+    loss: "bce",
+    longest: 40,
+  },
+  "a model with heads of 128": {
+    architecture: { ...V3, hidden_size: 256, num_attention_heads: 2, intermediate_size: 512, pos_att_type: ["c2p"] },
+    head: "linear",
+    loss: "ce",
+    longest: 64,
+  },
+};
+
+/** The plans for training, scoring and the masked LM of a model on an adapter of this kind, with these variants. */
+export async function plansOf(
+  gpu: Gpu,
+  { architecture, head, labels = 2, loss, longest }: Model,
+  { kind, precision, tuned = new Map() }: { kind: Gpu["kind"]; precision: Precision; tuned?: Gpu["tuned"] },
+): Promise<Plan[]> {
+  const counting = { ...countingGpu(gpu).gpu, kind, tuned };
+  const config = configFromArchitecture({ ...architecture, num_hidden_layers: 1 }, {
+    numLabels: labels,
+    classifierHead: head,
+  });
+  const capacity = { tokens: 4 * longest, sequences: 4, longest };
+  const { programs } = await planSession(counting, config, {
+    inference: capacity,
+    training: { capacity, lossKind: loss, freezeEncoder: false },
+    precision,
+  }, (resource) => resource);
+  return [...programs, await maskedLm(counting, config, capacity, precision)];
+}
+
+async function maskedLm(
+  gpu: Gpu,
+  config: DebertaConfig,
+  capacity: BatchCapacity,
+  precision: Precision,
+): Promise<Plan> {
+  const plan = createPlan(gpu, "masked LM", { precision });
+  const scope = {
+    plan,
+    config,
+    parameters: await createParameterStore(gpu, maskedLmParameters(config), { moments: false, precision }),
+    batch: await createDeviceBatch(gpu, capacity),
+    dropout: null,
+  };
+  const constants = await createModelConstants(gpu, config, capacity.longest);
+  maskedLmForward(scope, constants, await createTensor(gpu, "masked tokens", [capacity.sequences + 1]));
+  return plan;
+}
