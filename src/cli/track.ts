@@ -170,11 +170,18 @@ const prefixed = (prefix: string, metrics: Record<MetricName, number | null>) =>
   Object.fromEntries(METRIC_NAMES.map((name) => [prefix + name, metrics[name] ?? null]));
 
 /** Each fold's metrics at the fold's number; those over folds at the number of folds that they are over. */
-function logSummary(run: TrackedRun, { folds, mean, std, overall, per_criterion }: Summary): void {
+function logSummary(run: TrackedRun, { folds, mean, std, overall, per_criterion, cross_fitted }: Summary): void {
   for (const { fold, metrics } of folds) run.logMetrics(fold, prefixed("fold_", metrics));
   const criteria = Object.entries(per_criterion).map(([id, metrics]) => prefixed(`criterion/${id}/`, metrics));
   run.logMetrics(
     folds.length,
-    Object.assign({}, prefixed("mean_", mean), prefixed("std_", std), prefixed("overall_", overall), ...criteria),
+    Object.assign(
+      {},
+      prefixed("mean_", mean),
+      prefixed("std_", std),
+      prefixed("overall_", overall),
+      cross_fitted && prefixed("cross_fitted_", cross_fitted.overall),
+      ...criteria,
+    ),
   );
 }

@@ -23,7 +23,7 @@ export function modelCard(
   specs: readonly ParameterSpec[],
   metrics: Readonly<Record<string, number>> = {},
 ): string {
-  const parts = [frontMatter(config), INTRODUCTION, facts(config, specs), validation(metrics), usage(config)];
+  const parts = [frontMatter(config), INTRODUCTION, facts(config, specs), validation(config, metrics), usage(config)];
   return parts.filter((part) => part !== "").join("\n\n") + "\n";
 }
 
@@ -86,13 +86,14 @@ function decision(config: DebertaConfig): [string, string][] {
   ];
 }
 
-function validation(metrics: Readonly<Record<string, number>>): string {
+function validation(config: DebertaConfig, metrics: Readonly<Record<string, number>>): string {
+  const posts = carriedDecision(config) === null
+    ? "the posts that this fold was not trained on"
+    : "posts that this fold was not trained on, but on which the calibration and the threshold were chosen";
   const rows = Object.entries(metrics).map(([name, value]) => [name, value.toFixed(4)] as const);
   return rows.length === 0
     ? ""
-    : `## Validation\n\nThe best epoch, on the posts that this fold was not trained on.\n\n${
-      table([["Metric", "Value"], ["---", "---"], ...rows])
-    }`;
+    : `## Validation\n\nThe best epoch, on ${posts}.\n\n${table([["Metric", "Value"], ["---", "---"], ...rows])}`;
 }
 
 function usage(config: DebertaConfig): string {

@@ -43,7 +43,8 @@ Deno.test("modelCard: what was chosen on the validation fold stands with its tex
     threshold: 0.25,
     criterionThresholds: { "Sleep\nor | rest": 0.75 },
   });
-  const card = modelCard(config, debertaParameters(config));
+  const card = modelCard(config, debertaParameters(config), { F1: 0.5 });
+  assert.match(card, /not trained on, but on which the calibration and the threshold were chosen\./);
   assert.match(card, /\| Probability \| sigmoid\(\(second logit − first\) \/ 1\.5\), calibrated/);
   assert.ok(card.includes("| Positive | from a probability of 0.25 on |"));
   assert.ok(card.includes("| Positive for “Sleep or \\| rest” | from 0.75 on |"));
