@@ -1,10 +1,12 @@
 /** `predict`: scores pairs from JSON lines or CSV, keeping their other fields. */
 import { openTextPairs, recordWindows, type TextRecords } from "../dataset/text_pairs.ts";
 import { writePiecesAtomic } from "../formats/atomic_write.ts";
+import type { Config } from "../config/config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { describePrecision } from "../training/precision.ts";
 import { downloadReport, type Reporter } from "../training/reporter.ts";
-import { openScorer, type Scorer, scoreTexts } from "../training/scorer.ts";
+import { openScorer, type Scorer, type ScorerOptions, scoreTexts } from "../training/scorer.ts";
+import { type Truncation, truncationText } from "../training/truncation.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { createReporter } from "./terminal.ts";
@@ -22,22 +24,23 @@ export async function predict(overrides: string[], options: PredictOptions, sign
   const config = resolveConfig(overrides, options);
   if (!config) return;
   const { checkpoint, input, output } = options;
-  const explicit = overrides.some((override) => /^\+{0,2}data\.max_length=/.test(override));
   const reporter = createReporter(options);
   let gpu: Gpu | undefined;
   try {
     const total = await countRecords(input, reporter);
     gpu = await openConfiguredGpu(config);
     const scorer = await openScorer(gpu, checkpoint, {
-      maxLength: explicit ? config.data.max_length : undefined,
+      ...askedLengths(config, overrides),
       batchSize: config.training.eval_batch_size,
       precision: config.training.optimization.precision,
       numWorkers: config.training.num_workers,
       download: { ...downloadReport(reporter), signal },
     });
     reporter.info(describePrecision(gpu, config.training.optimization.precision, scorer.config));
-    const scored = scoreRecords(await openTextPairs(input), scorer, {
+    const records = await openTextPairs(input, { inChunks: scorer.chunking !== null });
+    const scored = scoreRecords(records, scorer, {
       signal,
+      onTokenized: truncationNotice(scorer, total, reporter),
       onProgress: (done, known) => reporter.progress("scoring", done, total ?? known),
       onEnd: () => reporter.close(),
     });
@@ -57,16 +60,56 @@ async function countRecords(input: string, reporter: Reporter): Promise<number |
   const info = input === "-" ? undefined : await Deno.stat(input).catch(() => undefined);
   if (input === "-" || info && !info.isFile && !info.isDirectory) return undefined;
   const size = info?.size ?? 0;
-  const { records } = await openTextPairs(input, (bytes) => {
-    if (bytes < size) reporter.progress("reading", Math.floor(bytes / 1e6), Math.ceil(size / 1e6));
+  const { records } = await openTextPairs(input, {
+    onRead(bytes) {
+      if (bytes < size) reporter.progress("reading", Math.floor(bytes / 1e6), Math.ceil(size / 1e6));
+    },
   });
   let count = 0;
   for await (const _ of records) count++;
   return count;
 }
 
+/** What a command line says of lengths and chunks; the rest is as the checkpoint was trained. */
+function askedLengths({ data, evaluation }: Config, overrides: readonly string[]): ScorerOptions {
+  const asked = <T>(key: string, value: T): T | undefined =>
+    overrides.some((override) => override.replace(/^\+{0,2}/, "").startsWith(`${key}=`)) ? value : undefined;
+  const chunking = Object.entries({
+    stride: asked("data.chunk_stride", data.chunk_stride),
+    aggType: asked("evaluation.agg_type", evaluation.agg_type),
+    lseTau: asked("evaluation.lse_tau", evaluation.lse_tau),
+    topM: asked("evaluation.top_m", evaluation.top_m),
+  }).filter(([, value]) => value !== undefined);
+  return {
+    maxLength: asked("data.max_length", data.max_length),
+    chunkMaxLength: asked("data.chunk_max_len", data.chunk_max_len),
+    chunking: Object.fromEntries(chunking),
+  };
+}
+
+/** Says before any pair is scored what is cut off, and once more at the end where not all pairs were known by then. */
+function truncationNotice(
+  { maxLength }: Scorer,
+  total: number | undefined,
+  reporter: Reporter,
+): (truncation: Truncation) => void {
+  const sum: Truncation = { pairs: 0, truncated: 0, tokens: 0 };
+  let said = 0;
+  return ({ pairs, truncated, tokens }) => {
+    sum.pairs += pairs;
+    sum.truncated += truncated;
+    sum.tokens += tokens;
+    const text = truncationText(sum, maxLength);
+    if (text === null || said === sum.truncated || said > 0 && sum.pairs !== total) return;
+    said = sum.truncated;
+    reporter.warn(sum.pairs === total ? text : `so far ${text}`);
+  };
+}
+
 interface ScoreOptions {
   signal: AbortSignal;
+  /** Told what is cut off, window by window. */
+  onTokenized(truncation: Truncation): void;
   /** Called with the number of records scored and of those that have been read. */
   onProgress(done: number, known: number): void;
   /** Called before the last piece is written. */
@@ -77,13 +120,17 @@ interface ScoreOptions {
 async function* scoreRecords(
   { head, records }: TextRecords,
   scorer: Scorer,
-  { signal, onProgress, onEnd }: ScoreOptions,
+  { signal, onTokenized, onProgress, onEnd }: ScoreOptions,
 ): AsyncGenerator<string> {
   yield head;
   let done = 0;
   for await (const window of recordWindows(records, WINDOW)) {
     const known = done + window.length;
-    const scores = await scoreTexts(scorer, window, { signal, onProgress: (count) => onProgress(done + count, known) });
+    const scores = await scoreTexts(scorer, window, {
+      signal,
+      onTokenized,
+      onProgress: (count) => onProgress(done + count, known),
+    });
     for (const [i, record] of window.entries()) yield record.withScore(scores[i]);
     done = known;
   }

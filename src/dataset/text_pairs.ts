@@ -6,7 +6,10 @@ import { objectMembers, parseJson } from "../formats/json.ts";
 import { readLines, readTextPieces } from "../formats/text.ts";
 
 /** What a pair gets: two logits and a probability, or more. */
-export type PairScore = { logits: readonly number[]; probability: number };
+export type PairScore = { logits: readonly number[]; probability: number; chunks?: number };
+
+/** The columns of a score in CSV; `chunks` where posts are read in chunks. */
+const SCORE_COLUMNS = ["logits", "probability", "chunks"] as const;
 
 /** One record of the input. */
 export interface TextRecord {
@@ -25,17 +28,21 @@ export interface TextRecords {
 
 /**
  * Opens JSON lines or CSV: CSV where the name ends in `.csv`, or where stdin (`-`) does not begin with `{`. Data errors
- * name file and line; they come when the record at fault is read. `onRead` is told the bytes that have been read.
+ * name file and line; they come when the record at fault is read. `inChunks`: scores tell the number of chunks. `onRead`
+ * is told the bytes that have been read.
  */
-export async function openTextPairs(input: string, onRead?: (bytes: number) => void): Promise<TextRecords> {
+export async function openTextPairs(
+  input: string,
+  { inChunks = false, onRead }: { inChunks?: boolean; onRead?: (bytes: number) => void } = {},
+): Promise<TextRecords> {
   const name = input === "-" ? "stdin" : input;
   const pieces = readTextPieces(input, onRead);
   if (input !== "-") {
-    return extname(input).toLowerCase() === ".csv" ? await openRows(pieces, name) : openLines(pieces, name);
+    return extname(input).toLowerCase() === ".csv" ? await openRows(pieces, name, inChunks) : openLines(pieces, name);
   }
   const start = await firstVisible(pieces);
   const all = chain(start, pieces);
-  return /^\s*(\{|$)/.test(start) ? openLines(all, name) : await openRows(all, name);
+  return /^\s*(\{|$)/.test(start) ? openLines(all, name) : await openRows(all, name, inChunks);
 }
 
 /** The text up to the end of the piece that holds the first character that is no space. */
@@ -85,18 +92,21 @@ function lineRecord(text: string, name: string, line: number): TextRecord {
   };
 }
 
-async function openRows(pieces: AsyncIterable<string>, name: string): Promise<TextRecords> {
+async function openRows(pieces: AsyncIterable<string>, name: string, inChunks: boolean): Promise<TextRecords> {
   const { columns, rows } = await parseCsv(pieces, name, ["post", "criterion"]);
-  const kept = columns.filter((column) => column !== "logits" && column !== "probability");
-  return { head: formatCsv([[...kept, "logits", "probability"]]), records: rowRecords(rows, kept) };
+  const added = inChunks ? SCORE_COLUMNS : SCORE_COLUMNS.slice(0, 2);
+  const kept = columns.filter((column) => !(added as readonly string[]).includes(column));
+  return { head: formatCsv([[...kept, ...added]]), records: rowRecords(rows, kept) };
 }
 
 /** CSV with a header; logits become a JSON list in a column. */
 async function* rowRecords(rows: AsyncIterable<CsvRow>, kept: readonly string[]): AsyncGenerator<TextRecord> {
   for await (const { values } of rows) {
     const { post, criterion } = values;
-    const withScore = ({ logits, probability }: PairScore): string =>
-      formatCsv([[...kept.map((column) => values[column]), JSON.stringify(logits), probability]]);
+    const withScore = ({ logits, probability, chunks }: PairScore): string => {
+      const score = [JSON.stringify(logits), probability, ...(chunks === undefined ? [] : [chunks])];
+      return formatCsv([[...kept.map((column) => values[column]), ...score]]);
+    };
     yield { post, criterion, withScore };
   }
 }

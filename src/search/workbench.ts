@@ -68,7 +68,7 @@ export async function openWorkbench(
 
   async function prepareData(config: Config, model: ModelSource): Promise<RunData> {
     const split = splitConfig(config);
-    const { data: files, kfold, seed } = split;
+    const { data: { pc_topM_enable: _, pc_topM_M: __, ...files }, kfold, seed } = split;
     const key = JSON.stringify([files, kfold, seed, model.tokenizerFolder]);
     if (data?.key !== key) {
       releaseSession();

@@ -5,6 +5,7 @@ import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoin
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { chunkingOf, pairLimits } from "./chunking.ts";
 import { evaluatePairs } from "./evaluate.ts";
 import { readFolds } from "./folds_file.ts";
 import type { Prediction } from "./predictions.ts";
@@ -16,6 +17,7 @@ import { markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDiges
 import { openSession } from "./session.ts";
 import { readState, skippedSteps } from "./state.ts";
 import { type FoldSummary, summariseFolds, type Summary } from "./summary.ts";
+import { truncationOf, truncationText } from "./truncation.ts";
 
 /**
  * Metrics of the best checkpoint of every fold, or of the one given. `model.positive_threshold` may be another one than
@@ -53,9 +55,11 @@ export async function evaluateRun(
     const validation = pairs.flatMap((_, index) => folds[index] === fold ? [index] : []);
     const members = validation.map((index) => pairs[index]);
     const tokens = await tokenizeFor({ config: modelConfig, tokenizerFolder: folder }, members, {
-      maxLength: data.max_length,
+      ...pairLimits(data),
       numWorkers: training.num_workers,
     });
+    const truncated = truncationText(truncationOf(tokens), pairLimits(data).maxLength);
+    if (truncated !== null) reporter.warn(`fold ${fold}: ${truncated}`);
     const inference = scoringCapacity(gpu, modelConfig, tokens, training.eval_batch_size, precision);
     const session = await openSession(gpu, modelConfig, { inference, precision });
     try {
@@ -65,6 +69,7 @@ export async function evaluateRun(
         tokens,
         labels: members.map(({ label }) => label),
         indices: members.map((_, index) => index),
+        aggregation: chunkingOf(config),
         threshold: model.positive_threshold,
         lossKind: model.loss_type,
         weights: lossWeights(model, trainLabels),
@@ -83,7 +88,8 @@ export async function evaluateRun(
 }
 
 /** What an evaluation may choose for itself. */
-const OF_AN_EVALUATION = /^(model\.positive_threshold|training\.optimization\.(precision|use_bf16))$/;
+const OF_AN_EVALUATION =
+  /^(model\.positive_threshold|evaluation\.(agg_type|lse_tau|top_m)|training\.optimization\.(precision|use_bf16))$/;
 
 function checkSettings(config: Config, record: RunRecord): void {
   const changed = settingDifferences(record, config).filter(({ key }) => !OF_AN_EVALUATION.test(key));

@@ -1,4 +1,6 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
+import { join } from "node:path";
+import { type Chunking, DEFAULT_CHUNKING, recordedChunking } from "../deberta/chunking.ts";
 import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
 import { type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
@@ -10,22 +12,31 @@ import { type AskedPrecision, choosePrecision } from "./precision.ts";
 import { scoringCapacity } from "./run.ts";
 import { tokenizeFor } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
+import { type Truncation, truncationOf } from "./truncation.ts";
 
 export interface TextPair {
   post: string;
   criterion: string;
 }
 
-/** `probability` is that of the positive class: softmax of two logits, sigmoid of one. */
+/**
+ * `probability` is that of the positive class: softmax of two logits, sigmoid of one. Where posts are read in chunks it is
+ * that of all chunks together, and `logits` are those of the chunk that scores highest.
+ */
 export interface TextScore {
   logits: number[];
   probability: number;
+  /** The number of the post's chunks, where posts are read in chunks. */
+  chunks?: number;
 }
 
 export interface Scorer {
   readonly config: DebertaConfig;
   readonly folder: string;
+  /** Tokens of a sequence at most. */
   readonly maxLength: number;
+  /** How posts are read in chunks; null: they are cut at their end. */
+  readonly chunking: Chunking | null;
   readonly batchSize: number;
   readonly precision: Precision;
   readonly numWorkers?: number | null;
@@ -41,8 +52,13 @@ const DEFAULT_MAX_LENGTH = 512;
 /** Pairs that are tokenized and scored at a time. */
 const WINDOW = 8192;
 
+/** What is absent is as the checkpoint was trained, or the usual. */
 export interface ScorerOptions {
+  /** Tokens of a pair whose post is cut at its end. */
   maxLength?: number;
+  /** Tokens of a chunk; null: posts are not read in chunks. */
+  chunkMaxLength?: number | null;
+  chunking?: Partial<Chunking>;
   batchSize?: number;
   precision?: AskedPrecision;
   numWorkers?: number | null;
@@ -51,22 +67,28 @@ export interface ScorerOptions {
 }
 
 /**
- * Opens a Hugging Face folder, or a model of the hub, for scoring. `maxLength` defaults to what the checkpoint was trained
- * with, else 512; `precision` to what suits the adapter.
+ * Opens a Hugging Face folder, or a model of the hub, for scoring. Lengths default to what the checkpoint was trained with,
+ * else 512; `precision` to what suits the adapter.
  * Data errors name the folder's file.
  */
 export async function openScorer(
   gpu: Gpu,
   checkpoint: string,
-  { maxLength, batchSize = 32, precision = "auto", numWorkers, download }: ScorerOptions = {},
+  options: ScorerOptions = {},
 ): Promise<Scorer> {
+  const { batchSize = 32, precision = "auto", numWorkers, download } = options;
   const folder = await modelFolder(checkpoint, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
   await checkWeights(config, folder, { trained: true });
+  const recorded = recordedChunking(config, join(folder, "config.json"));
+  const { chunkMaxLength } = options;
+  const inChunks = chunkMaxLength === undefined ? recorded !== null : chunkMaxLength !== null;
+  const asked = inChunks ? chunkMaxLength : options.maxLength;
   const scorer: Scorer = {
     config,
     folder,
-    maxLength: maxLength ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
+    maxLength: asked ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
+    chunking: inChunks ? { ...DEFAULT_CHUNKING, ...recorded, ...options.chunking } : null,
     batchSize,
     precision: choosePrecision(gpu, precision),
     numWorkers,
@@ -84,13 +106,23 @@ export async function openScorer(
 export async function scoreTexts(
   scorer: Scorer,
   pairs: readonly TextPair[],
-  { signal, onProgress = () => {} }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+  { signal, onProgress = () => {}, onTokenized = () => {} }: {
+    signal?: AbortSignal;
+    onProgress?: (done: number) => void;
+    /** Told what is cut off of the next pairs, before they are scored. */
+    onTokenized?: (truncation: Truncation) => void;
+  } = {},
 ): Promise<TextScore[]> {
-  const { gpu, config, folder, maxLength, batchSize, precision, numWorkers } = scorer;
+  const { gpu, config, folder, maxLength, chunking, batchSize, precision, numWorkers } = scorer;
   const scores: TextScore[] = [];
   for (let at = 0; at < pairs.length; at += WINDOW) {
     const window = pairs.slice(at, at + WINDOW);
-    const tokens = await tokenizeFor({ config, tokenizerFolder: folder }, window, { maxLength, numWorkers });
+    const tokens = await tokenizeFor({ config, tokenizerFolder: folder }, window, {
+      maxLength,
+      chunkStride: chunking?.stride,
+      numWorkers,
+    });
+    onTokenized(truncationOf(tokens));
     const needed = scoringCapacity(gpu, config, tokens, batchSize, precision);
     const room = scorer.session?.inference;
     const fits = room && needed.longest <= room.longest && needed.tokens <= room.tokens &&
@@ -100,8 +132,11 @@ export async function scoreTexts(
       scorer.session = await openSession(gpu, config, { inference: needed, precision });
       await loadWeights(scorer.session.parameters, config, folder);
     }
-    const logits = await scorePairs(scorer.session!, tokens, tokens.map((_, i) => i), (done) => onProgress(at + done));
-    for (const row of logits) scores.push({ logits: [...row], probability: positiveProbability(row) });
+    const scored = await scorePairs(scorer.session!, tokens, chunking, (done) => onProgress(at + done));
+    scored.forEach(({ logits, score }, i) => {
+      const chunks = chunking === null ? {} : { chunks: tokens[i].chunks.length };
+      scores.push({ logits: [...logits], probability: positiveProbability(score), ...chunks });
+    });
     if (signal?.aborted) throw new EntailError("interrupted", "interrupted before all pairs were scored");
   }
   return scores;

@@ -8,6 +8,7 @@ import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { readJson } from "../formats/json.ts";
 import type { Precision } from "../nn/plan.ts";
 import { initialScaler, type ScalerState } from "../nn/scaler.ts";
+import type { KeptChunks } from "./examples.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Session } from "./session.ts";
 import type { StepCounters } from "./step.ts";
@@ -23,6 +24,8 @@ export interface TrainerState {
   evaluations: number;
   evaluationsSinceBest: number;
   best: { epoch: number; loss: number; metrics: Metrics } | null;
+  /** Of posts with more chunks than training takes: those of the epoch that is next or under way; null: the first. */
+  keptChunks: KeptChunks | null;
   /** The training is over: all steps are done, or it was stopped early. */
   finished: boolean;
   /** Seconds spent so far, over all sittings. */
@@ -47,6 +50,7 @@ export const initialState = (precision: Precision): TrainerState => ({
   evaluations: 0,
   evaluationsSinceBest: 0,
   best: null,
+  keptChunks: null,
   finished: false,
   seconds: 0,
 });
@@ -78,6 +82,7 @@ const StateSchema = z.object({
       auc: share.nullable(),
     }),
   }).nullable(),
+  keptChunks: z.record(z.string().regex(/^\d+$/), z.array(count)).nullable().default(null),
   finished: z.boolean(),
   seconds: z.number().min(0),
 });

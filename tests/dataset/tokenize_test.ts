@@ -13,7 +13,7 @@ const pairs = criteria.slice(0, 3).flatMap((criterion) =>
 
 Deno.test("tokenizePairs: the pairs in their order, whatever the number of threads", async () => {
   const tokenizer = await loadTokenizer(FOLDER);
-  const expected = pairs.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, 64));
+  const expected = pairs.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, { maxLength: 64 }));
   for (const numWorkers of [0, 1, 3]) {
     const progress: number[] = [];
     const onProgress = (done: number, total: number): void => {
@@ -47,7 +47,7 @@ Deno.test("openTokenizerPool: its threads serve one call after another", async (
       const parts = [pairs.slice(0, 70), pairs.slice(100, 103), [], pairs.slice(50)];
       const results = await Promise.all(parts.map((part) => pool.encode(part)));
       const expected = parts.map((part) =>
-        part.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, 64))
+        part.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, { maxLength: 64 }))
       );
       assert.deepEqual(results, expected);
     } finally {

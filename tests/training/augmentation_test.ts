@@ -51,13 +51,13 @@ Deno.test("Augmenter: the evidence of positive training pairs changes, and nothi
       const train = pairs.map((_, index) => index).filter((index) => data.folds[index] === 0);
       const changed = await (await prepare(config()))!.ofFold(train)(0);
       const { encodePair } = await loadTokenizer(TEXT_MODEL);
-      for (const [index, { ids }] of changed) {
+      for (const [index, { chunks: [{ ids }] }] of changed) {
         const { post, criterion, criterionId, label } = pairs[index];
         assert.ok(train.includes(index) && label === 1);
         const candidates = criterionId === "A.4"
           ? [post.replace("slept", "slumbered")]
           : ["experience", "find"].map((word) => post.replace("feel", word));
-        const expected = candidates.map((text) => encodePair(text, criterion, maxLength).ids);
+        const expected = candidates.map((text) => encodePair(text, criterion, { maxLength }).chunks[0].ids);
         assert.ok(expected.some((own) => own.join() === ids.join()), post);
         assert.ok(ids.length <= maxLength);
       }
@@ -107,7 +107,10 @@ Deno.test("trainingOptions: pairs with evidence may grow to data.max_length, sco
     const { config: model } = await openModelSource(config());
     const plain = trainingOptions(gpu, config(), model, data);
     const augmented = trainingOptions(gpu, config(), model, { ...data, evidence });
-    const lengths = data.tokens.map(({ ids }, index) => evidence.has(index) ? 100 : ids.length).sort((a, b) => b - a);
+    const lengths = data.tokens.map(({ chunks: [{ ids }] }, index) => evidence.has(index) ? 100 : ids.length).sort((
+      a,
+      b,
+    ) => b - a);
     assert.deepEqual(augmented.training!.capacity, {
       tokens: lengths.slice(0, 4).reduce((sum, length) => sum + length),
       sequences: 4,
