@@ -42,7 +42,8 @@ Deno.test("prepare: a row for every post and criterion, several sentences are on
   ];
   return withFiles({ annotations }, async (options) => {
     const { positivesPerCriterion, ...counts } = await prepare(options);
-    assert.deepEqual(counts, { posts: 2, pairs: 18, positives: 2, annotations: 5, specialCases: 1 });
+    const evidence = { verbatim: 3, aligned: 0, missing: 0 };
+    assert.deepEqual(counts, { posts: 2, pairs: 18, positives: 2, annotations: 5, specialCases: 1, evidence });
     assert.deepEqual([...positivesPerCriterion.values()], [1, 0, 0, 1, 0, 0, 0, 0, 0]);
     const { outputCsv, criteriaJson } = options;
     const pairs = await loadGroundtruth({ groundtruthCsv: outputCsv, criteriaJson });
