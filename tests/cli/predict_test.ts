@@ -97,3 +97,33 @@ Deno.test("entail predict: a fault in the last line, and a place that cannot be 
     }
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["pairs.jsonl"]);
   }));
+
+Deno.test("entail predict: posts in chunks by command line, with their number; what is cut off otherwise is told", () =>
+  inTemporaryFolder(async (folder) => {
+    const post = "I have not slept well for three weeks, and I feel sad. My brother never sleeps, day or night.";
+    const lines = [post, "I sleep."].map((post) => JSON.stringify({ post, criterion: "Insomnia" }));
+    const read = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line));
+    const cut = await shell(folder, "$PREDICT --output - data.max_length=24", lines);
+    assert.match(
+      cut.stderr,
+      /^1 of 2 pairs are longer than data\.max_length=24: \d+ tokens of their posts are cut off; /,
+    );
+    const byType: Record<string, { logits: number[]; probability: number; chunks: number }[]> = {};
+    for (const type of ["max", "LSE", "top-m"]) {
+      const chunks = `data.chunk_max_len=24 data.chunk_stride=4 evaluation.agg_type=${type}`;
+      const { code, stdout, stderr } = await shell(folder, `$PREDICT --output - ${chunks}`, lines);
+      assert.deepEqual([code, stderr], [0, ""]);
+      byType[type] = read(stdout);
+    }
+    const [whole, short] = byType.max;
+    assert.ok(whole.chunks > 2 && short.chunks === 1);
+    const sigmoid = ([no, yes]: number[]) => 1 / (1 + Math.exp(no - yes));
+    assert.ok(Math.abs(whole.probability - sigmoid(whole.logits)) < 1e-12);
+    for (const type of ["LSE", "top-m"]) {
+      assert.deepEqual(byType[type][0].logits, whole.logits);
+      assert.ok(byType[type][0].probability < whole.probability);
+      assert.deepEqual(byType[type][1], short);
+    }
+    const { chunks: _, ...unchunked } = short;
+    assert.deepEqual(read(cut.stdout)[1], unchunked);
+  }));

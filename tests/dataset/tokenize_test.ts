@@ -26,6 +26,17 @@ Deno.test("tokenizePairs: the pairs in their order, whatever the number of threa
   }
 });
 
+Deno.test("tokenizePairs: chunks, and what is lost without them, come from threads as they are", async () => {
+  const tokenizer = await loadTokenizer(FOLDER);
+  const some = pairs.slice(-160);
+  for (const limits of [{ maxLength: 48 }, { maxLength: 48, chunkStride: 6 }]) {
+    const expected = some.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, limits));
+    const isLong = expected.some(({ chunks, lost }) => "chunkStride" in limits ? chunks.length > 3 : lost > 50);
+    assert.ok(isLong);
+    assert.deepEqual(await tokenizePairs(some, { folder: FOLDER, ...limits, numWorkers: 2 }), expected);
+  }
+});
+
 Deno.test("tokenizePairs: an error in a thread comes back as itself", async () => {
   for (const numWorkers of [0, 2]) {
     const tooShort = tokenizePairs(pairs, { folder: FOLDER, maxLength: 4, numWorkers });

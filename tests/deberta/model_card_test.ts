@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readModelConfig } from "../../src/deberta/checkpoint.ts";
+import { withChunking } from "../../src/deberta/chunking.ts";
 import { withOrigin } from "../../src/deberta/config.ts";
 import { modelCard } from "../../src/deberta/model_card.ts";
 import { debertaParameters } from "../../src/deberta/parameters.ts";
@@ -23,6 +24,20 @@ Deno.test("modelCard: what the hub reads, what the model is, how long pairs may 
     assert.ok(card.includes(said), said);
   }
   assert.doesNotMatch(card, /trust_remote_code/);
+});
+
+Deno.test("modelCard: posts that are read in chunks are said to be, and that other programs cut them", async () => {
+  const origin = withOrigin(await readModelConfig(TEXT_MODEL), 80, null);
+  const cards = (["max", "LSE", "top-m"] as const).map((aggType) => {
+    const config = withChunking(origin, { stride: 16, aggType, lseTau: 8, topM: 3 });
+    return modelCard(config, debertaParameters(config));
+  });
+  for (const card of cards) {
+    assert.match(card, /\| 80 tokens; a longer post is read in chunks that share 16 tokens/);
+    assert.match(card, /all three give the same logits where a post is one chunk/);
+  }
+  const scores = ["of the post is the highest", "is log(mean(exp(8·s)))/8", "is the mean of the 3 highest"];
+  scores.forEach((score, i) => assert.ok(cards[i].includes(score), score));
 });
 
 Deno.test("modelCard: a head that transformers lacks needs trust_remote_code; folders of this machine are not named", async () => {

@@ -38,6 +38,26 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
       ["training.max_steps=5"],
       /set training\.max_steps=null/,
     ],
+    [
+      "{key: data.chunk_stride, type: int, low: 1, high: 2}",
+      [],
+      /data\.chunk_max_len is not null; set data\.chunk_max_len/,
+    ],
+    [
+      "{key: data.pc_topM_M, type: int, low: 1, high: 2}",
+      ["data.chunk_max_len=256"],
+      /set data\.pc_topM_enable=true, or/,
+    ],
+    [
+      "{key: evaluation.top_m, type: int, low: 1, high: 2}",
+      ["data.chunk_max_len=256"],
+      /set evaluation\.agg_type=top-m, or/,
+    ],
+    [
+      "{key: data.max_length, type: int, low: 64, high: 128}",
+      ["data.chunk_max_len=256"],
+      /set data\.chunk_max_len=null, or/,
+    ],
     ["{key: data.sample_seed, type: int, low: 1, high: 2}", [], /data\.sample_size is not null; set data\.sample_size/],
     ["{key: kfold.n_splits, type: int, low: 2, high: 3}", ["hpo.hpo_mode.mode=single_split"], /mode=kfold/],
     ["{key: training.num_workers, type: int, low: 1, high: 2}", [], /training\.num_workers changes no trial's value/],
