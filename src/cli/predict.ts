@@ -37,6 +37,7 @@ export async function predict(overrides: string[], options: PredictOptions, sign
       download: { ...downloadReport(reporter), signal },
     });
     reporter.info(describePrecision(gpu, config.training.optimization.precision, scorer.config));
+    for (const line of askedInVain(scorer, overrides)) reporter.info(line);
     const records = await openTextPairs(input, { inChunks: scorer.chunking !== null });
     const scored = scoreRecords(records, scorer, {
       signal,
@@ -70,21 +71,36 @@ async function countRecords(input: string, reporter: Reporter): Promise<number |
   return count;
 }
 
+const isAsked = (overrides: readonly string[], key: string): boolean =>
+  overrides.some((override) => override.replace(/^\+{0,2}/, "").startsWith(`${key}=`));
+
+const CHUNK_KEYS = ["data.chunk_stride", "evaluation.agg_type", "evaluation.lse_tau", "evaluation.top_m"] as const;
+
 /** What a command line says of lengths and chunks; the rest is as the checkpoint was trained. */
 function askedLengths({ data, evaluation }: Config, overrides: readonly string[]): ScorerOptions {
-  const asked = <T>(key: string, value: T): T | undefined =>
-    overrides.some((override) => override.replace(/^\+{0,2}/, "").startsWith(`${key}=`)) ? value : undefined;
+  const asked = <T>(key: string, value: T): T | undefined => isAsked(overrides, key) ? value : undefined;
+  const [stride, aggType, lseTau, topM] = CHUNK_KEYS;
   const chunking = Object.entries({
-    stride: asked("data.chunk_stride", data.chunk_stride),
-    aggType: asked("evaluation.agg_type", evaluation.agg_type),
-    lseTau: asked("evaluation.lse_tau", evaluation.lse_tau),
-    topM: asked("evaluation.top_m", evaluation.top_m),
+    stride: asked(stride, data.chunk_stride),
+    aggType: asked(aggType, evaluation.agg_type),
+    lseTau: asked(lseTau, evaluation.lse_tau),
+    topM: asked(topM, evaluation.top_m),
   }).filter(([, value]) => value !== undefined);
   return {
     maxLength: asked("data.max_length", data.max_length),
     chunkMaxLength: asked("data.chunk_max_len", data.chunk_max_len),
     chunking: Object.fromEntries(chunking),
   };
+}
+
+/** A line about each key of a command line that the scorer has no use for. */
+function askedInVain({ chunking }: Scorer, overrides: readonly string[]): string[] {
+  const reason = chunking === null
+    ? "posts are not read in chunks; set data.chunk_max_len"
+    : "posts are read in chunks; set data.chunk_max_len, which is their length, or data.chunk_max_len=null";
+  return (chunking === null ? CHUNK_KEYS : ["data.max_length"])
+    .filter((key) => isAsked(overrides, key))
+    .map((key) => `${key} has no effect: ${reason}`);
 }
 
 /** Says before any pair is scored what is cut off, and once more at the end where not all pairs were known by then. */

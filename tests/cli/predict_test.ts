@@ -124,6 +124,29 @@ Deno.test("entail predict: posts in chunks by command line, with their number; w
       assert.ok(byType[type][0].probability < whole.probability);
       assert.deepEqual(byType[type][1], short);
     }
+    const notQuiet = '"$(echo $PREDICT | sed s/--quiet//)"';
+    const vain = await shell(folder, `eval ${notQuiet} --output - data.max_length=9 data.chunk_max_len=200`, lines);
+    assert.match(vain.stderr, /^data\.max_length has no effect: posts are read in chunks; set data\.chunk_max_len, /m);
     const { chunks: _, ...unchunked } = short;
     assert.deepEqual(read(cut.stdout)[1], unchunked);
+  }));
+
+Deno.test("entail prepare: evidence that does not stand in its post word for word is told, with its share", () =>
+  inTemporaryFolder(async (folder) => {
+    Deno.writeTextFileSync(join(folder, "posts"), "post_id,text\n1,I barely sleep at night. It rains.\n");
+    const header = "post_id,sentence_id,sentence_text,DSM5_symptom,status";
+    const rows = [
+      "1,1,i barely sleep at night,SLEEP_ISSUES,1",
+      "1,2,Nights are long.,SLEEP_ISSUES,1",
+      "1,3,x,FATIGUE,0",
+    ];
+    Deno.writeTextFileSync(join(folder, "annotations"), [header, ...rows].join("\n"));
+    Deno.writeTextFileSync(join(folder, "criteria"), '{"criteria":[{"id":"A.4","text":"sleep"}]}');
+    const prepare = "prepare --posts posts --annotations annotations --criteria criteria --output out";
+    const { code, stderr } = await shell(folder, `"${Deno.execPath()}" run -A --no-check ${MAIN} ${prepare}`);
+    assert.deepEqual([code, stderr], [
+      0,
+      "annotations: 2 of 2 evidence sentences (100.0 %) do not stand in their posts word for word: 1 stand there in " +
+      "nearly the same words, 1 are left out\n",
+    ]);
   }));

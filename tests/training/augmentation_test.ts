@@ -151,6 +151,27 @@ Deno.test("checkAugmentation: what is missing is named by its key", async () => 
   });
 });
 
+Deno.test("Augmenter: evidence in nearly the words of its post is found there, and told", async () => {
+  const warnings: string[] = [];
+  const reporter = { ...silentReporter, warn: (line: string) => void warnings.push(line) };
+  await withAugmenter(["data.max_length=100"], async ({ prepare, config, data }) => {
+    const all = data.pairs.map((_, index) => index);
+    const verbatim = await (await prepare(config()))!.ofFold(all)(0);
+    const path = config().data.annotations_csv!;
+    const annotations = Deno.readTextFileSync(path).replaceAll("I have not slept well", "i have not slept  that well")
+      .replaceAll("I feel sad all day", "My mood is low all day");
+    const other = path.replace(".csv", "_other.csv");
+    Deno.writeTextFileSync(other, annotations);
+    assert.deepEqual(warnings, []);
+    const aligned = await (await prepare(config(`data.annotations_csv=${other}`)))!.ofFold(all)(0);
+    assert.deepEqual([...aligned], [...verbatim].filter(([index]) => data.pairs[index].criterionId === "A.4"));
+    assert.match(
+      warnings[0],
+      /^data\.annotations_csv: 11 of 11 evidence sentences \(100\.0 %\) do not stand .* left out$/,
+    );
+  }, reporter);
+});
+
 Deno.test("Augmenter: annotations of other posts are refused", async () => {
   await withAugmenter([], async ({ prepare, config }) => {
     const own = config();
