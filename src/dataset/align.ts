@@ -65,7 +65,10 @@ const wordsOf = (text: string): string[] =>
 /** 1 for the same words; 0 where a telling word differs. */
 function similarity(a: readonly string[], b: readonly string[]): number {
   const longer = Math.max(a.length, b.length);
-  if (longer === 0 || a.filter(isTelling).join(" ") !== b.filter(isTelling).join(" ")) return 0;
+  if (
+    longer === 0 || Math.abs(a.length - b.length) >= EDITS ||
+    a.filter(isTelling).join(" ") !== b.filter(isTelling).join(" ")
+  ) return 0;
   const distance = wordEdits(a, b);
   if (distance >= EDITS || distance > 0 && Math.min(a.length, b.length) < FEWEST_WORDS) return 0;
   return 1 - distance / longer;

@@ -124,7 +124,7 @@ Deno.test("entail predict: posts in chunks by command line, with their number; w
       assert.ok(byType[type][0].probability < whole.probability);
       assert.deepEqual(byType[type][1], short);
     }
-    const notQuiet = '"$(echo $PREDICT | sed s/--quiet//)"';
+    const notQuiet = '"$(echo $PREDICT | sed s/--quiet//g)"';
     const vain = await shell(folder, `eval ${notQuiet} --output - data.max_length=9 data.chunk_max_len=200`, lines);
     assert.match(vain.stderr, /^data\.max_length has no effect: posts are read in chunks; set data\.chunk_max_len, /m);
     const { chunks: _, ...unchunked } = short;
