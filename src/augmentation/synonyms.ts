@@ -1,6 +1,6 @@
 /** Synonym replacement: what WordNet has for a word in its part of speech, in the form that the word has. */
 import { distance } from "fastest-levenshtein";
-import type { Span } from "../dataset/prepare.ts";
+import type { Span } from "../dataset/align.ts";
 import { STOP_WORDS } from "./stop_words.ts";
 import type { Candidate } from "./words.ts";
 import { openWordNet, type PartOfSpeech, type Sense, type WordNet } from "./wordnet.ts";

@@ -1,5 +1,5 @@
 /** Which words of a text may be replaced, and what a replacement is. */
-import type { Span } from "../dataset/prepare.ts";
+import type { Span } from "../dataset/align.ts";
 import { STOP_WORDS } from "./stop_words.ts";
 
 /** What may stand in a word's place; weights are positive and need not sum to one. */

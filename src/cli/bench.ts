@@ -8,6 +8,7 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { measureRoof, type Roof } from "../tuning/roof.ts";
+import { pairLimits } from "../training/chunking.ts";
 import { openModelSource } from "../training/model_source.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { tunerOf } from "../training/tune_session.ts";
@@ -119,7 +120,7 @@ async function stepResult(gpu: Gpu, config: Config, reporter: Reporter): Promise
   const model = await openModelSource(config);
   return await benchStep(gpu, config.model.model_name ?? "from scratch", model.config, {
     batchSize: config.training.batch_size,
-    maxLength: config.data.max_length,
+    maxLength: pairLimits(config.data).maxLength,
     lossKind: config.model.loss_type,
     precision: choosePrecision(gpu, config.training.optimization.precision),
     tuned: tunerOf(config, { reporter }),

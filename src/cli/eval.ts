@@ -57,7 +57,7 @@ async function judge(
 
 /** What may be other than in the run: places, and what changes only the speed, the rounding or the judgement. */
 const MAY_BE_SET =
-  /^(data\.(groundtruth_csv|criteria_json)|checkpoint_dir|training\.(eval_batch_size|num_workers|optimization\.(precision|use_bf16))|model\.positive_threshold|evaluation\.(calibration|threshold_mode|threshold_global_init)|gpu\..*)$/;
+  /^(data\.(groundtruth_csv|criteria_json)|checkpoint_dir|training\.(eval_batch_size|num_workers|optimization\.(precision|use_bf16))|model\.positive_threshold|evaluation\.(agg_type|lse_tau|top_m|calibration|threshold_mode|threshold_global_init)|gpu\..*)$/;
 /** What has no part in an evaluation. */
 const IGNORED =
   /^(output_dir|checkpoint_dir|experiment_name|resume|overwrite|data\.annotations_csv|model\.model_name|model\.architecture\.tokenizer|augmentation\.model_name|(mlflow|hpo|distributed)\..*)$/;

@@ -4,6 +4,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { OPERATIONS } from "../nn/operations.ts";
 import type { Choice } from "../nn/plan.ts";
+import { pairLimits } from "../training/chunking.ts";
 import { openModelSource } from "../training/model_source.ts";
 import { type AskedPrecision, choosePrecision, describePrecision } from "../training/precision.ts";
 import { sessionChoices } from "../training/session.ts";
@@ -30,8 +31,9 @@ const asksForModel = (overrides: readonly string[]): boolean =>
 
 /** What a step of full batches and the scoring of as many would use. */
 async function choicesFor(gpu: Gpu, config: Config): Promise<Choice[]> {
-  const { training, data: { max_length }, model: { loss_type, freeze_backbone } } = config;
-  const capacity = (sequences: number) => ({ tokens: sequences * max_length, sequences, longest: max_length });
+  const { training, data, model: { loss_type, freeze_backbone } } = config;
+  const { maxLength } = pairLimits(data);
+  const capacity = (sequences: number) => ({ tokens: sequences * maxLength, sequences, longest: maxLength });
   const { config: model } = await openModelSource(config);
   return await sessionChoices(gpu, model, {
     inference: capacity(training.eval_batch_size),

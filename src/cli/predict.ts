@@ -1,10 +1,12 @@
 /** `predict`: scores pairs from JSON lines or CSV, keeping their other fields. */
-import { openTextPairs, recordWindows, type TextRecords } from "../dataset/text_pairs.ts";
+import { type AddedColumn, openTextPairs, recordWindows, type TextRecords } from "../dataset/text_pairs.ts";
 import { writePiecesAtomic } from "../formats/atomic_write.ts";
+import type { Config } from "../config/config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { describePrecision } from "../training/precision.ts";
 import { downloadReport, type Reporter } from "../training/reporter.ts";
-import { openScorer, type Scorer, scoreTexts } from "../training/scorer.ts";
+import { openScorer, type Scorer, type ScorerOptions, scoreTexts } from "../training/scorer.ts";
+import { type Truncation, truncationText } from "../training/truncation.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { createReporter } from "./terminal.ts";
@@ -22,22 +24,24 @@ export async function predict(overrides: string[], options: PredictOptions, sign
   const config = resolveConfig(overrides, options);
   if (!config) return;
   const { checkpoint, input, output } = options;
-  const explicit = overrides.some((override) => /^\+{0,2}data\.max_length=/.test(override));
   const reporter = createReporter(options);
   let gpu: Gpu | undefined;
   try {
     const total = await countRecords(input, reporter);
     gpu = await openConfiguredGpu(config);
     const scorer = await openScorer(gpu, checkpoint, {
-      maxLength: explicit ? config.data.max_length : undefined,
+      ...askedLengths(config, overrides),
       batchSize: config.training.eval_batch_size,
       precision: config.training.optimization.precision,
       numWorkers: config.training.num_workers,
       download: { ...downloadReport(reporter), signal },
     });
     reporter.info(describePrecision(gpu, config.training.optimization.precision, scorer.config));
-    const scored = scoreRecords(await openTextPairs(input, { predictions: scorer.decision !== null }), scorer, {
+    for (const line of askedInVain(scorer, overrides)) reporter.info(line);
+    const records = await openTextPairs(input, { also: addedColumns(scorer) });
+    const scored = scoreRecords(records, scorer, {
       signal,
+      onTokenized: truncationNotice(scorer, total, reporter),
       onProgress: (done, known) => reporter.progress("scoring", done, total ?? known),
       onEnd: () => reporter.close(),
     });
@@ -67,8 +71,67 @@ async function countRecords(input: string, reporter: Reporter): Promise<number |
   return count;
 }
 
+/** What a scorer says of a pair beside logits and probability. */
+const addedColumns = ({ chunking, decision }: Scorer): AddedColumn[] => [
+  ...(chunking === null ? [] : ["chunks"] as const),
+  ...(decision === null ? [] : ["prediction"] as const),
+];
+
+const isAsked = (overrides: readonly string[], key: string): boolean =>
+  overrides.some((override) => override.replace(/^\+{0,2}/, "").startsWith(`${key}=`));
+
+const CHUNK_KEYS = ["data.chunk_stride", "evaluation.agg_type", "evaluation.lse_tau", "evaluation.top_m"] as const;
+
+/** What a command line says of lengths and chunks; the rest is as the checkpoint was trained. */
+function askedLengths({ data, evaluation }: Config, overrides: readonly string[]): ScorerOptions {
+  const asked = <T>(key: string, value: T): T | undefined => isAsked(overrides, key) ? value : undefined;
+  const [stride, aggType, lseTau, topM] = CHUNK_KEYS;
+  const chunking = Object.entries({
+    stride: asked(stride, data.chunk_stride),
+    aggType: asked(aggType, evaluation.agg_type),
+    lseTau: asked(lseTau, evaluation.lse_tau),
+    topM: asked(topM, evaluation.top_m),
+  }).filter(([, value]) => value !== undefined);
+  return {
+    maxLength: asked("data.max_length", data.max_length),
+    chunkMaxLength: asked("data.chunk_max_len", data.chunk_max_len),
+    chunking: Object.fromEntries(chunking),
+  };
+}
+
+/** A line about each key of a command line that the scorer has no use for. */
+function askedInVain({ chunking }: Scorer, overrides: readonly string[]): string[] {
+  const reason = chunking === null
+    ? "posts are not read in chunks; set data.chunk_max_len"
+    : "posts are read in chunks; set data.chunk_max_len, which is their length, or data.chunk_max_len=null";
+  return (chunking === null ? CHUNK_KEYS : ["data.max_length"])
+    .filter((key) => isAsked(overrides, key))
+    .map((key) => `${key} has no effect: ${reason}`);
+}
+
+/** Says before any pair is scored what is cut off, and once more at the end where not all pairs were known by then. */
+function truncationNotice(
+  { maxLength }: Scorer,
+  total: number | undefined,
+  reporter: Reporter,
+): (truncation: Truncation) => void {
+  const sum: Truncation = { pairs: 0, truncated: 0, tokens: 0 };
+  let said = 0;
+  return ({ pairs, truncated, tokens }) => {
+    sum.pairs += pairs;
+    sum.truncated += truncated;
+    sum.tokens += tokens;
+    const text = truncationText(sum, maxLength);
+    if (text === null || said === sum.truncated || said > 0 && sum.pairs !== total) return;
+    said = sum.truncated;
+    reporter.warn(sum.pairs === total ? text : `so far ${text}`);
+  };
+}
+
 interface ScoreOptions {
   signal: AbortSignal;
+  /** Told what is cut off, window by window. */
+  onTokenized(truncation: Truncation): void;
   /** Called with the number of records scored and of those that have been read. */
   onProgress(done: number, known: number): void;
   /** Called before the last piece is written. */
@@ -79,13 +142,17 @@ interface ScoreOptions {
 async function* scoreRecords(
   { head, records }: TextRecords,
   scorer: Scorer,
-  { signal, onProgress, onEnd }: ScoreOptions,
+  { signal, onTokenized, onProgress, onEnd }: ScoreOptions,
 ): AsyncGenerator<string> {
   yield head;
   let done = 0;
   for await (const window of recordWindows(records, WINDOW)) {
     const known = done + window.length;
-    const scores = await scoreTexts(scorer, window, { signal, onProgress: (count) => onProgress(done + count, known) });
+    const scores = await scoreTexts(scorer, window, {
+      signal,
+      onTokenized,
+      onProgress: (count) => onProgress(done + count, known),
+    });
     for (const [i, record] of window.entries()) yield record.withScore(scores[i]);
     done = known;
   }

@@ -1,8 +1,10 @@
 /** `prepare`: the groundtruth file from raw ReDSM5 files. */
+import { notVerbatimText } from "../dataset/evidence_spans.ts";
 import { prepare as build } from "../dataset/prepare.ts";
 import { isStdout } from "../formats/atomic_write.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
+import { say } from "./say.ts";
 import { printTable } from "./terminal.ts";
 
 export async function prepare(
@@ -16,6 +18,8 @@ export async function prepare(
     criteriaJson: options.criteria,
     outputCsv: options.output,
   });
+  const notVerbatim = notVerbatimText(summary.evidence);
+  if (notVerbatim !== null) say(`${options.annotations}: ${notVerbatim}`);
   if (options.quiet || isStdout(options.output)) return;
   printTable(
     ["criterion", "positive pairs"],

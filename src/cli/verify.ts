@@ -70,7 +70,7 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
   const data = model && await check("data", () => checkData(corner, model, reporter));
   let evidence: RunData["evidence"];
   for (const augmented of data ? possibleAugmentations(config) : []) {
-    evidence = await check("augmentation", () => checkEvidence(augmented, data!)) ?? evidence;
+    evidence = await check("augmentation", () => checkEvidence(augmented, data!, reporter)) ?? evidence;
   }
   const gpu = await check("adapter", () => checkAdapter(config));
   if (gpu?.kind === "software") note("adapter", "runs on the CPU: many times slower than a GPU");
@@ -117,16 +117,20 @@ async function checkModel(config: Config, reporter: TerminalReporter): Promise<[
 async function checkData(config: Config, model: ModelSource, reporter: TerminalReporter): Promise<[RunData, string]> {
   const data = await loadRunData(splitConfig(config), model, reporter);
   const positives = data.pairs.filter(({ label }) => label === 1).length;
-  const longest = data.tokens.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+  const longest = data.tokens.flatMap(({ chunks }) => chunks).reduce((most, { ids }) => Math.max(most, ids.length), 0);
   return [
     data,
     `${data.pairs.length} pairs, ${positives} positive, at most ${longest} tokens, in ${data.nSplits} folds`,
   ];
 }
 
-async function checkEvidence(config: Config, { pairs }: RunData): Promise<[RunData["evidence"], string]> {
+async function checkEvidence(
+  config: Config,
+  { pairs }: RunData,
+  reporter: TerminalReporter,
+): Promise<[RunData["evidence"], string]> {
   await checkAugmentation(config);
-  const evidence = await evidenceOf(config, pairs);
+  const evidence = await evidenceOf(config, pairs, reporter);
   const words = [...evidence.values()].reduce((sum, { words }) => sum + words.length, 0);
   return [evidence, `${config.augmentation.method}: ${words} words in the evidence of ${evidence.size} positive pairs`];
 }

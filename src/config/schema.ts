@@ -12,10 +12,19 @@ const DataSchema = z.strictObject({
   criteria_json: text("a file name").default("data/DSM5/criteria.json"),
   annotations_csv: orNull(text("a file name"), "no evidence annotations").default(null),
   max_length: integer({ min: 4 }).default(512),
+  chunk_max_len: orNull(integer({ min: 4 }), "posts are cut at their end").default(null),
+  chunk_stride: integer({ min: 0 }).default(128),
+  pc_topM_enable: flag().default(false),
+  pc_topM_M: integer({ min: 1 }).default(8),
   sample_size: orNull(integer({ min: 1 }), "everything").default(null),
   sample_seed: integer({ min: 0, max: 2 ** 32 - 1 }).default(42),
+}).superRefine((data, context) => {
+  if (data.chunk_max_len === null || data.chunk_stride < data.chunk_max_len) return;
+  const message = `must be less than data.chunk_max_len=${data.chunk_max_len}, not ${data.chunk_stride}`;
+  context.addIssue({ code: "custom", path: ["chunk_stride"], message });
 });
 
+/** How the scores of a post's chunks make that of a pair. */
 const DROPOUT = real({ min: 0, below: 1 });
 
 const POSITION_ATTENTION = z.preprocess(
@@ -156,6 +165,9 @@ const AugmentationSchema = z.strictObject({
 
 /** From scores to decisions. What is not fixed is chosen on a fold's validation pairs. */
 const EvaluationSchema = z.strictObject({
+  agg_type: oneOf(["max", "LSE", "top-m"]).default("LSE"),
+  lse_tau: real({ above: 0 }).default(8),
+  top_m: integer({ min: 1 }).default(3),
   calibration: oneOf(["none", "temperature"]).default("none"),
   threshold_mode: oneOf(["fixed", "global", "per_class"]).default("fixed"),
   threshold_global_init: real({ min: 0, max: 1 }).default(0.5),

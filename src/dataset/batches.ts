@@ -14,10 +14,17 @@ export interface EpochOptions {
   epoch: number;
 }
 
-/** A tokenized pair: its token ids with special tokens, and the segment of each token. */
+/** A post, or a chunk of it, with its criterion: token ids with special tokens, and the segment of each token. */
 export interface TokenizedPair {
   ids: Uint32Array<ArrayBuffer>;
   typeIds: Uint8Array<ArrayBuffer>;
+}
+
+/** A pair as the sequences that a model reads: one, or several where its post is cut into chunks. */
+export interface EncodedPair {
+  chunks: TokenizedPair[];
+  /** Tokens of the post that are in none of them. */
+  lost: number;
 }
 
 /** A batch without padding: the tokens of its pairs one after another. S sequences, T tokens, U distinct ids. */

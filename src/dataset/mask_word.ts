@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { readJson } from "../formats/json.ts";
 import type { TokenizedPair } from "./batches.ts";
-import type { Span } from "./prepare.ts";
+import type { Span } from "./align.ts";
 import type { PairTokenizer } from "./tokenizer.ts";
 
 export interface MaskedWord extends TokenizedPair {

@@ -1,6 +1,7 @@
 import { EntailError } from "../errors.ts";
 import { writePiecesAtomic } from "../formats/atomic_write.ts";
 import { formatCsv, readCsv } from "../formats/csv.ts";
+import { type EvidenceCounts, findSentence } from "./evidence_spans.ts";
 import { GROUNDTRUTH_COLUMNS, loadCriteria } from "./groundtruth.ts";
 
 /** ReDSM5's symptom names in the order of their criteria, A.1 to A.9. */
@@ -21,12 +22,6 @@ export const SPECIAL_CASE = "SPECIAL_CASE";
 
 const POST_COLUMNS = ["post_id", "text"] as const;
 const ANNOTATION_COLUMNS = ["post_id", "sentence_id", "sentence_text", "DSM5_symptom", "status"] as const;
-
-/** A stretch of a post, in UTF-16 units: `post.slice(start, end)`. */
-export interface Span {
-  start: number;
-  end: number;
-}
 
 /** One annotated sentence. */
 export interface Annotation {
@@ -53,6 +48,8 @@ export interface PrepareSummary {
   positives: number;
   annotations: number;
   specialCases: number;
+  /** How the sentences that say that a symptom is there were found in their posts. */
+  evidence: EvidenceCounts;
   /** Positive pairs of each criterion. */
   positivesPerCriterion: Map<string, number>;
 }
@@ -105,7 +102,8 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
   const posts = await loadPosts(options.postsCsv);
   const annotations = await loadAnnotations(options.annotationsCsv, posts);
   const positive = new Set<string>();
-  for (const { postId, criterionId, present } of annotations) {
+  const evidence: EvidenceCounts = { verbatim: 0, aligned: 0, missing: 0 };
+  for (const { postId, criterionId, sentence, present } of annotations) {
     if (criterionId === null || !present) continue;
     if (!criteria.has(criterionId)) {
       throw new EntailError(
@@ -114,6 +112,8 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
       );
     }
     positive.add(JSON.stringify([postId, criterionId]));
+    const place = findSentence(posts.get(postId)!, sentence);
+    evidence[place?.how ?? "missing"]++;
   }
   const positivesPerCriterion = new Map([...criteria.keys()].map((id) => [id, 0]));
   const pieces = function* () {
@@ -132,30 +132,8 @@ export async function prepare(options: PrepareOptions): Promise<PrepareSummary> 
     pairs: posts.size * criteria.size,
     positives: positive.size,
     annotations: annotations.length,
+    evidence,
     specialCases: annotations.filter(({ criterionId }) => criterionId === null).length,
     positivesPerCriterion,
   };
-}
-
-/**
- * Where the evidence sentences stand in a post: in order, overlapping and touching ones joined. Runs of white space
- * match any other run, because annotated sentences lose their line breaks. A sentence that does not occur has no span.
- */
-export function evidenceSpans(post: string, sentences: readonly string[]): Span[] {
-  const found: Span[] = [];
-  for (const sentence of new Set(sentences)) {
-    const words = sentence.trim().split(/\s+/).filter((word) => word !== "");
-    if (words.length === 0) continue;
-    const pattern = words.map((word) => word.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("\\s+");
-    const match = new RegExp(pattern).exec(post);
-    if (match) found.push({ start: match.index, end: match.index + match[0].length });
-  }
-  found.sort((a, b) => a.start - b.start || a.end - b.end);
-  const spans: Span[] = [];
-  for (const span of found) {
-    const last = spans.at(-1);
-    if (last && span.start <= last.end) last.end = Math.max(last.end, span.end);
-    else spans.push({ ...span });
-  }
-  return spans;
 }

@@ -5,10 +5,22 @@ import { type CsvRow, formatCsv, parseCsv } from "../formats/csv.ts";
 import { objectMembers, parseJson } from "../formats/json.ts";
 import { readLines, readTextPieces } from "../formats/text.ts";
 
-/** What a pair gets: two logits and a probability, or more; the prediction of models that have chosen thresholds. */
-export type PairScore = { logits: readonly number[]; probability: number; prediction?: number };
+/** What a pair gets: two logits and a probability, or more. */
+export interface PairScore {
+  logits: readonly number[];
+  probability: number;
+  /** Where posts are read in chunks: how many. */
+  chunks?: number;
+  /** Of models that have chosen thresholds. */
+  prediction?: number;
+}
 
+/** The columns of every score in CSV. */
 const SCORE_COLUMNS = ["logits", "probability"] as const;
+
+/** A column that scores have as well, of some models. */
+export type AddedColumn = "chunks" | "prediction";
+type ScoreColumn = typeof SCORE_COLUMNS[number] | AddedColumn;
 
 /** One record of the input. */
 export interface TextRecord {
@@ -27,14 +39,14 @@ export interface TextRecords {
 
 /**
  * Opens JSON lines or CSV: CSV where the name ends in `.csv`, or where stdin (`-`) does not begin with `{`. Data errors
- * name file and line; they come when the record at fault is read. `onRead` is told the bytes that have been read.
- * `predictions`: scores have one, for which CSV gets a column.
+ * name file and line; they come when the record at fault is read. `also`: what scores have beside logits and probability,
+ * for which CSV gets columns. `onRead` is told the bytes that have been read.
  */
 export async function openTextPairs(
   input: string,
-  { onRead, predictions = false }: { onRead?: (bytes: number) => void; predictions?: boolean } = {},
+  { also = [], onRead }: { also?: readonly AddedColumn[]; onRead?: (bytes: number) => void } = {},
 ): Promise<TextRecords> {
-  const added = predictions ? [...SCORE_COLUMNS, "prediction"] : SCORE_COLUMNS;
+  const added = [...SCORE_COLUMNS, ...also];
   const name = input === "-" ? "stdin" : input;
   const pieces = readTextPieces(input, onRead);
   if (input !== "-") {
@@ -95,20 +107,24 @@ function lineRecord(text: string, name: string, line: number): TextRecord {
 async function openRows(
   pieces: AsyncIterable<string>,
   name: string,
-  added: readonly string[],
+  added: readonly ScoreColumn[],
 ): Promise<TextRecords> {
   const { columns, rows } = await parseCsv(pieces, name, ["post", "criterion"]);
-  const kept = columns.filter((column) => !added.includes(column));
-  return { head: formatCsv([[...kept, ...added]]), records: rowRecords(rows, kept) };
+  const kept = columns.filter((column) => !(added as readonly string[]).includes(column));
+  return { head: formatCsv([[...kept, ...added]]), records: rowRecords(rows, kept, added) };
 }
 
 /** CSV with a header; logits become a JSON list in a column. */
-async function* rowRecords(rows: AsyncIterable<CsvRow>, kept: readonly string[]): AsyncGenerator<TextRecord> {
+async function* rowRecords(
+  rows: AsyncIterable<CsvRow>,
+  kept: readonly string[],
+  added: readonly ScoreColumn[],
+): AsyncGenerator<TextRecord> {
   for await (const { values } of rows) {
     const { post, criterion } = values;
-    const withScore = ({ logits, probability, prediction }: PairScore): string => {
-      const score = [JSON.stringify(logits), probability, ...(prediction === undefined ? [] : [prediction])];
-      return formatCsv([[...kept.map((column) => values[column]), ...score]]);
+    const withScore = (score: PairScore): string => {
+      const scores = added.map((column) => column === "logits" ? JSON.stringify(score.logits) : score[column]!);
+      return formatCsv([[...kept.map((column) => values[column]), ...scores]]);
     };
     yield { post, criterion, withScore };
   }

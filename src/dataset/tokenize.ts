@@ -1,12 +1,11 @@
 import { EntailError, type ErrorKind } from "../errors.ts";
-import type { TokenizedPair } from "./batches.ts";
+import type { EncodedPair } from "./batches.ts";
 import type { TokenizeJob, TokenizeReply } from "./tokenize_messages.ts";
-import { loadTokenizer } from "./tokenizer.ts";
+import { loadTokenizer, type PairLimits } from "./tokenizer.ts";
 
-export interface TokenizeOptions {
+export interface TokenizeOptions extends PairLimits {
   /** The Hugging Face folder with tokenizer.json. */
   folder: string;
-  maxLength: number;
   /** Threads; 0 is this one. By default as many as there are cores, at most 4. */
   numWorkers?: number | null;
   /** Called with the number of pairs done and of all pairs. */
@@ -19,7 +18,7 @@ export interface TokenizerPool {
   encode(
     pairs: readonly { post: string; criterion: string }[],
     onProgress?: (done: number, total: number) => void,
-  ): Promise<TokenizedPair[]>;
+  ): Promise<EncodedPair[]>;
   /** Ends the threads; a call under way never returns. */
   close(): void;
 }
@@ -39,7 +38,7 @@ interface PlannedJob extends TokenizeJob {
 export async function tokenizePairs(
   pairs: readonly { post: string; criterion: string }[],
   options: TokenizeOptions,
-): Promise<TokenizedPair[]> {
+): Promise<EncodedPair[]> {
   const wanted = options.numWorkers ?? Math.min(navigator.hardwareConcurrency, 4);
   if (!Number.isInteger(wanted) || wanted < 0) {
     throw new EntailError("usage", `training.num_workers: must be an integer of at least 0, not ${wanted}`);
@@ -56,7 +55,7 @@ export async function tokenizePairs(
 
 /** Starts `numWorkers` threads; with 0 the work is done in this one. */
 export function openTokenizerPool(
-  options: Pick<TokenizeOptions, "folder" | "maxLength">,
+  options: PairLimits & Pick<TokenizeOptions, "folder">,
   numWorkers: number,
 ): TokenizerPool {
   const workers = Array.from({ length: numWorkers }, () => startWorker(options));
@@ -66,9 +65,9 @@ export function openTokenizerPool(
   async function encode(
     pairs: readonly { post: string; criterion: string }[],
     onProgress?: (done: number, total: number) => void,
-  ): Promise<TokenizedPair[]> {
+  ): Promise<EncodedPair[]> {
     const jobs = planJobs(pairs);
-    const results = new Array<TokenizedPair>(pairs.length);
+    const results = new Array<EncodedPair>(pairs.length);
     let done = 0;
     const advance = (count: number): void => {
       done += count;
@@ -79,7 +78,7 @@ export function openTokenizerPool(
       for (const { posts, criteria, places } of jobs) {
         posts.forEach((post, i) =>
           criteria[i].forEach((criterion, k) => {
-            results[places[i][k]] = tokenizer.encodePair(post, criterion, options.maxLength);
+            results[places[i][k]] = tokenizer.encodePair(post, criterion, options);
           })
         );
         advance(places.flat().length);
@@ -90,12 +89,8 @@ export function openTokenizerPool(
     await Promise.all(workers.map((worker) =>
       runWorker(worker, queue, (reply) => {
         const places = jobs[reply.job].places.flat();
-        let start = 0;
-        places.forEach((place, i) => {
-          const end = start + reply.lengths[i];
-          results[place] = { ids: reply.ids.slice(start, end), typeIds: reply.typeIds.slice(start, end) };
-          start = end;
-        });
+        const encoded = decodeReply(reply);
+        places.forEach((place, i) => results[place] = encoded[i]);
         advance(places.length);
       })
     ));
@@ -131,9 +126,24 @@ function planJobs(pairs: readonly { post: string; criterion: string }[]): Planne
   return jobs;
 }
 
-function startWorker({ folder, maxLength }: Pick<TokenizeOptions, "folder" | "maxLength">): Worker {
+/** The pairs of a reply, in its order. */
+function decodeReply({ ids, typeIds, lengths, counts, lost }: TokenizeReply): EncodedPair[] {
+  let chunk = 0;
+  let start = 0;
+  return Array.from(counts, (count, pair) => ({
+    chunks: Array.from({ length: count }, () => {
+      const end = start + lengths[chunk++];
+      const tokens = { ids: ids.slice(start, end), typeIds: typeIds.slice(start, end) };
+      start = end;
+      return tokens;
+    }),
+    lost: lost[pair],
+  }));
+}
+
+function startWorker({ folder, maxLength, chunkStride }: PairLimits & Pick<TokenizeOptions, "folder">): Worker {
   const worker = new Worker(new URL("./tokenize_worker.ts", import.meta.url).href, { type: "module" });
-  worker.postMessage({ folder, maxLength });
+  worker.postMessage({ folder, limits: { maxLength, chunkStride } });
   return worker;
 }
 

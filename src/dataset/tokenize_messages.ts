@@ -5,10 +5,14 @@ export interface TokenizeJob {
   criteria: string[][];
 }
 
-/** The pairs of a job one after another, post by post. */
+/** The chunks of a job's pairs one after another, post by post. */
 export interface TokenizeReply {
   job: number;
   ids: Uint32Array<ArrayBuffer>;
   typeIds: Uint8Array<ArrayBuffer>;
+  /** Tokens of each chunk. */
   lengths: Uint32Array<ArrayBuffer>;
+  /** Chunks of each pair, and the tokens of its post that are in none. */
+  counts: Uint32Array<ArrayBuffer>;
+  lost: Uint32Array<ArrayBuffer>;
 }

@@ -1,25 +1,26 @@
 /// <reference lib="deno.worker" />
 import { EntailError } from "../errors.ts";
-import type { PairTokenizer } from "./tokenizer.ts";
+import type { PairLimits, PairTokenizer } from "./tokenizer.ts";
 import { loadTokenizer } from "./tokenizer.ts";
 import type { TokenizeJob, TokenizeReply } from "./tokenize_messages.ts";
 
-// One tokenizing thread: the first message names the folder and the length, each later one holds a job.
+// One tokenizing thread: the first message names the folder and the limits, each later one holds a job.
 
 let tokenizer: Promise<PairTokenizer> | undefined;
-let maxLength = 0;
+let limits: PairLimits;
 
-self.onmessage = async ({ data }: MessageEvent<{ folder: string; maxLength: number } | TokenizeJob>) => {
+self.onmessage = async ({ data }: MessageEvent<{ folder: string; limits: PairLimits } | TokenizeJob>) => {
   try {
     if ("folder" in data) {
-      maxLength = data.maxLength;
+      limits = data.limits;
       tokenizer = loadTokenizer(data.folder);
       // The jobs report a failure; without a handler of its own it would end the thread first.
       tokenizer.catch(() => {});
       return;
     }
     const reply = encodeJob(await tokenizer!, data);
-    self.postMessage(reply, [reply.ids.buffer, reply.typeIds.buffer, reply.lengths.buffer]);
+    const { ids, typeIds, lengths, counts, lost } = reply;
+    self.postMessage(reply, [ids, typeIds, lengths, counts, lost].map(({ buffer }) => buffer));
   } catch (error) {
     const kind = error instanceof EntailError ? error.kind : undefined;
     self.postMessage({ kind, message: error instanceof Error ? error.message : String(error) });
@@ -28,17 +29,19 @@ self.onmessage = async ({ data }: MessageEvent<{ folder: string; maxLength: numb
 
 function encodeJob(pairTokenizer: PairTokenizer, { job, posts, criteria }: TokenizeJob): TokenizeReply {
   const encoded = posts.flatMap((post, i) =>
-    criteria[i].map((criterion) => pairTokenizer.encodePair(post, criterion, maxLength))
+    criteria[i].map((criterion) => pairTokenizer.encodePair(post, criterion, limits))
   );
-  const lengths = Uint32Array.from(encoded, ({ ids }) => ids.length);
+  const chunks = encoded.flatMap((pair) => pair.chunks);
+  const lengths = Uint32Array.from(chunks, ({ ids }) => ids.length);
   const total = lengths.reduce((sum, length) => sum + length, 0);
   const ids = new Uint32Array(total);
   const typeIds = new Uint8Array(total);
   let start = 0;
-  for (const pair of encoded) {
-    ids.set(pair.ids, start);
-    typeIds.set(pair.typeIds, start);
-    start += pair.ids.length;
+  for (const chunk of chunks) {
+    ids.set(chunk.ids, start);
+    typeIds.set(chunk.typeIds, start);
+    start += chunk.ids.length;
   }
-  return { job, ids, typeIds, lengths };
+  const counts = Uint32Array.from(encoded, (pair) => pair.chunks.length);
+  return { job, ids, typeIds, lengths, counts, lost: Uint32Array.from(encoded, ({ lost }) => lost) };
 }

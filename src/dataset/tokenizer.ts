@@ -1,9 +1,18 @@
 import { EntailError } from "../errors.ts";
-import type { TokenizedPair } from "./batches.ts";
+import type { EncodedPair } from "./batches.ts";
+import { chunkRanges } from "./chunks.ts";
 import { type PairTemplate, parsePairTemplate, parseSingleTemplate } from "./pair_template.ts";
 import { createEncoder, type Encoder } from "../tokenizers/encoder.ts";
 import { readTokenizerFolder } from "../tokenizers/folder.ts";
 import { checkTokenizer } from "../tokenizers/checks.ts";
+
+/** How long the sequences of a pair may be. */
+export interface PairLimits {
+  /** Tokens of a sequence, with its criterion and special tokens. */
+  maxLength: number;
+  /** Tokens that a chunk of a post shares with the one before it; null or absent: the post is cut at its end instead. */
+  chunkStride?: number | null;
+}
 
 /** A Hugging Face tokenizer, for pairs. */
 export interface PairTokenizer {
@@ -21,9 +30,10 @@ export interface PairTokenizer {
   tokenId(token: string): number | undefined;
   /**
    * `[CLS] post [SEP] criterion [SEP]`, or what the tokenizer's own template for pairs says, the post shortened from
-   * its end to fit `maxLength` (`truncation="only_first"`). Data error if not even one token of the post would remain.
+   * its end to fit `maxLength` (`truncation="only_first"`) or cut into chunks that fit (`return_overflowing_tokens`,
+   * `stride`). Data error if not even one token of the post would remain, or chunks would not get on.
    */
-  encodePair(post: string, criterion: string, maxLength: number): TokenizedPair;
+  encodePair(post: string, criterion: string, limits: PairLimits): EncodedPair;
 }
 
 /** Criteria whose ids are kept; there are nine in a data set. */
@@ -73,7 +83,7 @@ export function createTokenizer(content: unknown, name: string): PairTokenizer {
     single,
     encode,
     tokenId: (token) => encoder.ids.get(token),
-    encodePair: (post, criterion, maxLength) => {
+    encodePair: (post, criterion, limits) => {
       if (lastPost.text !== post) lastPost = { text: post, ids: encode(post) };
       let criterionIds = criteria.get(criterion);
       if (criterionIds === undefined) {
@@ -81,17 +91,42 @@ export function createTokenizer(content: unknown, name: string): PairTokenizer {
         criterionIds = encode(criterion);
         criteria.set(criterion, criterionIds);
       }
+      const { ids } = lastPost;
+      const { maxLength, chunkStride = null } = limits;
       const room = maxLength - template.specialTokens - criterionIds.length;
-      if (room < lastPost.ids.length && room < 1) {
-        throw new EntailError(
-          "data",
-          `criterion "${shorten(criterion)}" has ${criterionIds.length} tokens and leaves no room for a post in ` +
-            `data.max_length=${maxLength}, raise it or shorten the criterion`,
-        );
+      if (room >= ids.length) return { chunks: [template.fill(ids, ids.length, criterionIds)], lost: 0 };
+      checkRoom(room, criterion, criterionIds.length, limits);
+      if (chunkStride === null) {
+        return { chunks: [template.fill(ids, room, criterionIds)], lost: ids.length - room };
       }
-      return template.fill(lastPost.ids, Math.min(room, lastPost.ids.length), criterionIds);
+      const chunks = chunkRanges(ids.length, room, chunkStride).map(({ start, end }) =>
+        template.fill(ids.slice(start, end), end - start, criterionIds)
+      );
+      return { chunks, lost: 0 };
     },
   };
+}
+
+/** Data error where a criterion leaves less than a token for the post, or less than makes a chunk begin after the last. */
+function checkRoom(
+  room: number,
+  criterion: string,
+  criterionTokens: number,
+  { maxLength, chunkStride = null }: PairLimits,
+): void {
+  const who = `criterion "${shorten(criterion)}" has ${criterionTokens} tokens and leaves`;
+  if (chunkStride === null && room < 1) {
+    throw new EntailError(
+      "data",
+      `${who} no room for a post in data.max_length=${maxLength}, raise it or shorten the criterion`,
+    );
+  }
+  if (chunkStride === null || room > chunkStride) return;
+  throw new EntailError(
+    "data",
+    `${who} ${Math.max(0, room)} for the post in data.chunk_max_len=${maxLength}, no more than ` +
+      `data.chunk_stride=${chunkStride}; raise the former or lower the latter`,
+  );
 }
 
 function encodeText(encoder: Encoder, text: string, name: string): number[] {

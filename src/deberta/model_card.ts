@@ -1,6 +1,7 @@
 /** The model card of a saved model: README.md, as the Hugging Face hub shows it. */
 import { elements } from "../gpu/tensor.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
+import { type Chunking, recordedChunking } from "./chunking.ts";
 import {
   baseModel,
   carriedDecision,
@@ -63,8 +64,20 @@ function facts(config: DebertaConfig, specs: readonly ParameterSpec[]): string {
     ["Head", `\`${classifierHead}\`: ${HEADS[classifierHead]}, then \`classifier\``],
     ["Labels", `${labels.map((label) => `\`${label}\``).join(", ")}: ${meaning}`],
     ...decision(config),
-    ...(maxLength === null ? [] : [["Longest pair", `${maxLength} tokens; a longer post is cut at its end`] as const]),
+    ...(maxLength === null ? [] : [["Longest pair", longPosts(maxLength, recordedChunking(config))] as const]),
   ]);
+}
+
+function longPosts(maxLength: number, chunking: Chunking | null): string {
+  return chunking === null
+    ? `${maxLength} tokens; a longer post is cut at its end`
+    : `${maxLength} tokens; a longer post is read in chunks that share ${chunking.stride} tokens; with their scores s ` +
+      `(logits; of two labels, the second less the first) that of the post is ${scoreOf(chunking)}`;
+}
+
+function scoreOf({ aggType, lseTau, topM }: Chunking): string {
+  if (aggType === "max") return "the highest";
+  return aggType === "LSE" ? `log(mean(exp(${lseTau}·s)))/${lseTau}` : `the mean of the ${topM} highest`;
 }
 
 /** From logits to a decision, as `predict` does it. */
@@ -72,7 +85,8 @@ function decision(config: DebertaConfig): [string, string][] {
   const carried = carriedDecision(config);
   const positive: [string, string] = ["Positive", `from a probability of ${config.positiveThreshold} on`];
   if (carried === null) return [positive];
-  const log = config.labels.length === 1 ? "logit" : "(second logit − first)";
+  const ofOne = config.labels.length === 1 ? "logit" : "(second logit − first)";
+  const log = recordedChunking(config) === null ? ofOne : "score of the post";
   return [
     ["Probability", `sigmoid(${log} / ${carried.temperature}), calibrated on the validation fold`],
     positive,
@@ -101,6 +115,9 @@ function usage(config: DebertaConfig): string {
   const trust = stock ? "" : ", trust_remote_code=True";
   const maxLength = pairMaxLength(config);
   const length = maxLength === null ? "" : `, max_length=${maxLength}`;
+  const chunked = recordedChunking(config) === null
+    ? ""
+    : " where a post is one chunk; longer ones only entail reads to\ntheir end";
   const need = stock ? "" : `
 transformers has no such head: its code is in this folder (\`modeling_entail_deberta_v2.py\`), runs with
 \`trust_remote_code=True\` only, and without it loading is an error.
@@ -108,7 +125,7 @@ transformers has no such head: its code is in this folder (\`modeling_entail_deb
   return `## Use
 
 Pairs are tokenized as \`[CLS] post [SEP] criterion [SEP]\`. Below, \`folder\` is this
-folder; all three give the same logits.
+folder; all three give the same logits${chunked}.
 ${need}
 With entail:
 

@@ -8,8 +8,9 @@ import { sampleValues, setterOf, valueOfKey } from "./sampling.ts";
 type Condition = { key: string; is: ParamValue } | { key: string; isNot: ParamValue };
 
 const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
-const FOCAL: Condition = { key: "model.loss_type", is: "focal" };
 const CHOSEN: Condition = { key: "evaluation.threshold_mode", isNot: "fixed" };
+const CHUNKED: Condition = { key: "data.chunk_max_len", isNot: null };
+const FOCAL: Condition = { key: "model.loss_type", is: "focal" };
 const FROM_SCRATCH: Condition = { key: "model.model_name", is: null };
 const POOLER: Condition = { key: "model.classifier_head", is: "pooler_linear" };
 const OWN_BATCH: Condition = { key: "training.target_effective_batch_size", is: null };
@@ -20,10 +21,17 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "augmentation.model_name": [AUGMENTED, { key: "augmentation.method", is: "contextual" }],
   "augmentation.prob": [AUGMENTED],
   "data.annotations_csv": [AUGMENTED],
+  "data.chunk_stride": [CHUNKED],
+  "data.max_length": [{ key: "data.chunk_max_len", is: null }],
+  "data.pc_topM_M": [CHUNKED, { key: "data.pc_topM_enable", is: true }],
+  "data.pc_topM_enable": [CHUNKED],
   "data.sample_seed": [{ key: "data.sample_size", isNot: null }],
+  "evaluation.agg_type": [CHUNKED],
   // Where the threshold is fixed, a temperature does no more than another threshold: nothing at 0.5.
   "evaluation.calibration": [CHOSEN],
+  "evaluation.lse_tau": [CHUNKED, { key: "evaluation.agg_type", is: "LSE" }],
   "evaluation.threshold_global_init": [{ key: "evaluation.threshold_mode", is: "global" }],
+  "evaluation.top_m": [CHUNKED, { key: "evaluation.agg_type", is: "top-m" }],
   "kfold.n_splits": [{ key: "hpo.hpo_mode.mode", is: "kfold" }],
   "model.architecture": [FROM_SCRATCH],
   "model.architecture.attention_probs_dropout_prob": [{ key: "model.attention_dropout", is: null }],

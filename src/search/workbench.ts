@@ -4,6 +4,7 @@
  */
 import type { Config } from "../config/config.ts";
 import { singleSplit } from "../dataset/folds.ts";
+import { withChunking } from "../deberta/chunking.ts";
 import type { DebertaConfig } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -68,7 +69,7 @@ export async function openWorkbench(
 
   async function prepareData(config: Config, model: ModelSource): Promise<RunData> {
     const split = splitConfig(config);
-    const { data: files, kfold, seed } = split;
+    const { data: { pc_topM_enable: _, pc_topM_M: __, ...files }, kfold, seed } = split;
     const key = JSON.stringify([files, kfold, seed, model.tokenizerFolder]);
     if (data?.key !== key) {
       releaseSession();
@@ -186,10 +187,10 @@ export function splitConfig(config: Config): Config {
   return { ...config, kfold: { ...config.kfold, n_splits: Math.round(1 / validation_fraction) } };
 }
 
-/** What the programs and the weights of a model depend on: all but the dropout rates and the threshold. */
+/** What the programs and the weights of a model depend on: all but the dropout rates, the threshold and the chunks. */
 function withoutRates(model: DebertaConfig): DebertaConfig {
   const none = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0, poolerDropout: 0, clsDropout: 0 };
-  return { ...model, ...none, positiveThreshold: 0 };
+  return withChunking({ ...model, ...none, positiveThreshold: 0 }, null);
 }
 
 type Weights = ReadonlyMap<string, readonly Float32Array[]>;

@@ -7,19 +7,21 @@ import { type EvidenceOfPairs, loadEvidence } from "../augmentation/evidence.ts"
 import { openSynonyms } from "../augmentation/synonyms.ts";
 import type { Candidate, ReplaceableWord } from "../augmentation/words.ts";
 import type { Config } from "../config/schema.ts";
-import type { TokenizedPair } from "../dataset/batches.ts";
+import type { EncodedPair } from "../dataset/batches.ts";
 import type { Pair } from "../dataset/groundtruth.ts";
 import { loadAnnotations } from "../dataset/prepare.ts";
+import { notVerbatimText } from "../dataset/evidence_spans.ts";
 import { openTokenizerPool, type TokenizerPool } from "../dataset/tokenize.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { pairLimits } from "./chunking.ts";
 import { contextualCandidates, openContextualSource } from "./contextual.ts";
 import type { ModelSource } from "./model_source.ts";
 import { downloadReport, patiently, type Reporter } from "./reporter.ts";
 import type { RunData } from "./run_data.ts";
 
 /** The tokens of an epoch's changed training pairs, by index of the pair. */
-export type AugmentedEpoch = (epoch: number) => Promise<ReadonlyMap<number, TokenizedPair>>;
+export type AugmentedEpoch = (epoch: number) => Promise<ReadonlyMap<number, EncodedPair>>;
 
 export interface Augmentation {
   /** The pairs that may become longer than they are. */
@@ -77,17 +79,18 @@ export function createAugmenter(reporter: Reporter): Augmenter {
     const key = config.data.annotations_csv!;
     if (evidence?.key !== key || evidence.pairs !== pairs) {
       replaceable.clear();
-      evidence = { key, pairs, evidence: await evidenceOf(config, pairs) };
+      evidence = { key, pairs, evidence: await evidenceOf(config, pairs, reporter) };
     }
     return evidence.evidence;
   }
 
   function openPool({ data, training }: Config, folder: string): TokenizerPool {
     const numWorkers = training.num_workers === 0 ? 0 : 1;
-    const key = JSON.stringify([folder, data.max_length, numWorkers]);
+    const limits = pairLimits(data);
+    const key = JSON.stringify([folder, limits, numWorkers]);
     if (pool?.key !== key) {
       pool?.pool.close();
-      pool = { key, pool: openTokenizerPool({ folder, maxLength: data.max_length }, numWorkers) };
+      pool = { key, pool: openTokenizerPool({ folder, ...limits }, numWorkers) };
     }
     return pool.pool;
   }
@@ -192,10 +195,16 @@ function withCandidates(evidence: EvidenceOfPairs, candidates: readonly Candidat
   return replaceable;
 }
 
-/** The evidence of a run's pairs. Data error where there is none. */
-export async function evidenceOf({ data }: Config, pairs: readonly Pair[]): Promise<EvidenceOfPairs> {
+/** The evidence of a run's pairs; says what of it does not stand in its posts. Data error where there is none. */
+export async function evidenceOf(
+  { data }: Config,
+  pairs: readonly Pair[],
+  reporter: Pick<Reporter, "warn">,
+): Promise<EvidenceOfPairs> {
   const file = data.annotations_csv!;
-  const evidence = await namingKey("data.annotations_csv", () => loadEvidence(file, pairs));
+  const { evidence, counts } = await namingKey("data.annotations_csv", () => loadEvidence(file, pairs));
+  const notVerbatim = notVerbatimText(counts);
+  if (notVerbatim !== null) reporter.warn(`data.annotations_csv: ${notVerbatim}`);
   if (evidence.size > 0) return evidence;
   throw new EntailError(
     "data",

@@ -3,7 +3,7 @@ import { likelyWords, type WholeWords, wholeWords } from "../augmentation/whole_
 import type { Candidate } from "../augmentation/words.ts";
 import { packBatch } from "../dataset/batches.ts";
 import { createWordMasker, type MaskedWord, maskTokenId } from "../dataset/mask_word.ts";
-import type { Span } from "../dataset/prepare.ts";
+import type { Span } from "../dataset/align.ts";
 import { loadFittingTokenizer, type PairTokenizer } from "../dataset/tokenizer.ts";
 import { checkMaskedLm, readModelConfig } from "../deberta/checkpoint.ts";
 import type { DebertaConfig } from "../deberta/config.ts";

@@ -1,4 +1,5 @@
 /** The library's face of a trained model. */
+import type { Chunking } from "../deberta/chunking.ts";
 import { type Gpu, openGpu } from "../gpu/device.ts";
 import type { AskedPrecision } from "./precision.ts";
 import { openScorer, type Scorer, scoreTexts, type TextPair, type TextScore } from "./scorer.ts";
@@ -6,8 +7,12 @@ import { openScorer, type Scorer, scoreTexts, type TextPair, type TextScore } fr
 export interface CrossEncoderOptions {
   /** A device to share; by default the model opens one of its own and closes it with `close`. */
   gpu?: Gpu;
-  /** Tokens of a pair at most; by default what the checkpoint was trained with, else 512. */
+  /** Tokens of a pair at most, a longer post being cut; by default what the checkpoint was trained with, else 512. */
   maxLength?: number;
+  /** Tokens of a chunk, to read longer posts in chunks; null: not; by default as the checkpoint was trained. */
+  chunkMaxLength?: number | null;
+  /** How posts are read in chunks; what is absent is as the checkpoint was trained, or the usual. */
+  chunking?: Partial<Chunking>;
   /** Pairs scored at once. */
   batchSize?: number;
   /** How it computes: "auto" (default) takes fp32 on a software adapter, fp16 on a hardware one. */

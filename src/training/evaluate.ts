@@ -1,7 +1,7 @@
 /** Scoring pairs and judging the scores. */
-import { packBatch, type TokenizedPair } from "../dataset/batches.ts";
+import { type EncodedPair, packBatch, type TokenizedPair } from "../dataset/batches.ts";
+import type { Aggregation } from "../deberta/chunking.ts";
 import type { LossKind } from "../nn/loss.ts";
-import { probabilityOf } from "../evaluation/calibration.ts";
 import {
   crossFit,
   decide,
@@ -12,19 +12,19 @@ import {
   partOfPost,
 } from "../evaluation/decision.ts";
 import { measure, type Metrics } from "../evaluation/metrics.ts";
+import { aggregate } from "./chunking.ts";
 import type { Prediction } from "./predictions.ts";
 import type { Session } from "./session.ts";
 import type { LossWeights } from "./step.ts";
 
-/** Logits of the pairs with the given indices, in their order; batches are of like lengths and fill the session. */
-export async function scorePairs(
+/** Logits of sequences, in their order; batches are of like lengths and fill the session. */
+export async function scoreSequences(
   session: Session,
-  tokens: readonly TokenizedPair[],
-  indices: readonly number[],
+  sequences: readonly TokenizedPair[],
   onProgress: (done: number) => void = () => {},
 ): Promise<Float32Array[]> {
-  const lengthOf = (at: number) => tokens[indices[at]].ids.length;
-  const order = indices.map((_, at) => at).sort((a, b) => lengthOf(b) - lengthOf(a));
+  const lengthOf = (at: number) => sequences[at].ids.length;
+  const order = sequences.map((_, at) => at).sort((a, b) => lengthOf(b) - lengthOf(a));
   const capacity = session.inference;
   function* batches() {
     for (let begin = 0; begin < order.length;) {
@@ -33,27 +33,51 @@ export async function scorePairs(
         room -= lengthOf(order[end]);
         if (room < 0) break;
       }
-      yield packBatch(tokens, order.slice(begin, end).map((at) => indices[at]));
+      yield packBatch(sequences, order.slice(begin, end));
       begin = end;
       onProgress(begin);
     }
   }
   const scored = await session.score(batches());
-  const logits = new Array<Float32Array>(indices.length);
+  const logits = new Array<Float32Array>(sequences.length);
   scored.forEach((row, at) => logits[order[at]] = row);
   return logits;
+}
+
+/** What a model says of a pair. */
+export interface PairScore {
+  /** Of the chunk that scores highest, the first of equals. */
+  logits: Float32Array;
+  /** The log-odds of the positive class, over all chunks. */
+  score: number;
+}
+
+/** The scores of pairs, in their order. Pairs of one chunk need no aggregation. */
+export async function scorePairs(
+  session: Session,
+  pairs: readonly EncodedPair[],
+  aggregation: Aggregation | null,
+  onProgress: (done: number) => void = () => {},
+): Promise<PairScore[]> {
+  const sequences = pairs.flatMap(({ chunks }) => chunks);
+  const logits = await scoreSequences(session, sequences, (done) => {
+    onProgress(Math.floor(done * pairs.length / sequences.length));
+  });
+  let end = 0;
+  return pairs.map(({ chunks }) => {
+    const rows = logits.slice(end, end += chunks.length);
+    const scores = rows.map(positiveScore);
+    const best = scores.indexOf(scores.reduce((most, score) => Math.max(most, score)));
+    return { logits: rows[best] ?? rows[0], score: aggregation === null ? scores[0] : aggregate(scores, aggregation) };
+  });
 }
 
 /** The log-odds of the positive class: the only logit, or the difference of the two. */
 export const positiveScore = (logits: ArrayLike<number>): number =>
   logits.length === 1 ? logits[0] : logits[1] - logits[0];
 
-/** Probability of the positive class: softmax of two logits, sigmoid of one. */
-export const positiveProbability = (logits: ArrayLike<number>): number => probabilityOf(positiveScore(logits));
-
-/** The training loss of one pair on the host, in float64: the formulas of kernels/loss.wgsl. */
-export function pairLoss(logits: ArrayLike<number>, label: number, kind: LossKind, weights: LossWeights): number {
-  const z = positiveScore(logits);
+/** The training loss of one pair from its score z, on the host, in float64: the formulas of kernels/loss.wgsl. */
+export function pairLoss(z: number, label: number, kind: LossKind, weights: LossWeights): number {
   const signed = label === 1 ? z : -z;
   // −log p of the true class, and p itself, without cancellation.
   const negLog = signed >= 0 ? Math.log1p(Math.exp(-signed)) : -signed + Math.log1p(Math.exp(signed));
@@ -77,10 +101,11 @@ export interface Evaluation {
 /** Loss and metrics of the pairs with the given indices. What `settings` leave open is chosen on them. */
 export async function evaluatePairs(
   session: Session,
-  { tokens, pairs, indices, settings, decision, lossKind, weights }: {
-    tokens: readonly TokenizedPair[];
+  { tokens, pairs, indices, aggregation, settings, decision, lossKind, weights }: {
+    tokens: readonly EncodedPair[];
     pairs: readonly { postId: string; criterionId: string; label: number }[];
     indices: readonly number[];
+    aggregation: Aggregation | null;
     settings: DecisionSettings;
     /** What was chosen before; absent: it is chosen here. */
     decision?: Decision;
@@ -88,17 +113,17 @@ export async function evaluatePairs(
     weights: LossWeights;
   },
 ): Promise<Evaluation> {
-  const logits = await scorePairs(session, tokens, indices);
+  const scores = await scorePairs(session, indices.map((index) => tokens[index]), aggregation);
   const scored = indices.map((index, i) => {
     const { postId, criterionId, label } = pairs[index];
-    return { postId, criterionId, label, score: positiveScore(logits[i]) };
+    return { postId, criterionId, label, score: scores[i].score };
   });
-  const total = logits.reduce((sum, row, i) => sum + pairLoss(row, scored[i].label, lossKind, weights), 0);
+  const total = scored.reduce((sum, { score, label }) => sum + pairLoss(score, label, lossKind, weights), 0);
   const taken = decision ?? fitDecision(scored, settings);
   const predictions = scored.map((pair) => decide(pair, taken));
   const crossFitted = isChosen(settings) ? crossFit(scored, partOfPost(scored), settings).judged : null;
   return {
-    loss: total / logits.length,
+    loss: total / scored.length,
     metrics: measure(predictions),
     decision: taken,
     crossFittedF1: crossFitted && measure(crossFitted).f1,

@@ -5,6 +5,7 @@ import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoin
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { chunkingOf, pairLimits } from "./chunking.ts";
 import { decisionOf, decisionSettings, decisionsInVain } from "./decisions.ts";
 import { evaluatePairs } from "./evaluate.ts";
 import { readFolds } from "./folds_file.ts";
@@ -16,6 +17,7 @@ import { markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDiges
 import { openSession } from "./session.ts";
 import { readState, skippedSteps } from "./state.ts";
 import { type FoldFacts, type RunPrediction, summarise, type Summary } from "./summary.ts";
+import { truncationOf, truncationText } from "./truncation.ts";
 
 export interface EvaluateRunOptions {
   /** This fold only. */
@@ -74,9 +76,11 @@ export async function scoreRun(
     const validation = pairs.flatMap((_, index) => folds[index] === fold ? [index] : []);
     const members = validation.map((index) => pairs[index]);
     const tokens = await tokenizeFor({ config: modelConfig, tokenizerFolder: folder }, members, {
-      maxLength: data.max_length,
+      ...pairLimits(data),
       numWorkers: training.num_workers,
     });
+    const truncated = truncationText(truncationOf(tokens), pairLimits(data).maxLength);
+    if (truncated !== null) reporter.warn(`fold ${fold}: ${truncated}`);
     const inference = scoringCapacity(gpu, modelConfig, tokens, training.eval_batch_size, precision);
     const session = await openSession(gpu, modelConfig, { inference, precision });
     try {
@@ -86,6 +90,7 @@ export async function scoreRun(
         tokens,
         pairs: members,
         indices: members.map((_, index) => index),
+        aggregation: chunkingOf(config),
         settings: decisionSettings(config),
         decision: otherDecision ? undefined : decisionOf(modelConfig, members),
         lossKind: config.model.loss_type,
@@ -103,7 +108,8 @@ export async function scoreRun(
 }
 
 /** What an evaluation may choose for itself. */
-const OF_A_DECISION = /^(model\.positive_threshold|evaluation\.(calibration|threshold_mode|threshold_global_init))$/;
+const OF_A_DECISION =
+  /^(model\.positive_threshold|evaluation\.(agg_type|lse_tau|top_m|calibration|threshold_mode|threshold_global_init))$/;
 const OF_A_SCORE = /^training\.optimization\.(precision|use_bf16)$/;
 
 /** The keys that are other ones than in training. Data error for one that may not be. */

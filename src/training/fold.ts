@@ -1,8 +1,9 @@
 /** The training of one fold: epochs of optimizer steps, an evaluation after each, the best and the last checkpoint. */
 import { join } from "node:path";
-import { epochBatches, packBatch, type TokenizedPair } from "../dataset/batches.ts";
+import { type EncodedPair, epochBatches, packBatch } from "../dataset/batches.ts";
 import type { Pair } from "../dataset/groundtruth.ts";
 import { loadMoments, loadWeights } from "../deberta/checkpoint.ts";
+import type { Aggregation } from "../deberta/chunking.ts";
 import { EntailError } from "../errors.ts";
 import { makeFolder } from "../formats/atomic_write.ts";
 import { type DecisionSettings, isChosen } from "../evaluation/decision.ts";
@@ -10,6 +11,7 @@ import type { LossKind } from "../nn/loss.ts";
 import type { AugmentedEpoch } from "./augmentation.ts";
 import { carryDecision } from "./decisions.ts";
 import { evaluatePairs, type Evaluation } from "./evaluate.ts";
+import { epochExamples, examplesPerEpoch, fitsPairs, highestChunks, likeChunksOf } from "./examples.ts";
 import { appendEntries, epochEntry, type LogEntry, stepEntry, truncateLog } from "./metrics_log.ts";
 import { createPace } from "./pace.ts";
 import { writePredictions } from "./predictions.ts";
@@ -27,6 +29,7 @@ import {
   saveBest,
   saveLast,
   skippedSteps,
+  STATE_FILE,
   type TrainerState,
 } from "./state.ts";
 import { LOG_STEPS, type StepRecord, type StepSettings } from "./step.ts";
@@ -44,6 +47,10 @@ export interface FoldSettings {
   /** Evaluations without a better F1 after which training ends; null: never. */
   patience: number | null;
   decision: DecisionSettings;
+  /** How the scores of a post's chunks make that of the pair; null: a pair is one sequence. */
+  aggregation: Aggregation | null;
+  /** Train on so many chunks of a post at most, those that the model of the epoch before scores highest; null: on all. */
+  topChunks: number | null;
   lossKind: LossKind;
   step: StepSettings;
 }
@@ -53,7 +60,7 @@ export interface FoldInput {
   settings: FoldSettings;
   fold: number;
   pairs: readonly Pair[];
-  tokens: readonly TokenizedPair[];
+  tokens: readonly EncodedPair[];
   /** Indices of pairs, in file order. */
   train: readonly number[];
   validation: readonly number[];
@@ -114,7 +121,8 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     if (metricsFile) await appendEntries(metricsFile, entries);
   };
 
-  const batchesPerEpoch = Math.ceil(train.length / settings.batchSize);
+  const examples = examplesPerEpoch(train, tokens, settings.topChunks);
+  const batchesPerEpoch = Math.ceil(examples / settings.batchSize);
   const stepsPerEpoch = Math.ceil(batchesPerEpoch / settings.accumulation);
   const totalSteps = settings.maxSteps ?? stepsPerEpoch * settings.epochs;
   const length = { batchesPerEpoch, accumulation: settings.accumulation, totalSteps };
@@ -182,14 +190,16 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     throw new EntailError("interrupted", "interrupted; the same command (without overwrite) goes on from here");
   };
 
-  let prepared: Promise<readonly TokenizedPair[]> | undefined;
+  let prepared: Promise<readonly EncodedPair[]> | undefined;
   while (!state.finished) {
     const epochTokens = await (prepared ?? prepareEpoch(input, state.epoch));
     // The next epoch's, while the device works on this one.
     if (state.epoch + 1 < epochs) prepared = prepareEpoch(input, state.epoch + 1);
     epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
+    const examples = epochExamples(train, epochTokens, settings.topChunks, state.keptChunks);
+    const sequences = examples.map(({ tokens }) => tokens);
     const batches = epochBatches({
-      lengths: train.map((i) => epochTokens[i].ids.length),
+      lengths: sequences.map(({ ids }) => ids.length),
       batchSize: settings.batchSize,
       shuffle: settings.shuffle,
       seed: settings.step.seed,
@@ -197,10 +207,10 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     });
     for (let at = state.stepInEpoch * settings.accumulation; at < batches.length; at += settings.accumulation) {
       if (step.counters.updates >= totalSteps) break;
-      const microBatches = batches.slice(at, at + settings.accumulation).map((members) => {
-        const indices = members.map((member) => train[member]);
-        return { batch: packBatch(epochTokens, indices), labels: Uint32Array.from(indices, (i) => labels[i]) };
-      });
+      const microBatches = batches.slice(at, at + settings.accumulation).map((members) => ({
+        batch: packBatch(sequences, members),
+        labels: Uint32Array.from(members, (member) => labels[examples[member].pair]),
+      }));
       step.step(microBatches, learningRateAt(schedule, step.counters.updates));
       unreported += microBatches.reduce((sum, micro) => sum + micro.labels.length, 0);
       state.stepInEpoch++;
@@ -212,6 +222,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       tokens,
       pairs,
       indices: validation,
+      aggregation: settings.aggregation,
       settings: settings.decision,
       lossKind: settings.lossKind,
       weights: settings.step.loss,
@@ -227,6 +238,9 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     }
     state.finished = step.counters.updates >= totalSteps ||
       (settings.patience !== null && state.evaluationsSinceBest >= settings.patience);
+    if (settings.topChunks !== null && !state.finished) {
+      state.keptChunks = await highestChunks(session, train, tokens, settings.topChunks);
+    }
     await save(evaluation);
     reporter.epoch({
       fold,
@@ -250,9 +264,11 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
 }
 
 /** The tokens that an epoch trains on. Not awaited at once: an error is thrown where the epoch begins. */
-function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<readonly TokenizedPair[]> {
+function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<readonly EncodedPair[]> {
   const prepared = augment
-    ? augment(epoch).then((changed) => tokens.map((own, index) => changed.get(index) ?? own))
+    ? augment(epoch).then((changed) =>
+      tokens.map((own, index) => changed.has(index) ? likeChunksOf(own, changed.get(index)!) : own)
+    )
     : Promise.resolve(tokens);
   prepared.catch(() => {});
   return prepared;
@@ -260,9 +276,16 @@ function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<re
 
 /** Puts parameters, moments, counters and the log where the fold begins or where it was left. */
 async function startFold(input: FoldInput, length: FoldLength, metricsFile: string | null): Promise<TrainerState> {
-  const { session, settings, checkpointFolder } = input;
+  const { session, settings, checkpointFolder, train, tokens } = input;
   const state = checkpointFolder ? await readState(checkpointFolder) : null;
   if (state) checkCounters(state, length, session.precision, checkpointFolder!);
+  if (state && state.epoch > 0 && !state.finished && !fitsPairs(state.keptChunks, train, tokens, settings.topChunks)) {
+    throw new EntailError(
+      "data",
+      `${join(checkpointFolder!, "last", STATE_FILE)}: its chunks are not those of this training; train anew with ` +
+        "overwrite=true",
+    );
+  }
   if (state && !state.finished) {
     const last = join(checkpointFolder!, "last");
     await loadWeights(session.parameters, session.config, last);

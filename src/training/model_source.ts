@@ -9,11 +9,13 @@ import {
   withDecision,
   withOrigin,
 } from "../deberta/config.ts";
+import { withChunking } from "../deberta/chunking.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import { modelFolder } from "../hub/model_folder.ts";
 import { parseModelId } from "../hub/model_id.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
+import { chunkingOf, pairLimits } from "./chunking.ts";
 import { downloadReport, type Reporter, silentReporter } from "./reporter.ts";
 
 export interface ModelSource {
@@ -30,9 +32,10 @@ export interface ModelSource {
  * allocated.
  */
 export async function openModelSource(
-  { model, data, seed }: Config,
+  configured: Config,
   { reporter = silentReporter, signal }: { reporter?: Reporter; signal?: AbortSignal } = {},
 ): Promise<ModelSource> {
+  const { model, seed } = configured;
   const head = model.classifier_head as ClassifierHead;
   if (!CLASSIFIER_HEADS.includes(head)) {
     throw new EntailError(
@@ -45,7 +48,7 @@ export async function openModelSource(
     await loadFittingTokenizer(architecture.tokenizer, architecture.vocab_size);
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
     return {
-      config: withOverrides(config, model, data.max_length, null),
+      config: withOverrides(config, configured, null),
       tokenizerFolder: architecture.tokenizer,
       folder: null,
       initialise: (parameters) => Promise.resolve(initialiseWeights(parameters, config, seed)),
@@ -62,7 +65,7 @@ export async function openModelSource(
   const labels = stored.labels.length === model.num_labels
     ? stored.labels
     : Array.from({ length: model.num_labels }, (_, index) => `LABEL_${index}`);
-  const config = withOverrides({ ...stored, labels, classifierHead: head }, model, data.max_length, origin);
+  const config = withOverrides({ ...stored, labels, classifierHead: head }, configured, origin);
   await checkWeights(config, folder);
   return {
     config,
@@ -72,13 +75,12 @@ export async function openModelSource(
   };
 }
 
-/** Dropouts and threshold of the configuration; a null dropout leaves the model's own. `origin` is its hub id, if any. */
-function withOverrides(
-  config: DebertaConfig,
-  model: Config["model"],
-  maxLength: number,
-  origin: string | null,
-): DebertaConfig {
+/**
+ * Dropouts, threshold, lengths and chunks of the configuration; a null dropout leaves the model's own. `origin` is its hub
+ * id, if any.
+ */
+function withOverrides(config: DebertaConfig, configured: Config, origin: string | null): DebertaConfig {
+  const { model, data } = configured;
   const overridden = {
     ...config,
     hiddenDropoutProb: model.hidden_dropout ?? config.hiddenDropoutProb,
@@ -86,5 +88,6 @@ function withOverrides(
     clsDropout: model.classifier_dropout ?? config.clsDropout,
     positiveThreshold: model.positive_threshold,
   };
-  return withOrigin(withDecision(overridden, null), maxLength, origin);
+  const read = withOrigin(withDecision(overridden, null), pairLimits(data).maxLength, origin);
+  return withChunking(read, chunkingOf(configured));
 }

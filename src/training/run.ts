@@ -1,11 +1,12 @@
 /** What a configuration means in numbers: what it asks for in vain, sizes of batches, settings of a fold. */
 import type { Config } from "../config/schema.ts";
-import type { TokenizedPair } from "../dataset/batches.ts";
+import type { EncodedPair } from "../dataset/batches.ts";
 import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { elementBytes } from "../gpu/dtype.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
 import { type Precision, storageOf } from "../nn/plan.ts";
+import { chunkingOf, pairLimits } from "./chunking.ts";
 import { decisionSettings, decisionsInVain } from "./decisions.ts";
 import type { FoldSettings } from "./fold.ts";
 import { choosePrecision } from "./precision.ts";
@@ -15,7 +16,7 @@ import type { LossWeights } from "./step.ts";
 
 /** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
 export function settingsInVain(config: Config): string[] {
-  const { gpu, training: { optimization }, reproducibility } = config;
+  const { gpu, data, training: { optimization }, reproducibility } = config;
   const { use_torch_compile, fused_adamw } = optimization;
   return [
     !use_torch_compile &&
@@ -25,17 +26,21 @@ export function settingsInVain(config: Config): string[] {
     !fused_adamw && "training.optimization.fused_adamw=false has no effect: the update is always one kernel",
     !reproducibility.deterministic &&
     "reproducibility.deterministic=false has no effect: the same seed always gives the same bits",
+    data.pc_topM_enable && data.chunk_max_len === null &&
+    "data.pc_topM_enable=true has no effect: posts are not cut into chunks; set data.chunk_max_len",
     ...decisionsInVain(config),
   ].filter((line) => line !== false);
 }
 
-/** The most that a batch of `batchSize` of these sequences can hold; those of `growing` may get `maxLength` tokens. */
+/** The most that a batch of `batchSize` sequences of these pairs can hold; those of `growing` may get `maxLength` tokens. */
 export function batchCapacity(
-  tokens: readonly TokenizedPair[],
+  tokens: readonly EncodedPair[],
   batchSize: number,
   growing?: { pairs: { has(index: number): boolean }; maxLength: number },
 ): BatchCapacity {
-  const lengths = tokens.map(({ ids }, index) => growing?.pairs.has(index) ? growing.maxLength : ids.length);
+  const lengths = tokens.flatMap(({ chunks }, index) =>
+    chunks.map(({ ids }) => growing?.pairs.has(index) ? growing.maxLength : ids.length)
+  );
   lengths.sort((a, b) => b - a);
   const largest = lengths.slice(0, batchSize);
   return { tokens: largest.reduce((sum, length) => sum + length, 0), sequences: largest.length, longest: lengths[0] };
@@ -48,7 +53,7 @@ export function batchCapacity(
 export function scoringCapacity(
   gpu: Gpu,
   config: DebertaConfig,
-  tokens: readonly TokenizedPair[],
+  tokens: readonly EncodedPair[],
   batchSize: number,
   precision: Precision,
 ): BatchCapacity {
@@ -66,7 +71,7 @@ export function trainingOptions(
   model: DebertaConfig,
   { tokens, evidence }: RunData,
 ): SessionOptions {
-  const growing = evidence && { pairs: evidence, maxLength: config.data.max_length };
+  const growing = evidence && { pairs: evidence, maxLength: pairLimits(config.data).maxLength };
   const precision = choosePrecision(gpu, config.training.optimization.precision);
   return {
     inference: scoringCapacity(gpu, model, tokens, config.training.eval_batch_size, precision),
@@ -96,6 +101,8 @@ export function foldSettings(config: Config, model: DebertaConfig, trainLabels: 
     maxSteps: training.max_steps,
     patience: training.early_stopping_patience,
     decision: decisionSettings(config),
+    aggregation: chunkingOf(config),
+    topChunks: config.data.chunk_max_len !== null && config.data.pc_topM_enable ? config.data.pc_topM_M : null,
     lossKind: config.model.loss_type,
     step: {
       seed: config.seed,

@@ -1,14 +1,16 @@
 /** The pairs of a run, their folds and their tokens. */
 import type { EvidenceOfPairs } from "../augmentation/evidence.ts";
 import type { Config } from "../config/schema.ts";
-import type { TokenizedPair } from "../dataset/batches.ts";
+import type { EncodedPair } from "../dataset/batches.ts";
 import { checkFolds, stratifiedGroupKFold, stratifiedKFold } from "../dataset/folds.ts";
 import { loadGroundtruth, type Pair } from "../dataset/groundtruth.ts";
 import { tokenizePairs } from "../dataset/tokenize.ts";
-import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
+import { loadFittingTokenizer, type PairLimits } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
+import { pairLimits } from "./chunking.ts";
 import type { ModelSource } from "./model_source.ts";
 import type { Reporter } from "./reporter.ts";
+import { warnOfTruncation } from "./truncation.ts";
 
 /** Which pairs a run has, and on which of them each fold is validated. */
 export interface RunSplit {
@@ -19,8 +21,8 @@ export interface RunSplit {
 }
 
 export interface RunData extends RunSplit {
-  readonly tokens: readonly TokenizedPair[];
-  /** With augmentation: pairs that may become longer in training, up to `data.max_length`. */
+  readonly tokens: readonly EncodedPair[];
+  /** With augmentation: pairs that may become longer in training, up to the limit. */
   readonly evidence?: EvidenceOfPairs;
 }
 
@@ -53,16 +55,17 @@ export async function loadRunData(config: Config, model: ModelSource, reporter: 
 }
 
 export async function tokenizeSplit(
-  { data, training }: Config,
+  config: Config,
   split: RunSplit,
   model: ModelSource,
   reporter: Reporter,
 ): Promise<RunData> {
   const tokens = await tokenizeFor(model, split.pairs, {
-    maxLength: data.max_length,
-    numWorkers: training.num_workers,
+    ...pairLimits(config.data),
+    numWorkers: config.training.num_workers,
     onProgress: (done, total) => reporter.progress("tokenizing", done, total),
   });
+  await warnOfTruncation(config, split.pairs, tokens, { reporter, tokenizerFolder: model.tokenizerFolder });
   return { ...split, tokens };
 }
 
@@ -70,13 +73,15 @@ export async function tokenizeSplit(
 export async function tokenizeFor(
   { config, tokenizerFolder }: Pick<ModelSource, "config" | "tokenizerFolder">,
   pairs: readonly { post: string; criterion: string }[],
-  options: { maxLength: number; numWorkers?: number | null; onProgress?: (done: number, total: number) => void },
-): Promise<TokenizedPair[]> {
+  options: PairLimits & { numWorkers?: number | null; onProgress?: (done: number, total: number) => void },
+): Promise<EncodedPair[]> {
   await loadFittingTokenizer(tokenizerFolder, config.vocabSize);
   if (config.positionBiasedInput && options.maxLength > config.maxPositionEmbeddings) {
     throw new EntailError(
       "usage",
-      `data.max_length: is ${options.maxLength}, but the model has only ${config.maxPositionEmbeddings} positions`,
+      `data.${
+        options.chunkStride == null ? "max_length" : "chunk_max_len"
+      }: is ${options.maxLength}, but the model has only ${config.maxPositionEmbeddings} positions`,
     );
   }
   return await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });

@@ -1,4 +1,7 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
+import { join } from "node:path";
+import type { EncodedPair } from "../dataset/batches.ts";
+import { type Chunking, DEFAULT_CHUNKING, recordedChunking } from "../deberta/chunking.ts";
 import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
 import { type CarriedDecision, carriedDecision, type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
 import { EntailError } from "../errors.ts";
@@ -7,21 +10,27 @@ import type { Gpu } from "../gpu/device.ts";
 import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
 import type { Precision } from "../nn/plan.ts";
 import { carriedPrediction } from "./decisions.ts";
-import { positiveScore, scorePairs } from "./evaluate.ts";
+import { type PairScore, scorePairs } from "./evaluate.ts";
 import { type AskedPrecision, choosePrecision } from "./precision.ts";
 import { scoringCapacity } from "./run.ts";
 import { tokenizeFor } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
+import { type Truncation, truncationOf } from "./truncation.ts";
 
 export interface TextPair {
   post: string;
   criterion: string;
 }
 
-/** `probability` is that of the positive class: softmax of two logits, sigmoid of one, calibrated where the model is. */
+/**
+ * `probability` is that of the positive class: softmax of two logits, sigmoid of one, calibrated where the model is. Where
+ * posts are read in chunks it is that of all chunks together, and `logits` are those of the chunk that scores highest.
+ */
 export interface TextScore {
   logits: number[];
   probability: number;
+  /** The number of the post's chunks, where posts are read in chunks. */
+  chunks?: number;
   /** Of a model whose thresholds or temperature were chosen when it was trained: 1 where the pair is positive, else 0. */
   prediction?: number;
 }
@@ -31,7 +40,10 @@ export interface Scorer {
   /** What was chosen when the model was trained. */
   readonly decision: CarriedDecision | null;
   readonly folder: string;
+  /** Tokens of a sequence at most. */
   readonly maxLength: number;
+  /** How posts are read in chunks; null: they are cut at their end. */
+  readonly chunking: Chunking | null;
   readonly batchSize: number;
   readonly precision: Precision;
   readonly numWorkers?: number | null;
@@ -47,8 +59,13 @@ const DEFAULT_MAX_LENGTH = 512;
 /** Pairs that are tokenized and scored at a time. */
 const WINDOW = 8192;
 
+/** What is absent is as the checkpoint was trained, or the usual. */
 export interface ScorerOptions {
+  /** Tokens of a pair whose post is cut at its end. */
   maxLength?: number;
+  /** Tokens of a chunk; null: posts are not read in chunks. */
+  chunkMaxLength?: number | null;
+  chunking?: Partial<Chunking>;
   batchSize?: number;
   precision?: AskedPrecision;
   numWorkers?: number | null;
@@ -57,23 +74,29 @@ export interface ScorerOptions {
 }
 
 /**
- * Opens a Hugging Face folder, or a model of the hub, for scoring. `maxLength` defaults to what the checkpoint was trained
- * with, else 512; `precision` to what suits the adapter.
+ * Opens a Hugging Face folder, or a model of the hub, for scoring. Lengths default to what the checkpoint was trained with,
+ * else 512; `precision` to what suits the adapter.
  * Data errors name the folder's file.
  */
 export async function openScorer(
   gpu: Gpu,
   checkpoint: string,
-  { maxLength, batchSize = 32, precision = "auto", numWorkers, download }: ScorerOptions = {},
+  options: ScorerOptions = {},
 ): Promise<Scorer> {
+  const { batchSize = 32, precision = "auto", numWorkers, download } = options;
   const folder = await modelFolder(checkpoint, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
   await checkWeights(config, folder, { trained: true });
+  const recorded = recordedChunking(config, join(folder, "config.json"));
+  const { chunkMaxLength } = options;
+  const inChunks = chunkMaxLength === undefined ? recorded !== null : chunkMaxLength !== null;
+  const asked = inChunks ? chunkMaxLength : options.maxLength;
   const scorer: Scorer = {
     config,
     decision: carriedDecision(config),
     folder,
-    maxLength: maxLength ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
+    maxLength: asked ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
+    chunking: inChunks ? { ...DEFAULT_CHUNKING, ...recorded, ...options.chunking } : null,
     batchSize,
     precision: choosePrecision(gpu, precision),
     numWorkers,
@@ -91,13 +114,23 @@ export async function openScorer(
 export async function scoreTexts(
   scorer: Scorer,
   pairs: readonly TextPair[],
-  { signal, onProgress = () => {} }: { signal?: AbortSignal; onProgress?: (done: number) => void } = {},
+  { signal, onProgress = () => {}, onTokenized = () => {} }: {
+    signal?: AbortSignal;
+    onProgress?: (done: number) => void;
+    /** Told what is cut off of the next pairs, before they are scored. */
+    onTokenized?: (truncation: Truncation) => void;
+  } = {},
 ): Promise<TextScore[]> {
-  const { gpu, config, folder, maxLength, batchSize, precision, numWorkers } = scorer;
+  const { gpu, config, folder, maxLength, chunking, batchSize, precision, numWorkers } = scorer;
   const scores: TextScore[] = [];
   for (let at = 0; at < pairs.length; at += WINDOW) {
     const window = pairs.slice(at, at + WINDOW);
-    const tokens = await tokenizeFor({ config, tokenizerFolder: folder }, window, { maxLength, numWorkers });
+    const tokens = await tokenizeFor({ config, tokenizerFolder: folder }, window, {
+      maxLength,
+      chunkStride: chunking?.stride,
+      numWorkers,
+    });
+    onTokenized(truncationOf(tokens));
     const needed = scoringCapacity(gpu, config, tokens, batchSize, precision);
     const room = scorer.session?.inference;
     const fits = room && needed.longest <= room.longest && needed.tokens <= room.tokens &&
@@ -107,15 +140,24 @@ export async function scoreTexts(
       scorer.session = await openSession(gpu, config, { inference: needed, precision });
       await loadWeights(scorer.session.parameters, config, folder);
     }
-    const logits = await scorePairs(scorer.session!, tokens, tokens.map((_, i) => i), (done) => onProgress(at + done));
-    logits.forEach((row, i) => scores.push(textScore(row, window[i].criterion, scorer.decision)));
+    const scored = await scorePairs(scorer.session!, tokens, chunking, (done) => onProgress(at + done));
+    scored.forEach((pair, i) => scores.push(textScore(pair, window[i], tokens[i], scorer)));
     if (signal?.aborted) throw new EntailError("interrupted", "interrupted before all pairs were scored");
   }
   return scores;
 }
 
-function textScore(logits: Float32Array, criterion: string, decision: CarriedDecision | null): TextScore {
-  const probability = probabilityOf(positiveScore(logits), decision?.temperature);
-  const score = { logits: [...logits], probability };
-  return decision === null ? score : { ...score, prediction: carriedPrediction(decision, criterion, probability) };
+function textScore(
+  { logits, score }: PairScore,
+  { criterion }: TextPair,
+  { chunks }: EncodedPair,
+  { chunking, decision }: Scorer,
+): TextScore {
+  const probability = probabilityOf(score, decision?.temperature);
+  return {
+    logits: [...logits],
+    probability,
+    ...(chunking === null ? {} : { chunks: chunks.length }),
+    ...(decision === null ? {} : { prediction: carriedPrediction(decision, criterion, probability) }),
+  };
 }

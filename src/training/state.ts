@@ -10,6 +10,7 @@ import type { Precision } from "../nn/plan.ts";
 import { initialScaler, type ScalerState } from "../nn/scaler.ts";
 import type { Decision } from "../evaluation/decision.ts";
 import type { Metrics } from "../evaluation/metrics.ts";
+import type { KeptChunks } from "./examples.ts";
 import type { Session } from "./session.ts";
 import type { StepCounters } from "./step.ts";
 
@@ -24,6 +25,8 @@ export interface TrainerState {
   evaluations: number;
   evaluationsSinceBest: number;
   best: BestEpoch | null;
+  /** Of posts with more chunks than training takes: those of the epoch that is next or under way; null: the first. */
+  keptChunks: KeptChunks | null;
   /** The training is over: all steps are done, or it was stopped early. */
   finished: boolean;
   /** Seconds spent so far, over all sittings. */
@@ -60,6 +63,7 @@ export const initialState = (precision: Precision): TrainerState => ({
   evaluations: 0,
   evaluationsSinceBest: 0,
   best: null,
+  keptChunks: null,
   finished: false,
   seconds: 0,
 });
@@ -99,6 +103,7 @@ const StateSchema = z.object({
       crossFittedF1: share,
     }).optional(),
   }).nullable(),
+  keptChunks: z.record(z.string().regex(/^\d+$/), z.array(count)).nullable().default(null),
   finished: z.boolean(),
   seconds: z.number().min(0),
 });

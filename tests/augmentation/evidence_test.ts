@@ -19,7 +19,7 @@ async function evidenceOf(pairs: Pair[], rows: string[]): Promise<Map<number, st
     const path = join(folder, "annotations.csv");
     const header = "post_id,sentence_id,sentence_text,DSM5_symptom,status,explanation";
     Deno.writeTextFileSync(path, [header, ...rows].join("\n"));
-    for (const [index, { words }] of await loadEvidence(path, pairs)) {
+    for (const [index, { words }] of (await loadEvidence(path, pairs)).evidence) {
       found.set(index, words.map(({ start, end }) => pairs[index].post.slice(start, end)));
     }
   });

@@ -97,3 +97,56 @@ Deno.test("entail predict: a fault in the last line, and a place that cannot be 
     }
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["pairs.jsonl"]);
   }));
+
+Deno.test("entail predict: posts in chunks by command line, with their number; what is cut off otherwise is told", () =>
+  inTemporaryFolder(async (folder) => {
+    const post = "I have not slept well for three weeks, and I feel sad. My brother never sleeps, day or night.";
+    const lines = [post, "I sleep."].map((post) => JSON.stringify({ post, criterion: "Insomnia" }));
+    const read = (text: string) => text.trim().split("\n").map((line) => JSON.parse(line));
+    const cut = await shell(folder, "$PREDICT --output - data.max_length=24", lines);
+    assert.match(
+      cut.stderr,
+      /^1 of 2 pairs are longer than data\.max_length=24: \d+ tokens of their posts are cut off; /,
+    );
+    const byType: Record<string, { logits: number[]; probability: number; chunks: number }[]> = {};
+    for (const type of ["max", "LSE", "top-m"]) {
+      const chunks = `data.chunk_max_len=24 data.chunk_stride=4 evaluation.agg_type=${type}`;
+      const { code, stdout, stderr } = await shell(folder, `$PREDICT --output - ${chunks}`, lines);
+      assert.deepEqual([code, stderr], [0, ""]);
+      byType[type] = read(stdout);
+    }
+    const [whole, short] = byType.max;
+    assert.ok(whole.chunks > 2 && short.chunks === 1);
+    const sigmoid = ([no, yes]: number[]) => 1 / (1 + Math.exp(no - yes));
+    assert.ok(Math.abs(whole.probability - sigmoid(whole.logits)) < 1e-12);
+    for (const type of ["LSE", "top-m"]) {
+      assert.deepEqual(byType[type][0].logits, whole.logits);
+      assert.ok(byType[type][0].probability < whole.probability);
+      assert.deepEqual(byType[type][1], short);
+    }
+    const notQuiet = '"$(echo $PREDICT | sed s/--quiet//g)"';
+    const vain = await shell(folder, `eval ${notQuiet} --output - data.max_length=9 data.chunk_max_len=200`, lines);
+    assert.match(vain.stderr, /^data\.max_length has no effect: posts are read in chunks; set data\.chunk_max_len, /m);
+    const { chunks: _, ...unchunked } = short;
+    assert.deepEqual(read(cut.stdout)[1], unchunked);
+  }));
+
+Deno.test("entail prepare: evidence that does not stand in its post word for word is told, with its share", () =>
+  inTemporaryFolder(async (folder) => {
+    Deno.writeTextFileSync(join(folder, "posts"), "post_id,text\n1,I barely sleep at night. It rains.\n");
+    const header = "post_id,sentence_id,sentence_text,DSM5_symptom,status";
+    const rows = [
+      "1,1,i barely sleep at night,SLEEP_ISSUES,1",
+      "1,2,Nights are long.,SLEEP_ISSUES,1",
+      "1,3,x,FATIGUE,0",
+    ];
+    Deno.writeTextFileSync(join(folder, "annotations"), [header, ...rows].join("\n"));
+    Deno.writeTextFileSync(join(folder, "criteria"), '{"criteria":[{"id":"A.4","text":"sleep"}]}');
+    const prepare = "prepare --posts posts --annotations annotations --criteria criteria --output out";
+    const { code, stderr } = await shell(folder, `"${Deno.execPath()}" run -A --no-check ${MAIN} ${prepare}`);
+    assert.deepEqual([code, stderr], [
+      0,
+      "annotations: 2 of 2 evidence sentences (100.0 %) do not stand in their posts word for word: 1 stand there in " +
+      "nearly the same words, 1 are left out\n",
+    ]);
+  }));

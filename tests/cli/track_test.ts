@@ -148,7 +148,7 @@ Deno.test("entail train --quiet: what a tracking server has not got is said all 
   const gone = serveMlflow();
   await gone.stop();
   await inTemporaryFolder(async (folder) => {
-    const overrides = [...writeRunData(folder), "training.num_epochs=1", "mlflow.enable=true"];
+    const overrides = [...writeRunData(folder), "data.max_length=200", "training.num_epochs=1", "mlflow.enable=true"];
     const args = ["train", "--quiet", "--fold", "0", ...overrides, `mlflow.tracking_uri=${gone.uri}`];
     const { code, stderr } = await entail(args);
     assert.equal(code, 0, stderr);

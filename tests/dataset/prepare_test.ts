@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadGroundtruth } from "../../src/dataset/groundtruth.ts";
-import { evidenceSpans, prepare, type PrepareOptions, SYMPTOMS } from "../../src/dataset/prepare.ts";
+import { prepare, type PrepareOptions, SYMPTOMS } from "../../src/dataset/prepare.ts";
 import { EntailError } from "../../src/errors.ts";
 import { formatCsv } from "../../src/formats/csv.ts";
 
@@ -42,7 +42,8 @@ Deno.test("prepare: a row for every post and criterion, several sentences are on
   ];
   return withFiles({ annotations }, async (options) => {
     const { positivesPerCriterion, ...counts } = await prepare(options);
-    assert.deepEqual(counts, { posts: 2, pairs: 18, positives: 2, annotations: 5, specialCases: 1 });
+    const evidence = { verbatim: 3, aligned: 0, missing: 0 };
+    assert.deepEqual(counts, { posts: 2, pairs: 18, positives: 2, annotations: 5, specialCases: 1, evidence });
     assert.deepEqual([...positivesPerCriterion.values()], [1, 0, 0, 1, 0, 0, 0, 0, 0]);
     const { outputCsv, criteriaJson } = options;
     const pairs = await loadGroundtruth({ groundtruthCsv: outputCsv, criteriaJson });
@@ -78,14 +79,4 @@ Deno.test("prepare: bad input names file, line and column, and writes nothing", 
       await assert.rejects(Deno.stat(options.outputCsv), Deno.errors.NotFound);
     });
   }
-});
-
-Deno.test("evidenceSpans: in order, joined where they meet, white space as it comes", () => {
-  const post = "I am sad.\nI sleep  badly, and (so) badly. The end.";
-  const text = (sentences: string[]) => evidenceSpans(post, sentences).map(({ start, end }) => post.slice(start, end));
-  assert.deepEqual(text(["The end.", "I am sad."]), ["I am sad.", "The end."]);
-  assert.deepEqual(text(["I sleep badly, and"]), ["I sleep  badly, and"]);
-  assert.deepEqual(text(["sad.\nI sleep", "I am sad. I"]), ["I am sad.\nI sleep"]);
-  assert.deepEqual(text(["(so) badly.", "(so) badly."]), ["(so) badly."]);
-  assert.deepEqual(text([" The end. ", "not there", "", "  "]), ["The end."]);
 });

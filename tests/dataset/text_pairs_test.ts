@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openTextPairs, recordWindows } from "../../src/dataset/text_pairs.ts";
+import { openTextPairs, type PairScore, recordWindows } from "../../src/dataset/text_pairs.ts";
 import { EntailError } from "../../src/errors.ts";
 
 /** Hands `test` the path of a file of this name and content. */
@@ -17,9 +17,9 @@ const SCORE = { logits: [-1, 2.5], probability: 0.75 };
 const ADDED = '"logits":[-1,2.5],"probability":0.75}\n';
 
 /** What comes out of a file where every record gets the same score. */
-async function scored(path: string): Promise<string> {
-  const { head, records } = await openTextPairs(path);
-  return head + (await Array.fromAsync(records, (record) => record.withScore(SCORE))).join("");
+async function scored(path: string, score: PairScore = SCORE): Promise<string> {
+  const { head, records } = await openTextPairs(path, { also: score.chunks === undefined ? [] : ["chunks"] });
+  return head + (await Array.fromAsync(records, (record) => record.withScore(score))).join("");
 }
 
 Deno.test("openTextPairs: JSON lines keep the text of their fields", async () => {
@@ -60,6 +60,20 @@ Deno.test("openTextPairs: CSV keeps its columns, old scores leave", () =>
         '1e400,é," d "," ","[-1,2.5]",0.75\n',
     );
   }));
+
+Deno.test("openTextPairs: the number of chunks is a field, or a column, of its own where there is one", async () => {
+  const score = { ...SCORE, chunks: 3 };
+  await withFile("pairs.csv", "chunks,post,criterion\n9,a,b\n", async (path) => {
+    assert.equal(await scored(path, score), 'post,criterion,logits,probability,chunks\na,b,"[-1,2.5]",0.75,3\n');
+    assert.equal(await scored(path), 'chunks,post,criterion,logits,probability\n9,a,b,"[-1,2.5]",0.75\n');
+  });
+  await withFile("pairs.jsonl", '{"chunks":9,"post":"a","criterion":"b"}\n', async (path) => {
+    assert.equal(
+      await scored(path, score),
+      '{"post":"a","criterion":"b","logits":[-1,2.5],"probability":0.75,"chunks":3}\n',
+    );
+  });
+});
 
 Deno.test("openTextPairs: nothing in, nothing or a header out", async () => {
   await withFile("pairs.jsonl", "\n \n", async (path) => assert.equal(await scored(path), ""));
@@ -112,12 +126,17 @@ Deno.test("recordWindows: all records in order, in groups bounded by number and 
 Deno.test("openTextPairs: a prediction is a column of its own, in the place of one that was there", async () => {
   const score = { ...SCORE, prediction: 1 };
   const all = async (path: string, predictions: boolean) => {
-    const { head, records } = await openTextPairs(path, { predictions });
+    const { head, records } = await openTextPairs(path, { also: predictions ? ["prediction"] : [] });
     return head + (await Array.fromAsync(records, (record) => record.withScore(predictions ? score : SCORE))).join("");
   };
   await withFile("pairs.csv", "prediction,post,criterion\nold,a,b\n", async (path) => {
     assert.equal(await all(path, true), 'post,criterion,logits,probability,prediction\na,b,"[-1,2.5]",0.75,1\n');
     assert.equal(await all(path, false), 'prediction,post,criterion,logits,probability\nold,a,b,"[-1,2.5]",0.75\n');
+  });
+  await withFile("pairs.csv", "prediction,post,criterion,chunks\nold,a,b,9\n", async (path) => {
+    const { head, records } = await openTextPairs(path, { also: ["chunks", "prediction"] });
+    const rows = await Array.fromAsync(records, (record) => record.withScore({ ...score, chunks: 3 }));
+    assert.equal(head + rows, 'post,criterion,logits,probability,chunks,prediction\na,b,"[-1,2.5]",0.75,3,1\n');
   });
   await withFile("pairs.jsonl", '{"prediction":"old","post":"a","criterion":"b"}', async (path) => {
     assert.equal(

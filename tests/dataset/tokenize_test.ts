@@ -13,7 +13,7 @@ const pairs = criteria.slice(0, 3).flatMap((criterion) =>
 
 Deno.test("tokenizePairs: the pairs in their order, whatever the number of threads", async () => {
   const tokenizer = await loadTokenizer(FOLDER);
-  const expected = pairs.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, 64));
+  const expected = pairs.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, { maxLength: 64 }));
   for (const numWorkers of [0, 1, 3]) {
     const progress: number[] = [];
     const onProgress = (done: number, total: number): void => {
@@ -23,6 +23,17 @@ Deno.test("tokenizePairs: the pairs in their order, whatever the number of threa
     assert.deepEqual(await tokenizePairs(pairs, { folder: FOLDER, maxLength: 64, numWorkers, onProgress }), expected);
     assert.equal(progress.at(-1), pairs.length);
     assert.deepEqual(progress, progress.toSorted((a, b) => a - b));
+  }
+});
+
+Deno.test("tokenizePairs: chunks, and what is lost without them, come from threads as they are", async () => {
+  const tokenizer = await loadTokenizer(FOLDER);
+  const some = pairs.slice(-160);
+  for (const limits of [{ maxLength: 48 }, { maxLength: 48, chunkStride: 6 }]) {
+    const expected = some.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, limits));
+    const isLong = expected.some(({ chunks, lost }) => "chunkStride" in limits ? chunks.length > 3 : lost > 50);
+    assert.ok(isLong);
+    assert.deepEqual(await tokenizePairs(some, { folder: FOLDER, ...limits, numWorkers: 2 }), expected);
   }
 });
 
@@ -47,7 +58,7 @@ Deno.test("openTokenizerPool: its threads serve one call after another", async (
       const parts = [pairs.slice(0, 70), pairs.slice(100, 103), [], pairs.slice(50)];
       const results = await Promise.all(parts.map((part) => pool.encode(part)));
       const expected = parts.map((part) =>
-        part.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, 64))
+        part.map(({ post, criterion }) => tokenizer.encodePair(post, criterion, { maxLength: 64 }))
       );
       assert.deepEqual(results, expected);
     } finally {

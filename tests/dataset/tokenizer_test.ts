@@ -36,7 +36,7 @@ for (const name of ["deberta", "deberta_punctuation", "xlmr", "nfkc_bytes", "ber
     const expected = await readFixture(name);
     const tokenizer = await loadTokenizer(FOLDER + name);
     for (const { post, criterion, maxLength, ids, ones } of expected.pairs) {
-      const pair = tokenizer.encodePair(sources.posts[post], sources.criteria[criterion], maxLength);
+      const [pair] = tokenizer.encodePair(sources.posts[post], sources.criteria[criterion], { maxLength }).chunks;
       assert.deepEqual([...pair.ids], ids, `post ${post}, criterion ${criterion}, ${maxLength} tokens`);
       const typeIds = ids.map((_, i) => i >= ids.length - ones ? 1 : 0);
       assert.deepEqual([...pair.typeIds], typeIds);
@@ -47,20 +47,23 @@ for (const name of ["deberta", "deberta_punctuation", "xlmr", "nfkc_bytes", "ber
 Deno.test("encodePair: a criterion that leaves no room for the post is a data error", async () => {
   const tokenizer = await loadTokenizer(`${FOLDER}deberta`);
   const criterion = sources.criteria[0];
-  const shortest = tokenizer.encodePair("", criterion, 512).ids.length;
-  assert.equal(tokenizer.encodePair(sources.posts[0], criterion, shortest + 1).ids.length, shortest + 1);
+  const shortest = tokenizer.encodePair("", criterion, { maxLength: 512 }).chunks[0].ids.length;
+  const [just] = tokenizer.encodePair(sources.posts[0], criterion, { maxLength: shortest + 1 }).chunks;
+  assert.equal(just.ids.length, shortest + 1);
   for (const maxLength of [shortest, shortest - 1, 1]) {
-    assert.throws(() => tokenizer.encodePair(sources.posts[0], criterion, maxLength), isDataError(/max_length=/));
+    assert.throws(() => tokenizer.encodePair(sources.posts[0], criterion, { maxLength }), isDataError(/max_length=/));
   }
-  assert.throws(() => tokenizer.encodePair("", criterion, shortest - 1), isDataError(/max_length=/));
+  assert.throws(() => tokenizer.encodePair("", criterion, { maxLength: shortest - 1 }), isDataError(/max_length=/));
 });
+
+const LIMITS = { maxLength: 64 };
 
 Deno.test("encodePair: what came before does not matter", async () => {
   const tokenizer = await loadTokenizer(`${FOLDER}xlmr`);
   const fresh = await loadTokenizer(`${FOLDER}xlmr`);
-  for (let i = 0; i < 600; i++) tokenizer.encodePair(sources.texts[i % sources.texts.length], `criterion ${i}`, 64);
+  for (let i = 0; i < 600; i++) tokenizer.encodePair(sources.texts[i % sources.texts.length], `criterion ${i}`, LIMITS);
   const [post, criterion] = [sources.posts[1], "criterion 3"];
-  assert.deepEqual(tokenizer.encodePair(post, criterion, 64), fresh.encodePair(post, criterion, 64));
+  assert.deepEqual(tokenizer.encodePair(post, criterion, LIMITS), fresh.encodePair(post, criterion, LIMITS));
 });
 
 Deno.test("tokenId: ids of special tokens, none for what the vocabulary lacks", async () => {

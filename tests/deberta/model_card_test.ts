@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readModelConfig } from "../../src/deberta/checkpoint.ts";
+import { DEFAULT_CHUNKING, withChunking } from "../../src/deberta/chunking.ts";
 import { withDecision, withOrigin } from "../../src/deberta/config.ts";
 import { modelCard } from "../../src/deberta/model_card.ts";
 import { debertaParameters } from "../../src/deberta/parameters.ts";
@@ -25,6 +26,20 @@ Deno.test("modelCard: what the hub reads, what the model is, how long pairs may 
   assert.doesNotMatch(card, /trust_remote_code/);
 });
 
+Deno.test("modelCard: posts that are read in chunks are said to be, and that other programs cut them", async () => {
+  const origin = withOrigin(await readModelConfig(TEXT_MODEL), 80, null);
+  const cards = (["max", "LSE", "top-m"] as const).map((aggType) => {
+    const config = withChunking(origin, { stride: 16, aggType, lseTau: 8, topM: 3 });
+    return modelCard(config, debertaParameters(config));
+  });
+  for (const card of cards) {
+    assert.match(card, /\| 80 tokens; a longer post is read in chunks that share 16 tokens/);
+    assert.match(card, /all three give the same logits where a post is one chunk/);
+  }
+  const scores = ["of the post is the highest", "is log(mean(exp(8·s)))/8", "is the mean of the 3 highest"];
+  scores.forEach((score, i) => assert.ok(cards[i].includes(score), score));
+});
+
 Deno.test("modelCard: a head that transformers lacks needs trust_remote_code; folders of this machine are not named", async () => {
   const stored = await readModelConfig(TEXT_MODEL);
   const config = withOrigin({ ...stored, classifierHead: "max_pooling", labels: ["LABEL_0"] }, 80, TEXT_MODEL);
@@ -46,6 +61,8 @@ Deno.test("modelCard: what was chosen on the validation fold stands with its tex
   const card = modelCard(config, debertaParameters(config), { F1: 0.5 });
   assert.match(card, /not trained on, but on which the calibration and the threshold were chosen\./);
   assert.match(card, /\| Probability \| sigmoid\(\(second logit − first\) \/ 1\.5\), calibrated/);
+  const inChunks = modelCard(withChunking(config, DEFAULT_CHUNKING), debertaParameters(config));
+  assert.match(inChunks, /\| Probability \| sigmoid\(score of the post \/ 1\.5\), calibrated/);
   assert.ok(card.includes("| Positive | from a probability of 0.25 on |"));
   assert.ok(card.includes("| Positive for “Sleep or \\| rest” | from 0.75 on |"));
 });

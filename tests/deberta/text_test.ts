@@ -12,7 +12,7 @@ gpuTest("a Hugging Face folder: pairs of texts get transformers' token ids and l
   const { folder, maxLength, pairs } = await loadTextFixture();
   const tokenizer = await loadTokenizer(folder);
   const tokenized = pairs.map(({ post, criterion, ids }) => {
-    const pair = tokenizer.encodePair(post, criterion, maxLength);
+    const [pair] = tokenizer.encodePair(post, criterion, { maxLength }).chunks;
     assert.deepEqual([...pair.ids], ids, post);
     return pair;
   });

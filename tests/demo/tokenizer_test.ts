@@ -35,7 +35,7 @@ Deno.test("demo tokenizer: every word of both texts and the criteria is one piec
 });
 
 Deno.test("demo tokenizer: pairs as DeBERTa-v3 writes them", () => {
-  const { ids } = tokenizer.encodePair("I do not sleep.", "Sleeps too little.", 512);
+  const [{ ids }] = tokenizer.encodePair("I do not sleep.", "Sleeps too little.", { maxLength: 512 }).chunks;
   assert.equal(tokensOf(ids).join(" "), "[CLS] ▁i ▁do ▁not ▁sleep . [SEP] ▁sleeps ▁too ▁little . [SEP]");
 });
 

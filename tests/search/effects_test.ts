@@ -38,6 +38,26 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
       ["training.max_steps=5"],
       /set training\.max_steps=null/,
     ],
+    [
+      "{key: data.chunk_stride, type: int, low: 1, high: 2}",
+      [],
+      /data\.chunk_max_len is not null; set data\.chunk_max_len/,
+    ],
+    [
+      "{key: data.pc_topM_M, type: int, low: 1, high: 2}",
+      ["data.chunk_max_len=256"],
+      /set data\.pc_topM_enable=true, or/,
+    ],
+    [
+      "{key: evaluation.top_m, type: int, low: 1, high: 2}",
+      ["data.chunk_max_len=256"],
+      /set evaluation\.agg_type=top-m, or/,
+    ],
+    [
+      "{key: data.max_length, type: int, low: 64, high: 128}",
+      ["data.chunk_max_len=256"],
+      /set data\.chunk_max_len=null, or/,
+    ],
     ["{key: data.sample_seed, type: int, low: 1, high: 2}", [], /data\.sample_size is not null; set data\.sample_size/],
     ["{key: kfold.n_splits, type: int, low: 2, high: 3}", ["hpo.hpo_mode.mode=single_split"], /mode=kfold/],
     ["{key: training.num_workers, type: int, low: 1, high: 2}", [], /training\.num_workers changes no trial's value/],
@@ -75,6 +95,24 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
   assert.equal(refusal("data=demo", SPACE + precision), null);
   const replaced = refusal("data=demo", `${SPACE}{key: training.learning_rate, type: float, low: 0.1, high: 0.2}`);
   assert.match(replaced!, /^hpo\.search_space\.learning_rate: has no effect, x always replaces its value/);
+});
+
+Deno.test("checkEffects: the original's parameters of chunks are right together", () => {
+  const parameters = {
+    chunk_max_len: "{key: data.chunk_max_len, type: categorical, choices: [512, 384]}",
+    chunk_stride: "{key: data.chunk_stride, type: categorical, choices: [128, 192]}",
+    pc_topM_enable: "{key: data.pc_topM_enable, type: categorical, choices: [false, true]}",
+    pc_topM_M: "{key: data.pc_topM_M, type: categorical, choices: [6, 8, 10], when: {pc_topM_enable: true}}",
+    agg_type: "{key: evaluation.agg_type, type: categorical, choices: [LSE, top-m, max]}",
+    lse_tau: "{key: evaluation.lse_tau, type: float, low: 5, high: 10, when: {agg_type: LSE}}",
+    top_m: "{key: evaluation.top_m, type: categorical, choices: [2, 3], when: {agg_type: top-m}}",
+  };
+  const overrides = Object.entries(parameters).map(([name, value]) => `+hpo.search_space.${name}=${value}`);
+  assert.equal(refusal(...overrides), null);
+  assert.match(
+    refusal(...overrides, "hpo.search_space.top_m.when=null")!,
+    /add .*when=\{evaluation\.agg_type: top-m\}/,
+  );
 });
 
 Deno.test("checkEffects: where another parameter decides, the condition to write is named, and enough", () => {

@@ -108,7 +108,7 @@ gpuTest(
         if (augmentation === null) return null;
         const ofEpoch = augmentation.ofFold(data.pairs.map((_, index) => index));
         return await Promise.all([0, 1, 2, 3].map(async (epoch) => {
-          return [...await ofEpoch(epoch)].map(([index, { ids }]) => `${index}: ${ids}`);
+          return [...await ofEpoch(epoch)].map(([index, { chunks: [{ ids }] }]) => `${index}: ${ids}`);
         }));
       };
       const count = (epochs: string[][] | null) => epochs!.flat().length;

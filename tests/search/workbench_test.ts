@@ -33,3 +33,25 @@ gpuTest("Workbench: augmentation neither reloads the data nor looks for candidat
     }
   });
 });
+
+gpuTest("Workbench: how chunks are chosen and put together needs no other data and no other session", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const config = (...more: string[]) => runConfig(folder, "data.chunk_max_len=48", "data.chunk_stride=2", ...more);
+    const workbench = await openWorkbench(() => Promise.resolve({ ...gpu, close() {} }), silentReporter);
+    try {
+      const first = await workbench.prepare(config());
+      const second = await workbench.prepare(config(
+        "evaluation.agg_type=top-m",
+        "evaluation.top_m=2",
+        "data.pc_topM_enable=true",
+        "data.pc_topM_M=1",
+      ));
+      assert.equal(second.data, first.data);
+      assert.equal(second.session, first.session);
+      const third = await workbench.prepare(config("data.chunk_stride=4"));
+      assert.notEqual(third.data, first.data);
+    } finally {
+      workbench.close();
+    }
+  });
+});

@@ -33,7 +33,7 @@ for (const layout of LAYOUTS) {
       assert.ok(texts.length > 1000);
       texts.forEach((text, i) => assert.deepEqual(tokenizer.encode(text), rows[i], JSON.stringify(text)));
       pairs.forEach(([post, criterion, maxLength], i) => {
-        const { ids, typeIds } = tokenizer.encodePair(post, criterion, maxLength);
+        const [{ ids, typeIds }] = tokenizer.encodePair(post, criterion, { maxLength }).chunks;
         const second = typeIds.reduce((sum, type) => sum + type, 0);
         assert.deepEqual([...ids, second], rows[texts.length + i], JSON.stringify([post, criterion, maxLength]));
       });

@@ -51,13 +51,13 @@ Deno.test("Augmenter: the evidence of positive training pairs changes, and nothi
       const train = pairs.map((_, index) => index).filter((index) => data.folds[index] === 0);
       const changed = await (await prepare(config()))!.ofFold(train)(0);
       const { encodePair } = await loadTokenizer(TEXT_MODEL);
-      for (const [index, { ids }] of changed) {
+      for (const [index, { chunks: [{ ids }] }] of changed) {
         const { post, criterion, criterionId, label } = pairs[index];
         assert.ok(train.includes(index) && label === 1);
         const candidates = criterionId === "A.4"
           ? [post.replace("slept", "slumbered")]
           : ["experience", "find"].map((word) => post.replace("feel", word));
-        const expected = candidates.map((text) => encodePair(text, criterion, maxLength).ids);
+        const expected = candidates.map((text) => encodePair(text, criterion, { maxLength }).chunks[0].ids);
         assert.ok(expected.some((own) => own.join() === ids.join()), post);
         assert.ok(ids.length <= maxLength);
       }
@@ -107,7 +107,10 @@ Deno.test("trainingOptions: pairs with evidence may grow to data.max_length, sco
     const { config: model } = await openModelSource(config());
     const plain = trainingOptions(gpu, config(), model, data);
     const augmented = trainingOptions(gpu, config(), model, { ...data, evidence });
-    const lengths = data.tokens.map(({ ids }, index) => evidence.has(index) ? 100 : ids.length).sort((a, b) => b - a);
+    const lengths = data.tokens.map(({ chunks: [{ ids }] }, index) => evidence.has(index) ? 100 : ids.length).sort((
+      a,
+      b,
+    ) => b - a);
     assert.deepEqual(augmented.training!.capacity, {
       tokens: lengths.slice(0, 4).reduce((sum, length) => sum + length),
       sequences: 4,
@@ -146,6 +149,27 @@ Deno.test("checkAugmentation: what is missing is named by its key", async () => 
       await checkAugmentation(config(...overrides, "augmentation.enable=false"));
     }
   });
+});
+
+Deno.test("Augmenter: evidence in nearly the words of its post is found there, and told", async () => {
+  const warnings: string[] = [];
+  const reporter = { ...silentReporter, warn: (line: string) => void warnings.push(line) };
+  await withAugmenter(["data.max_length=100"], async ({ prepare, config, data }) => {
+    const all = data.pairs.map((_, index) => index);
+    const verbatim = await (await prepare(config()))!.ofFold(all)(0);
+    const path = config().data.annotations_csv!;
+    const annotations = Deno.readTextFileSync(path).replaceAll("I have not slept well", "i have not slept  that well")
+      .replaceAll("I feel sad all day", "My mood is low all day");
+    const other = path.replace(".csv", "_other.csv");
+    Deno.writeTextFileSync(other, annotations);
+    assert.deepEqual(warnings, []);
+    const aligned = await (await prepare(config(`data.annotations_csv=${other}`)))!.ofFold(all)(0);
+    assert.deepEqual([...aligned], [...verbatim].filter(([index]) => data.pairs[index].criterionId === "A.4"));
+    assert.match(
+      warnings[0],
+      /^data\.annotations_csv: 11 of 11 evidence sentences \(100\.0 %\) do not stand .* left out$/,
+    );
+  }, reporter);
 });
 
 Deno.test("Augmenter: annotations of other posts are refused", async () => {

@@ -1,55 +1,16 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
-import type { Gpu } from "../../src/gpu/device.ts";
 import { crossValidate } from "../../src/training/cross_validation.ts";
 import { setByPath } from "../../src/config/config.ts";
 import { evaluateRun } from "../../src/training/evaluate_run.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { loadRun } from "../../src/training/run_folder.ts";
 import { gpuTest } from "../support/gpu.ts";
+import { fingerprint, runInPieces } from "../support/run_pieces.ts";
 import { inTemporaryFolder, runConfig, writeAnnotations, writeRunData } from "../support/run_data.ts";
 
 const quiet = { reporter: silentReporter };
-
-/** Everything a run wrote that two equal runs must agree on, byte for byte. */
-async function fingerprint(run: string): Promise<Record<string, string>> {
-  const result: Record<string, string> = {};
-  for (const fold of ["fold_0", "fold_1"]) {
-    for (
-      const file of [
-        `${fold}/metrics.jsonl`,
-        `${fold}/predictions.csv`,
-        `checkpoints/${fold}/best/model.safetensors`,
-        `checkpoints/${fold}/last/model.safetensors`,
-        `checkpoints/${fold}/last/optimizer.safetensors`,
-      ]
-    ) {
-      const bytes = await Deno.readFile(join(run, file));
-      // The header says which run it is of.
-      const header = file.endsWith(".safetensors") ? 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true)) : 0;
-      const digest = await crypto.subtle.digest("SHA-256", bytes.subarray(header));
-      result[file] = new Uint8Array(digest).toHex();
-    }
-  }
-  return result;
-}
-
-/** Runs and aborts after so many reports of optimizer steps, then resumes; returns how often it was interrupted. */
-async function runInPieces(gpu: Gpu, folder: string, abortAfter: number, ...more: string[]): Promise<number> {
-  for (let sitting = 0;; sitting++) {
-    const controller = new AbortController();
-    let reports = 0;
-    const reporter = { ...silentReporter, training: () => void (++reports >= abortAfter && controller.abort()) };
-    try {
-      const config = runConfig(folder, ...more, sitting % 2 === 0 ? "resume=auto" : "resume=true");
-      await crossValidate(gpu, config, { reporter, signal: controller.signal });
-      return sitting;
-    } catch (error) {
-      assert.equal((error as { kind?: string }).kind, "interrupted");
-    }
-  }
-}
 
 gpuTest(
   "crossValidate: writes the contract's files, and resuming gives the bits of the uninterrupted run",

@@ -15,7 +15,7 @@ gpuTest("openSession: room for longer training pairs changes no score and no ste
     const data = await loadRunData(config, model, silentReporter);
     const options = trainingOptions(gpu, config, model.config, data);
     const members = [0, 5, 10];
-    const batch = packBatch(data.tokens, members);
+    const batch = packBatch(data.tokens.map(({ chunks: [tokens] }) => tokens), members);
     const run = async (longest: number) => {
       const { training } = options;
       const capacity = { ...training!.capacity, tokens: 4 * longest, longest };
