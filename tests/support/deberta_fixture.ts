@@ -13,6 +13,8 @@ const CASES = {
     "absolute",
     "separate_both",
     "shared_c2p",
+    "convolution",
+    "narrow_embeddings",
   ],
   bert: ["bert", "bert_mean"],
   roberta: ["roberta"],
