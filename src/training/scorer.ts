@@ -1,5 +1,6 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
 import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
+import { longestSequence } from "../models/model.ts";
 import { type ModelConfig, pairMaxLength } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -52,7 +53,7 @@ export interface ScorerOptions {
 
 /**
  * Opens a Hugging Face folder, or a model of the hub, for scoring. `maxLength` defaults to what the checkpoint was trained
- * with, else 512; `precision` to what suits the adapter.
+ * with, else 512, or what it has positions for; `precision` to what suits the adapter.
  * Data errors name the folder's file.
  */
 export async function openScorer(
@@ -66,7 +67,7 @@ export async function openScorer(
   const scorer: Scorer = {
     config,
     folder,
-    maxLength: maxLength ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
+    maxLength: maxLength ?? pairMaxLength(config) ?? Math.min(DEFAULT_MAX_LENGTH, longestSequence(config)),
     batchSize,
     precision: choosePrecision(gpu, precision),
     numWorkers,
