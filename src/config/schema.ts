@@ -33,7 +33,7 @@ const ofType = <Schema extends z.ZodType>(schema: Schema) => orNull(schema, "as 
  */
 const ArchitectureSchema = z.strictObject({
   model_type: text("deberta-v2, bert, roberta or xlm-roberta").default("deberta-v2"),
-  tokenizer: text("a folder with tokenizer.json").default("${entail:project}/data/demo/model"),
+  tokenizer: text("a folder with a tokenizer").default("${entail:project}/data/demo/model"),
   vocab_size: ofType(integer({ min: 1 })),
   hidden_size: ofType(integer({ min: 1 })),
   num_hidden_layers: ofType(integer({ min: 1 })),
@@ -154,6 +154,13 @@ const AugmentationSchema = z.strictObject({
   model_name: orNull(text("a Hugging Face folder of a masked language model"), "none").default(null),
 });
 
+/** From scores to decisions. What is not fixed is chosen on a fold's validation pairs. */
+const EvaluationSchema = z.strictObject({
+  calibration: oneOf(["none", "temperature"]).default("none"),
+  threshold_mode: oneOf(["fixed", "global", "per_class"]).default("fixed"),
+  threshold_global_init: real({ min: 0, max: 1 }).default(0.5),
+});
+
 /** The whole configuration. */
 export const ConfigSchema = z.strictObject({
   experiment_name: text().default("entail"),
@@ -166,6 +173,7 @@ export const ConfigSchema = z.strictObject({
   model: ModelSchema.prefault({}),
   training: TrainingSchema.prefault({}),
   augmentation: AugmentationSchema.prefault({}),
+  evaluation: EvaluationSchema.prefault({}),
   kfold: z.strictObject({
     n_splits: integer({ min: 2 }).default(5),
     group_by_post: flag().default(true),

@@ -9,6 +9,7 @@ type Condition = { key: string; is: ParamValue } | { key: string; isNot: ParamVa
 
 const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
 const FOCAL: Condition = { key: "model.loss_type", is: "focal" };
+const CHOSEN: Condition = { key: "evaluation.threshold_mode", isNot: "fixed" };
 const DEBERTA: Condition = { key: "model.architecture.model_type", is: "deberta-v2" };
 const FROM_SCRATCH: Condition = { key: "model.model_name", is: null };
 const POOLER: Condition = { key: "model.classifier_head", is: "pooler_linear" };
@@ -21,6 +22,9 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "augmentation.prob": [AUGMENTED],
   "data.annotations_csv": [AUGMENTED],
   "data.sample_seed": [{ key: "data.sample_size", isNot: null }],
+  // Where the threshold is fixed, a temperature does no more than another threshold: nothing at 0.5.
+  "evaluation.calibration": [CHOSEN],
+  "evaluation.threshold_global_init": [{ key: "evaluation.threshold_mode", is: "global" }],
   "kfold.n_splits": [{ key: "hpo.hpo_mode.mode", is: "kfold" }],
   "model.architecture": [FROM_SCRATCH],
   "model.architecture.attention_probs_dropout_prob": [{ key: "model.attention_dropout", is: null }],
@@ -31,6 +35,7 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "model.architecture.pooler_hidden_size": [DEBERTA, POOLER],
   "model.focal_alpha": [FOCAL],
   "model.focal_gamma": [FOCAL],
+  "model.positive_threshold": [{ key: "evaluation.threshold_mode", isNot: "global" }],
   "training.batch_size": [OWN_BATCH],
   "training.gradient_accumulation_steps": [OWN_BATCH],
   "training.num_epochs": [{ key: "training.max_steps", is: null }],

@@ -1,7 +1,18 @@
 /** Scoring pairs and judging the scores. */
 import { packBatch, type TokenizedPair } from "../dataset/batches.ts";
 import type { LossKind } from "../nn/loss.ts";
-import { evaluateBinary, type Metrics } from "./metrics.ts";
+import { probabilityOf } from "../evaluation/calibration.ts";
+import {
+  crossFit,
+  decide,
+  type Decision,
+  type DecisionSettings,
+  fitDecision,
+  isChosen,
+  partOfPost,
+} from "../evaluation/decision.ts";
+import { measure, type Metrics } from "../evaluation/metrics.ts";
+import type { Prediction } from "./predictions.ts";
 import type { Session } from "./session.ts";
 import type { LossWeights } from "./step.ts";
 
@@ -33,15 +44,16 @@ export async function scorePairs(
   return logits;
 }
 
+/** The log-odds of the positive class: the only logit, or the difference of the two. */
+export const positiveScore = (logits: ArrayLike<number>): number =>
+  logits.length === 1 ? logits[0] : logits[1] - logits[0];
+
 /** Probability of the positive class: softmax of two logits, sigmoid of one. */
-export function positiveProbability(logits: ArrayLike<number>): number {
-  const z = logits.length === 1 ? logits[0] : logits[1] - logits[0];
-  return z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z));
-}
+export const positiveProbability = (logits: ArrayLike<number>): number => probabilityOf(positiveScore(logits));
 
 /** The training loss of one pair on the host, in float64: the formulas of kernels/loss.wgsl. */
 export function pairLoss(logits: ArrayLike<number>, label: number, kind: LossKind, weights: LossWeights): number {
-  const z = logits.length === 1 ? logits[0] : logits[1] - logits[0];
+  const z = positiveScore(logits);
   const signed = label === 1 ? z : -z;
   // −log p of the true class, and p itself, without cancellation.
   const negLog = signed >= 0 ? Math.log1p(Math.exp(-signed)) : -signed + Math.log1p(Math.exp(signed));
@@ -53,26 +65,43 @@ export function pairLoss(logits: ArrayLike<number>, label: number, kind: LossKin
 
 export interface Evaluation {
   loss: number;
+  /** Of decisions that may have been chosen on these very pairs. */
   metrics: Metrics;
-  /** Probability of each pair, in the order given. */
-  probabilities: number[];
+  decision: Decision;
+  /** The F1 of decisions chosen on other posts of these pairs than they judge; null where nothing is chosen. */
+  crossFittedF1: number | null;
+  /** Each pair with its probability and what is decided about it, in the order given. */
+  predictions: Prediction[];
 }
 
-/** Loss and metrics of the pairs with the given indices. */
+/** Loss and metrics of the pairs with the given indices. What `settings` leave open is chosen on them. */
 export async function evaluatePairs(
   session: Session,
-  { tokens, labels, indices, threshold, lossKind, weights }: {
+  { tokens, pairs, indices, settings, decision, lossKind, weights }: {
     tokens: readonly TokenizedPair[];
-    labels: readonly number[];
+    pairs: readonly { postId: string; criterionId: string; label: number }[];
     indices: readonly number[];
-    threshold: number;
+    settings: DecisionSettings;
+    /** What was chosen before; absent: it is chosen here. */
+    decision?: Decision;
     lossKind: LossKind;
     weights: LossWeights;
   },
 ): Promise<Evaluation> {
   const logits = await scorePairs(session, tokens, indices);
-  const truth = indices.map((i) => labels[i]);
-  const probabilities = logits.map(positiveProbability);
-  const total = logits.reduce((sum, row, i) => sum + pairLoss(row, truth[i], lossKind, weights), 0);
-  return { loss: total / logits.length, metrics: evaluateBinary(truth, probabilities, threshold), probabilities };
+  const scored = indices.map((index, i) => {
+    const { postId, criterionId, label } = pairs[index];
+    return { postId, criterionId, label, score: positiveScore(logits[i]) };
+  });
+  const total = logits.reduce((sum, row, i) => sum + pairLoss(row, scored[i].label, lossKind, weights), 0);
+  const taken = decision ?? fitDecision(scored, settings);
+  const predictions = scored.map((pair) => decide(pair, taken));
+  const crossFitted = isChosen(settings) ? crossFit(scored, partOfPost(scored), settings).judged : null;
+  return {
+    loss: total / logits.length,
+    metrics: measure(predictions),
+    decision: taken,
+    crossFittedF1: crossFitted && measure(crossFitted).f1,
+    predictions,
+  };
 }

@@ -4,6 +4,7 @@ import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from ".
 import { configFromArchitecture } from "../models/config_json.ts";
 import { CLASSIFIER_HEADS } from "../models/heads/registry.ts";
 import { type ModelConfig, withOrigin } from "../models/model_config.ts";
+import { withDecision } from "../models/decision.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import { modelFolder } from "../hub/model_folder.ts";
@@ -81,5 +82,5 @@ function withOverrides(
     classifierDropout: model.classifier_dropout ?? config.classifierDropout,
     positiveThreshold: model.positive_threshold,
   };
-  return withOrigin(overridden, maxLength, origin);
+  return withOrigin(withDecision(overridden, null), maxLength, origin);
 }

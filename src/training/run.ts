@@ -7,6 +7,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { elementBytes } from "../gpu/dtype.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
 import { type Precision, storageOf } from "../nn/plan.ts";
+import { decisionSettings, decisionsInVain } from "./decisions.ts";
 import type { FoldSettings } from "./fold.ts";
 import { choosePrecision } from "./precision.ts";
 import type { RunData } from "./run_data.ts";
@@ -14,7 +15,8 @@ import type { SessionOptions } from "./session.ts";
 import type { LossWeights } from "./step.ts";
 
 /** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
-export function settingsInVain({ gpu, training: { optimization }, reproducibility }: Config): string[] {
+export function settingsInVain(config: Config): string[] {
+  const { gpu, training: { optimization }, reproducibility } = config;
   const { use_torch_compile, fused_adamw } = optimization;
   return [
     !use_torch_compile &&
@@ -24,6 +26,7 @@ export function settingsInVain({ gpu, training: { optimization }, reproducibilit
     !fused_adamw && "training.optimization.fused_adamw=false has no effect: the update is always one kernel",
     !reproducibility.deterministic &&
     "reproducibility.deterministic=false has no effect: the same seed always gives the same bits",
+    ...decisionsInVain(config),
   ].filter((line) => line !== false);
 }
 
@@ -93,7 +96,7 @@ export function foldSettings(config: Config, model: ModelConfig, trainLabels: re
     epochs: training.num_epochs,
     maxSteps: training.max_steps,
     patience: training.early_stopping_patience,
-    threshold: config.model.positive_threshold,
+    decision: decisionSettings(config),
     lossKind: config.model.loss_type,
     step: {
       seed: config.seed,
