@@ -155,6 +155,11 @@ if __name__ == "__main__":
     write("lm_head", word_piece(), 301, 50, legacy=False, hidden_size=28, num_attention_heads=4, num_hidden_layers=1,
           intermediate_size=31, relative_attention=False, position_biased_input=True, max_position_embeddings=64,
           type_vocab_size=2)
+    # Embeddings narrower than the layers, and the convolution.
+    write("narrow", unigram(), 304, 60, hidden_size=30, num_attention_heads=5, num_hidden_layers=2, intermediate_size=37,
+          relative_attention=True, position_buckets=8, max_relative_positions=-1, max_position_embeddings=128,
+          share_att_key=True, norm_rel_ebd="layer_norm", pos_att_type=["p2c", "c2p"], position_biased_input=False,
+          embedding_size=17, conv_kernel_size=3, conv_act="gelu")
     write("../../bert/masked_lm", word_piece(), 302, 60, BertConfig, BertForMaskedLM, hidden_size=28,
           num_attention_heads=4, num_hidden_layers=2, intermediate_size=35, max_position_embeddings=60)
     # Its padding is token 0: positions begin at 1.

@@ -47,7 +47,7 @@ async function logitsOf(
   return rows;
 }
 
-for (const name of ["legacy", "lm_head", "../../bert/masked_lm", "../../roberta/masked_lm"]) {
+for (const name of ["legacy", "lm_head", "narrow", "../../bert/masked_lm", "../../roberta/masked_lm"]) {
   gpuTest(`openMaskedLm: logits of ${name} are transformers', with either kernels, and in shards`, async (gpu) => {
     const folder = pathOf(name);
     const { cases } = await readJson(`${folder}/expected.json`) as Expected;
