@@ -4,7 +4,7 @@ export { composeConfig, type Config, loadConfigFile, printConfig } from "./src/c
 export { type Gpu, type GpuOptions, openGpu } from "./src/gpu/device.ts";
 export type { AskedPrecision } from "./src/training/precision.ts";
 export { CrossEncoder, type CrossEncoderOptions } from "./src/training/cross_encoder.ts";
-export type { Chunking } from "./src/deberta/chunking.ts";
+export type { Chunking } from "./src/models/chunking.ts";
 export type { TextPair, TextScore } from "./src/training/scorer.ts";
 export { crossValidate, type CrossValidateOptions } from "./src/training/cross_validation.ts";
 export { crossFittedPredictions, type FoldSummary, type RunPrediction, type Summary } from "./src/training/summary.ts";

@@ -8,19 +8,21 @@ import { layerNormBackward, type LayerNormKept, type LayerNormSizes } from "./la
 import type { Shard } from "./parameters.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
-import { present, ROW, rowWalk, tileGrid } from "./rows.ts";
+import { present, quadGrid, ROW, rowWalk, tileGrid } from "./rows.ts";
 import { appendChosen } from "./variants.ts";
 
-export interface EmbeddingForward {
+/** The rows of the tables for each token. */
+export interface EmbeddingTables {
   /** u32 [rows]; every id lies in one of the shards. */
   ids: Tensor;
   wordShards: readonly Shard[];
-  /** u32 [rows] and [positions, columns]: both or neither. */
-  position?: Tensor;
-  positionTable?: Tensor;
-  /** u32 [rows] and [types, columns]: both or neither. */
-  typeIds?: Tensor;
-  typeTable?: Tensor;
+  /** Position of each token in its sequence, u32 [rows], and the table [positions, columns]. */
+  positions?: { position: Tensor; table: Tensor };
+  /** u32 [rows] and the table [types, columns]. */
+  types?: { typeIds: Tensor; table: Tensor };
+}
+
+export interface EmbeddingForward extends EmbeddingTables {
   weight: Tensor;
   bias: Tensor;
   dropout?: Tensor;
@@ -29,27 +31,27 @@ export interface EmbeddingForward {
   kept?: LayerNormKept;
 }
 
+interface EmbeddingSizes extends LayerNormSizes {
+  /** Row of the position table for the first token of a sequence; 0 unless given. */
+  firstPosition?: number;
+}
+
 /** One dispatch per shard. Without a backward pass nothing need be kept. */
 export function embeddingForward(
   plan: Plan,
-  { ids, wordShards, position, positionTable, typeIds, typeTable, weight, bias, dropout, y, kept }: EmbeddingForward,
-  { rows, columns, eps, site = 0 }: LayerNormSizes,
+  { weight, bias, dropout, y, kept, ...tables }: EmbeddingForward,
+  { rows, columns, eps, site = 0, firstPosition = 0 }: EmbeddingSizes,
 ): void {
   appendChosen(plan, ROW, { kernel: "embedding", columns, dtype: y.dtype }, (on, variant) => {
     const { constants, grid } = rowWalk(variant, rows, columns);
-    for (const { tensor, rowBegin, rows: rowCount } of wordShards) {
+    for (const shard of tables.wordShards) {
       on.dispatch({
         kernel: "embedding",
         entry: "forward",
-        constants: { ...constants, EPS: eps, ROW_BEGIN: rowBegin, ROW_COUNT: rowCount },
+        constants: { ...constants, EPS: eps, ...tableConstants(tables, shard, firstPosition) },
         bindings: present({
           rows: rows.uniform,
-          ids,
-          word: tensor,
-          position: positionTable && position,
-          position_table: positionTable,
-          type_ids: typeTable && typeIds,
-          type_table: typeTable,
+          ...tableBindings(tables, shard),
           weight,
           bias,
           ...dropoutAt(on, dropout, site),
@@ -63,11 +65,41 @@ export function embeddingForward(
   });
 }
 
-export interface EmbeddingBackward {
-  dy: Tensor;
-  weight: Tensor;
-  kept: LayerNormKept;
-  dropout?: Tensor;
+/** y [rows, columns] = word[id] + position[p] + type[k] alone; one dispatch per shard. */
+export function embeddingSum(
+  plan: Plan,
+  { y, ...tables }: EmbeddingTables & { y: Tensor },
+  { rows, columns, firstPosition }: { rows: Rows; columns: number; firstPosition: number },
+): void {
+  for (const shard of tables.wordShards) {
+    plan.dispatch({
+      kernel: "embedding",
+      entry: "sum",
+      constants: { COLUMNS: columns, ...tableConstants(tables, shard, firstPosition) },
+      bindings: present({ rows: rows.uniform, ...tableBindings(tables, shard), sum_of_rows: y }),
+      grid: quadGrid(rows, columns),
+      label: "embedding sum",
+    });
+  }
+}
+
+const tableConstants = ({ positions }: EmbeddingTables, { rowBegin, rows }: Shard, firstPosition: number) => ({
+  ROW_BEGIN: rowBegin,
+  ROW_COUNT: rows,
+  ...(positions ? { FIRST_POSITION: firstPosition } : {}),
+});
+
+const tableBindings = ({ ids, positions, types }: EmbeddingTables, { tensor }: Shard) => ({
+  ids,
+  word: tensor,
+  position: positions?.position,
+  position_table: positions?.table,
+  type_ids: types?.typeIds,
+  type_table: types?.table,
+});
+
+/** Where tokens of one id are, and what their gradients are added to. */
+export interface TableGradients {
   /** Distinct ids, ascending, u32 [uniqueRows]; where each one's tokens begin in `tokenOrder` [uniqueRows + 1]. */
   sortedIds: Tensor;
   segmentStart: Tensor;
@@ -75,12 +107,16 @@ export interface EmbeddingBackward {
   tokenOrder: Tensor;
   /** Gradients of the word table; all gradients are added to. None: the table is frozen. */
   wordGradientShards: readonly Shard[];
-  /**
-   * Position ids u32 [rows], consecutive within a sequence and beginning alike in all of them, where the sequences
-   * begin, u32 [sequences + 1], and the gradient of the table.
-   */
-  positions?: { position: Tensor; offsets: Tensor; dTable: Tensor };
+  /** Where the sequences begin, u32 [sequences + 1], and the gradient of the table. */
+  positions?: { offsets: Tensor; dTable: Tensor };
   types?: { typeIds: Tensor; dTable: Tensor };
+}
+
+export interface EmbeddingBackward extends TableGradients {
+  dy: Tensor;
+  weight: Tensor;
+  kept: LayerNormKept;
+  dropout?: Tensor;
   dWeight: Tensor;
   dBias: Tensor;
 }
@@ -88,15 +124,27 @@ export interface EmbeddingBackward {
 /** Adds to the gradients of all tables and of the LayerNorm, every sum in a fixed order. */
 export function embeddingBackward(
   plan: Plan,
-  { sortedIds, segmentStart, tokenOrder, wordGradientShards, positions, types, ...layerNorm }: EmbeddingBackward,
-  { rows, uniqueRows, sequences, columns, eps, site }: LayerNormSizes & { uniqueRows: Rows; sequences: Rows },
+  { dy, weight, kept, dropout, dWeight, dBias, ...tables }: EmbeddingBackward,
+  { uniqueRows, sequences, firstPosition, ...sizes }: EmbeddingSizes & { uniqueRows: Rows; sequences: Rows },
 ): void {
+  const { wordGradientShards, positions, types } = tables;
+  const { rows, columns } = sizes;
   const dz = wordGradientShards.length > 0 || positions || types
     ? plan.activation("embedding dz", [rows.capacity, columns])
     : undefined;
-  layerNormBackward(plan, { ...layerNorm, dResidual: dz }, { rows, columns, eps, site, outputDropout: true });
-  if (!dz) return;
+  const layerNorm = { dy, weight, kept, dropout, dWeight, dBias, dResidual: dz };
+  layerNormBackward(plan, layerNorm, { ...sizes, outputDropout: true });
+  if (dz) tableGradients(plan, { ...tables, dz }, { rows, columns, uniqueRows, sequences, firstPosition });
+}
 
+/** Adds dz [rows, columns], the gradient of the sum of the tables' rows, to those of the tables. */
+export function tableGradients(
+  plan: Plan,
+  { dz, sortedIds, segmentStart, tokenOrder, wordGradientShards, positions, types }: TableGradients & { dz: Tensor },
+  { rows, columns, uniqueRows, sequences, firstPosition = 0 }:
+    & Pick<EmbeddingSizes, "rows" | "columns" | "firstPosition">
+    & { uniqueRows: Rows; sequences: Rows },
+): void {
   for (const { tensor, rowBegin, rows: rowCount } of wordGradientShards) {
     plan.dispatch({
       kernel: "embedding",
@@ -115,13 +163,13 @@ export function embeddingBackward(
     });
   }
   if (positions) {
-    const { position, offsets, dTable } = positions;
+    const { offsets, dTable } = positions;
     const count = dTable.shape[0];
     plan.dispatch({
       kernel: "embedding",
       entry: "position_gradient",
-      constants: { COLUMNS: columns, POSITIONS: count },
-      bindings: { rows: sequences.uniform, dz, gradient: dTable, position, offsets },
+      constants: { COLUMNS: columns, POSITIONS: count, FIRST_POSITION: firstPosition },
+      bindings: { rows: sequences.uniform, dz, gradient: dTable, offsets },
       grid: () => tileGrid(count, columns),
       label: "position gradient",
     });

@@ -10,6 +10,7 @@ type Condition = { key: string; is: ParamValue } | { key: string; isNot: ParamVa
 const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
 const CHOSEN: Condition = { key: "evaluation.threshold_mode", isNot: "fixed" };
 const CHUNKED: Condition = { key: "data.chunk_max_len", isNot: null };
+const DEBERTA: Condition = { key: "model.architecture.model_type", is: "deberta-v2" };
 const FOCAL: Condition = { key: "model.loss_type", is: "focal" };
 const FROM_SCRATCH: Condition = { key: "model.model_name", is: null };
 const POOLER: Condition = { key: "model.classifier_head", is: "pooler_linear" };
@@ -36,9 +37,10 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "model.architecture": [FROM_SCRATCH],
   "model.architecture.attention_probs_dropout_prob": [{ key: "model.attention_dropout", is: null }],
   "model.architecture.hidden_dropout_prob": [{ key: "model.hidden_dropout", is: null }],
-  "model.architecture.pooler_dropout": [POOLER],
-  "model.architecture.pooler_hidden_act": [POOLER],
-  "model.architecture.pooler_hidden_size": [POOLER],
+  "model.architecture.classifier_dropout": [{ key: "model.classifier_dropout", is: null }],
+  "model.architecture.pooler_dropout": [DEBERTA, POOLER],
+  "model.architecture.pooler_hidden_act": [DEBERTA, POOLER],
+  "model.architecture.pooler_hidden_size": [DEBERTA, POOLER],
   "model.focal_alpha": [FOCAL],
   "model.focal_gamma": [FOCAL],
   "model.positive_threshold": [{ key: "evaluation.threshold_mode", isNot: "global" }],

@@ -4,8 +4,8 @@
  */
 import type { Config } from "../config/config.ts";
 import { singleSplit } from "../dataset/folds.ts";
-import { withChunking } from "../deberta/chunking.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import { withChunking } from "../models/chunking.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
@@ -78,7 +78,7 @@ export async function openWorkbench(
     return data.data;
   }
 
-  async function prepareSession(config: Config, model: DebertaConfig, runData: RunData) {
+  async function prepareSession(config: Config, model: ModelConfig, runData: RunData) {
     const { target_effective_batch_size: target, batch_size, eval_batch_size } = config.training;
     const { loss_type, freeze_backbone } = config.model;
     const tuned = tunerOf(config, { reporter, signal });
@@ -188,8 +188,8 @@ export function splitConfig(config: Config): Config {
 }
 
 /** What the programs and the weights of a model depend on: all but the dropout rates, the threshold and the chunks. */
-function withoutRates(model: DebertaConfig): DebertaConfig {
-  const none = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0, poolerDropout: 0, clsDropout: 0 };
+function withoutRates(model: ModelConfig): ModelConfig {
+  const none = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0, poolerDropout: 0, classifierDropout: 0 };
   return withChunking({ ...model, ...none, positiveThreshold: 0 }, null);
 }
 

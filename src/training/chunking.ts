@@ -1,7 +1,7 @@
 /** What a configuration says of posts in chunks, and the score of a pair from those of its chunks. */
 import type { Config } from "../config/schema.ts";
 import type { PairLimits } from "../dataset/tokenizer.ts";
-import type { Aggregation, Chunking } from "../deberta/chunking.ts";
+import type { Aggregation, Chunking } from "../models/chunking.ts";
 
 /**
  * `scores` are logits s, at least one. `max`; `LSE` = log(mean(exp(τ·s)))/τ; `top-m` = mean of the m largest, of all where

@@ -1,5 +1,5 @@
 /** The library's face of a trained model. */
-import type { Chunking } from "../deberta/chunking.ts";
+import type { Chunking } from "../models/chunking.ts";
 import { type Gpu, openGpu } from "../gpu/device.ts";
 import type { AskedPrecision } from "./precision.ts";
 import { openScorer, type Scorer, scoreTexts, type TextPair, type TextScore } from "./scorer.ts";

@@ -1,6 +1,7 @@
 /** What a run decides by: from its configuration, into its checkpoints, and out of them again. */
 import type { Config } from "../config/schema.ts";
-import { type CarriedDecision, carriedDecision, type DebertaConfig, withDecision } from "../deberta/config.ts";
+import { type CarriedDecision, carriedDecision, withDecision } from "../models/decision.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import type { Decision, DecisionSettings } from "../evaluation/decision.ts";
 
 export const decisionSettings = ({ model, evaluation }: Pick<Config, "model" | "evaluation">): DecisionSettings => ({
@@ -26,17 +27,17 @@ type Criteria = readonly { criterionId: string; criterion: string }[];
 
 /** The configuration of a checkpoint that carries a decision: by the texts of criteria, which is what `predict` has. */
 export function carryDecision(
-  config: DebertaConfig,
+  config: ModelConfig,
   { temperature, threshold, criterion_thresholds }: Decision,
   pairs: Criteria,
-): DebertaConfig {
+): ModelConfig {
   const texts = new Map(pairs.map(({ criterionId, criterion }) => [criterionId, criterion]));
   const byText = Object.entries(criterion_thresholds ?? {}).map(([id, own]) => [texts.get(id)!, own]);
   return withDecision(config, { temperature, threshold, criterionThresholds: Object.fromEntries(byText) });
 }
 
 /** The decision that a checkpoint carries, by the ids that its run gives to criteria; undefined where it has none. */
-export function decisionOf(config: DebertaConfig, pairs: Criteria): Decision | undefined {
+export function decisionOf(config: ModelConfig, pairs: Criteria): Decision | undefined {
   const carried = carriedDecision(config);
   if (carried === null) return undefined;
   const { temperature, threshold, criterionThresholds } = carried;

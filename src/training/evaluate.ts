@@ -1,6 +1,6 @@
 /** Scoring pairs and judging the scores. */
 import { type EncodedPair, packBatch, type TokenizedPair } from "../dataset/batches.ts";
-import type { Aggregation } from "../deberta/chunking.ts";
+import type { Aggregation } from "../models/chunking.ts";
 import type { LossKind } from "../nn/loss.ts";
 import {
   crossFit,

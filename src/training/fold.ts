@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { type EncodedPair, epochBatches, packBatch } from "../dataset/batches.ts";
 import type { Pair } from "../dataset/groundtruth.ts";
-import { loadMoments, loadWeights } from "../deberta/checkpoint.ts";
-import type { Aggregation } from "../deberta/chunking.ts";
+import { loadMoments, loadWeights } from "../models/checkpoint.ts";
+import type { Aggregation } from "../models/chunking.ts";
 import { EntailError } from "../errors.ts";
 import { makeFolder } from "../formats/atomic_write.ts";
 import { type DecisionSettings, isChosen } from "../evaluation/decision.ts";

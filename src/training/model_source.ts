@@ -1,15 +1,11 @@
 /** Where a run's model comes from: a Hugging Face folder, a model of the hub, or an architecture and a seed. */
 import type { Config } from "../config/schema.ts";
-import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
-import {
-  CLASSIFIER_HEADS,
-  type ClassifierHead,
-  configFromArchitecture,
-  type DebertaConfig,
-  withDecision,
-  withOrigin,
-} from "../deberta/config.ts";
-import { withChunking } from "../deberta/chunking.ts";
+import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
+import { withChunking } from "../models/chunking.ts";
+import { configFromArchitecture } from "../models/config_json.ts";
+import { CLASSIFIER_HEADS } from "../models/heads/registry.ts";
+import { type ModelConfig, withOrigin } from "../models/model_config.ts";
+import { withDecision } from "../models/decision.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import { modelFolder } from "../hub/model_folder.ts";
@@ -19,7 +15,7 @@ import { chunkingOf, pairLimits } from "./chunking.ts";
 import { downloadReport, type Reporter, silentReporter } from "./reporter.ts";
 
 export interface ModelSource {
-  readonly config: DebertaConfig;
+  readonly config: ModelConfig;
   readonly tokenizerFolder: string;
   /** The folder of the weights that training starts from; null for a model from scratch. */
   readonly folder: string | null;
@@ -36,7 +32,7 @@ export async function openModelSource(
   { reporter = silentReporter, signal }: { reporter?: Reporter; signal?: AbortSignal } = {},
 ): Promise<ModelSource> {
   const { model, seed } = configured;
-  const head = model.classifier_head as ClassifierHead;
+  const head = model.classifier_head;
   if (!CLASSIFIER_HEADS.includes(head)) {
     throw new EntailError(
       "usage",
@@ -45,8 +41,8 @@ export async function openModelSource(
   }
   if (model.model_name === null) {
     const architecture = model.architecture!;
-    await loadFittingTokenizer(architecture.tokenizer, architecture.vocab_size);
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
+    await loadFittingTokenizer(architecture.tokenizer, config.vocabSize);
     return {
       config: withOverrides(config, configured, null),
       tokenizerFolder: architecture.tokenizer,
@@ -79,13 +75,13 @@ export async function openModelSource(
  * Dropouts, threshold, lengths and chunks of the configuration; a null dropout leaves the model's own. `origin` is its hub
  * id, if any.
  */
-function withOverrides(config: DebertaConfig, configured: Config, origin: string | null): DebertaConfig {
+function withOverrides(config: ModelConfig, configured: Config, origin: string | null): ModelConfig {
   const { model, data } = configured;
   const overridden = {
     ...config,
     hiddenDropoutProb: model.hidden_dropout ?? config.hiddenDropoutProb,
     attentionProbsDropoutProb: model.attention_dropout ?? config.attentionProbsDropoutProb,
-    clsDropout: model.classifier_dropout ?? config.clsDropout,
+    classifierDropout: model.classifier_dropout ?? config.classifierDropout,
     positiveThreshold: model.positive_threshold,
   };
   const read = withOrigin(withDecision(overridden, null), pairLimits(data).maxLength, origin);

@@ -1,7 +1,8 @@
 /** What a configuration means in numbers: what it asks for in vain, sizes of batches, settings of a fold. */
 import type { Config } from "../config/schema.ts";
 import type { EncodedPair } from "../dataset/batches.ts";
-import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
+import type { ModelConfig } from "../models/model_config.ts";
+import { dropoutRates } from "../models/model.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { elementBytes } from "../gpu/dtype.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
@@ -52,7 +53,7 @@ export function batchCapacity(
  */
 export function scoringCapacity(
   gpu: Gpu,
-  config: DebertaConfig,
+  config: ModelConfig,
   tokens: readonly EncodedPair[],
   batchSize: number,
   precision: Precision,
@@ -68,7 +69,7 @@ export function scoringCapacity(
 export function trainingOptions(
   gpu: Gpu,
   config: Config,
-  model: DebertaConfig,
+  model: ModelConfig,
   { tokens, evidence }: RunData,
 ): SessionOptions {
   const growing = evidence && { pairs: evidence, maxLength: pairLimits(config.data).maxLength };
@@ -88,7 +89,7 @@ export function trainingOptions(
  * The settings of a fold whose training pairs have these labels. The batch is that of `openFittingSession`, which has
  * put `target_effective_batch_size` into numbers.
  */
-export function foldSettings(config: Config, model: DebertaConfig, trainLabels: readonly number[]): FoldSettings {
+export function foldSettings(config: Config, model: ModelConfig, trainLabels: readonly number[]): FoldSettings {
   const { training } = config;
   return {
     batchSize: training.batch_size,
@@ -106,12 +107,7 @@ export function foldSettings(config: Config, model: DebertaConfig, trainLabels: 
     lossKind: config.model.loss_type,
     step: {
       seed: config.seed,
-      dropout: {
-        hidden: model.hiddenDropoutProb,
-        attention: model.attentionProbsDropoutProb,
-        pooler: model.poolerDropout,
-        classifier: classifierDropout(model),
-      },
+      dropout: dropoutRates(model),
       loss: lossWeights(config.model, trainLabels),
       weightDecay: training.weight_decay,
       maxGradNorm: training.max_grad_norm ?? 0,

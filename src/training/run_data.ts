@@ -7,6 +7,8 @@ import { loadGroundtruth, type Pair } from "../dataset/groundtruth.ts";
 import { tokenizePairs } from "../dataset/tokenize.ts";
 import { loadFittingTokenizer, type PairLimits } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
+import { longestSequence } from "../models/model.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import { pairLimits } from "./chunking.ts";
 import type { ModelSource } from "./model_source.ts";
 import type { Reporter } from "./reporter.ts";
@@ -76,13 +78,28 @@ export async function tokenizeFor(
   options: PairLimits & { numWorkers?: number | null; onProgress?: (done: number, total: number) => void },
 ): Promise<EncodedPair[]> {
   await loadFittingTokenizer(tokenizerFolder, config.vocabSize);
-  if (config.positionBiasedInput && options.maxLength > config.maxPositionEmbeddings) {
+  if (options.maxLength > longestSequence(config)) {
     throw new EntailError(
       "usage",
       `data.${
         options.chunkStride == null ? "max_length" : "chunk_max_len"
-      }: is ${options.maxLength}, but the model has only ${config.maxPositionEmbeddings} positions`,
+      }: is ${options.maxLength}, but the model has only ${longestSequence(config)} positions`,
     );
   }
-  return await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });
+  const tokens = await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });
+  checkTypes(tokens, config, tokenizerFolder);
+  return tokens;
+}
+
+/** Data error where a tokenizer gives segments that the model has no embedding for; a model without any ignores them. */
+function checkTypes(pairs: readonly EncodedPair[], { typeVocabSize }: ModelConfig, folder: string): void {
+  if (typeVocabSize === 0) return;
+  const sequences = pairs.flatMap(({ chunks }) => chunks);
+  const unknown = sequences.flatMap(({ typeIds }) => typeIds.find((type) => type >= typeVocabSize) ?? []);
+  if (unknown.length === 0) return;
+  throw new EntailError(
+    "data",
+    `${folder}: the tokenizer gives a token the type ${unknown[0]}, but the model has only ${typeVocabSize} ` +
+      "(type_vocab_size); the tokenizer belongs to another model",
+  );
 }

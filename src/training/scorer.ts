@@ -1,9 +1,11 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
 import { join } from "node:path";
 import type { EncodedPair } from "../dataset/batches.ts";
-import { type Chunking, DEFAULT_CHUNKING, recordedChunking } from "../deberta/chunking.ts";
-import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
-import { type CarriedDecision, carriedDecision, type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
+import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
+import { type Chunking, DEFAULT_CHUNKING, recordedChunking } from "../models/chunking.ts";
+import { longestSequence } from "../models/model.ts";
+import { type ModelConfig, pairMaxLength } from "../models/model_config.ts";
+import { type CarriedDecision, carriedDecision } from "../models/decision.ts";
 import { EntailError } from "../errors.ts";
 import { probabilityOf } from "../evaluation/calibration.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -36,7 +38,7 @@ export interface TextScore {
 }
 
 export interface Scorer {
-  readonly config: DebertaConfig;
+  readonly config: ModelConfig;
   /** What was chosen when the model was trained. */
   readonly decision: CarriedDecision | null;
   readonly folder: string;
@@ -75,7 +77,7 @@ export interface ScorerOptions {
 
 /**
  * Opens a Hugging Face folder, or a model of the hub, for scoring. Lengths default to what the checkpoint was trained with,
- * else 512; `precision` to what suits the adapter.
+ * else 512, or what it has positions for; `precision` to what suits the adapter.
  * Data errors name the folder's file.
  */
 export async function openScorer(
@@ -95,7 +97,7 @@ export async function openScorer(
     config,
     decision: carriedDecision(config),
     folder,
-    maxLength: asked ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
+    maxLength: asked ?? pairMaxLength(config) ?? Math.min(DEFAULT_MAX_LENGTH, longestSequence(config)),
     chunking: inChunks ? { ...DEFAULT_CHUNKING, ...recorded, ...options.chunking } : null,
     batchSize,
     precision: choosePrecision(gpu, precision),

@@ -1,17 +1,29 @@
-/** Models of tests/fixtures/deberta with what transformers makes of them; tests/oracles/deberta.py explains the files. */
-import { type DebertaConfig, parseConfig } from "../../src/deberta/config.ts";
+/** Models of tests/fixtures with what transformers makes of them; tests/oracles/families.py explains the files. */
+import { parseConfig } from "../../src/models/config_json.ts";
+import type { ModelConfig } from "../../src/models/model_config.ts";
 import { readJson } from "../../src/formats/json.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 
-export const DEBERTA_CASES = [
-  "shared_buckets",
-  "separate_c2p",
-  "separate_p2c",
-  "absolute",
-  "separate_both",
-  "shared_c2p",
-] as const;
-export type DebertaCase = typeof DEBERTA_CASES[number];
+/** Cases by family: tests/fixtures/<family>/<case>. */
+const CASES = {
+  deberta: [
+    "shared_buckets",
+    "separate_c2p",
+    "separate_p2c",
+    "absolute",
+    "separate_both",
+    "shared_c2p",
+    "convolution",
+    "narrow_embeddings",
+  ],
+  bert: ["bert", "bert_mean"],
+  roberta: ["roberta"],
+  xlm_roberta: ["xlm_roberta"],
+} as const;
+type Family = keyof typeof CASES;
+export type ModelCase = typeof CASES[Family][number];
+
+export const MODEL_CASES: readonly ModelCase[] = Object.values(CASES).flat();
 
 export interface FixtureTensor {
   shape: readonly number[];
@@ -36,10 +48,10 @@ export interface ExpectedTraining {
   }[];
 }
 
-export interface DebertaFixture {
+export interface ModelFixture {
   /** A Hugging Face folder. */
   folder: string;
-  config: DebertaConfig;
+  config: ModelConfig;
   /** Parameters at first, by transformers' names. */
   weights: Map<string, FixtureTensor>;
   loss: {
@@ -79,10 +91,11 @@ export interface TextFixture {
 
 export const DEBERTA_FIXTURES = new URL("../fixtures/deberta/", import.meta.url);
 
-export async function loadDebertaFixture(name: DebertaCase): Promise<DebertaFixture> {
-  const folder = decodeURIComponent(new URL(name, DEBERTA_FIXTURES).pathname);
+export async function loadModelFixture(name: ModelCase): Promise<ModelFixture> {
+  const family = Object.entries(CASES).find(([, names]) => (names as readonly string[]).includes(name))![0];
+  const folder = decodeURIComponent(new URL(`../fixtures/${family}/${name}`, import.meta.url).pathname);
   const scalars = await readJson(`${folder}/expected.json`) as Omit<
-    DebertaFixture,
+    ModelFixture,
     "folder" | "config" | "weights" | "expected"
   >;
   return {
@@ -94,8 +107,13 @@ export async function loadDebertaFixture(name: DebertaCase): Promise<DebertaFixt
   };
 }
 
-export async function loadTextFixture(): Promise<TextFixture> {
-  const folder = decodeURIComponent(new URL("text", DEBERTA_FIXTURES).pathname);
+/** Families, beside DeBERTa, of which there is a folder as it is published (tests/oracles/family_texts.py). */
+export const TEXT_FAMILIES = ["bert", "roberta"] as const;
+
+export async function loadTextFixture(
+  family: "deberta" | typeof TEXT_FAMILIES[number] = "deberta",
+): Promise<TextFixture> {
+  const folder = decodeURIComponent(new URL(`../fixtures/${family}/text`, import.meta.url).pathname);
   return { folder, ...(await readJson(`${folder}/expected.json`) as Omit<TextFixture, "folder">) };
 }
 
