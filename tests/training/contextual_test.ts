@@ -76,7 +76,7 @@ Deno.test("openContextualSource: folders without the head, the mask, whole words
   const classifier = decodeURIComponent(new URL("text", DEBERTA_FIXTURES).pathname);
   await assert.rejects(() => openContextualSource(classifier), {
     kind: "data",
-    message: /text: has no masked language model head .*; name a DebertaV2ForMaskedLM folder$/,
+    message: /text: has no masked language model head .*; name the folder of a …ForMaskedLM model$/,
   });
   await assert.rejects(() => openContextualSource(`${DEMO}/absent`), {
     kind: "data",
