@@ -31,25 +31,21 @@ export function fieldReader(given: Readonly<Record<string, unknown>>, { kind, pr
   };
   const rate = (key: string, fallback: number): number =>
     number(key, fallback, (value) => value >= 0 && value < 1, "a number in [0, 1)");
+  const integer = (key: string, fallback: number, { min = -Infinity, max }: { min?: number; max: number }): number => {
+    const fits = (value: number) => Number.isSafeInteger(value) && value >= min && value <= max;
+    const allowed = min === -Infinity ? `an integer <= ${max}` : `an integer from ${min} to ${max}`;
+    return number(key, fallback, fits, allowed);
+  };
   return {
     error,
     number,
     rate,
     /** Keys that nothing has asked for. */
     rest: (): Record<string, unknown> => Object.fromEntries(Object.entries(given).filter(([key]) => !asked.has(key))),
-    integer(key: string, fallback: number, { min = -Infinity, max }: { min?: number; max: number }): number {
-      const fits = (value: number) => Number.isSafeInteger(value) && value >= min && value <= max;
-      return number(
-        key,
-        fallback,
-        fits,
-        min === -Infinity ? `an integer <= ${max}` : `an integer from ${min} to ${max}`,
-      );
-    },
+    integer,
     rateOrNull: (key: string): number | null => (json[key] ?? null) === null ? null : rate(key, 0),
-    integerOrNull(key: string, fallback: number, range: { min?: number; max: number }): number | null {
-      return json[key] === null ? null : this.integer(key, fallback, range);
-    },
+    integerOrNull: (key: string, fallback: number, range: { min?: number; max: number }): number | null =>
+      json[key] === null ? null : integer(key, fallback, range),
     flag(key: string, fallback: boolean): boolean {
       const value = json[key] === undefined ? fallback : json[key];
       if (typeof value !== "boolean") throw unfit(key, "true or false");

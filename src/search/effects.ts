@@ -37,7 +37,10 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "model.architecture": [FROM_SCRATCH],
   "model.architecture.attention_probs_dropout_prob": [{ key: "model.attention_dropout", is: null }],
   "model.architecture.hidden_dropout_prob": [{ key: "model.hidden_dropout", is: null }],
-  "model.architecture.classifier_dropout": [{ key: "model.classifier_dropout", is: null }],
+  "model.architecture.classifier_dropout": [
+    { key: "model.architecture.model_type", isNot: "deberta-v2" },
+    { key: "model.classifier_dropout", is: null },
+  ],
   "model.architecture.pooler_dropout": [DEBERTA, POOLER],
   "model.architecture.pooler_hidden_act": [DEBERTA, POOLER],
   "model.architecture.pooler_hidden_size": [DEBERTA, POOLER],

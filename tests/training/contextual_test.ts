@@ -76,7 +76,7 @@ Deno.test("openContextualSource: folders without the head, the mask, whole words
   const classifier = decodeURIComponent(new URL("text", DEBERTA_FIXTURES).pathname);
   await assert.rejects(() => openContextualSource(classifier), {
     kind: "data",
-    message: /text: has no masked language model head .*; name a DebertaV2ForMaskedLM folder$/,
+    message: /text: has no masked language model head .*; name the folder of a …ForMaskedLM model$/,
   });
   await assert.rejects(() => openContextualSource(`${DEMO}/absent`), {
     kind: "data",
@@ -95,7 +95,10 @@ Deno.test("openContextualSource: folders without the head, the mask, whole words
     await assert.rejects(() => openContextualSource(folder), { kind: "data", message: /known to be a whole word/ });
     const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
     await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify({ ...config, embedding_size: 32 }));
-    await assert.rejects(() => openContextualSource(folder), { kind: "data", message: /embedding_size/ });
+    await assert.rejects(() => openContextualSource(folder), {
+      kind: "data",
+      message: /word_embeddings\.weight has shape \[1002, 64\]/,
+    });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
