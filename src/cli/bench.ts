@@ -8,6 +8,7 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { measureRoof, type Roof } from "../tuning/roof.ts";
+import { LOSSES } from "../training/losses.ts";
 import { openModelSource } from "../training/model_source.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { tunerOf } from "../training/tune_session.ts";
@@ -120,7 +121,7 @@ async function stepResult(gpu: Gpu, config: Config, reporter: Reporter): Promise
   return await benchStep(gpu, config.model.model_name ?? "from scratch", model.config, {
     batchSize: config.training.batch_size,
     maxLength: config.data.max_length,
-    lossKind: config.model.loss_type,
+    lossKind: LOSSES[config.model.loss_type].kind,
     precision: choosePrecision(gpu, config.training.optimization.precision),
     tuned: tunerOf(config, { reporter }),
   });

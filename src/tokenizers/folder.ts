@@ -85,7 +85,7 @@ function fromDocument(
 /** The scores as the crate reads them: it rounds their digits first, then divides. */
 function withReadScores(model: TokenizerModel): TokenizerModel {
   if (model.type !== "Unigram") return model;
-  return { ...model, vocab: model.vocab.map(([piece, score]) => [piece, readScore(score)]) };
+  return { ...model, vocab: model.vocab.map(([piece, score]): [string, number] => [piece, readScore(score)]) };
 }
 
 /** `serde_json`'s number for the shortest decimal of a number; the last bit can be another. */

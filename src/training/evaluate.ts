@@ -1,9 +1,8 @@
 /** Scoring pairs and judging the scores. */
 import { packBatch, type TokenizedPair } from "../dataset/batches.ts";
-import type { LossKind } from "../nn/loss.ts";
+import { type LossKind, type LossWeights, meanLoss, positiveLogit } from "../nn/loss.ts";
 import { evaluateBinary, type Metrics } from "./metrics.ts";
 import type { Session } from "./session.ts";
-import type { LossWeights } from "./step.ts";
 
 /** Logits of the pairs with the given indices, in their order; batches are of like lengths and fill the session. */
 export async function scorePairs(
@@ -35,20 +34,8 @@ export async function scorePairs(
 
 /** Probability of the positive class: softmax of two logits, sigmoid of one. */
 export function positiveProbability(logits: ArrayLike<number>): number {
-  const z = logits.length === 1 ? logits[0] : logits[1] - logits[0];
+  const z = positiveLogit(logits);
   return z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z));
-}
-
-/** The training loss of one pair on the host, in float64: the formulas of kernels/loss.wgsl. */
-export function pairLoss(logits: ArrayLike<number>, label: number, kind: LossKind, weights: LossWeights): number {
-  const z = logits.length === 1 ? logits[0] : logits[1] - logits[0];
-  const signed = label === 1 ? z : -z;
-  // −log p of the true class, and p itself, without cancellation.
-  const negLog = signed >= 0 ? Math.log1p(Math.exp(-signed)) : -signed + Math.log1p(Math.exp(signed));
-  if (kind === "weighted_bce") return (label === 1 ? weights.positiveWeight : 1) * negLog;
-  if (kind !== "focal") return negLog;
-  const alpha = label === 1 ? weights.alphaPositive : weights.alphaNegative;
-  return alpha * (-Math.expm1(-negLog)) ** weights.gamma * negLog;
 }
 
 export interface Evaluation {
@@ -61,9 +48,10 @@ export interface Evaluation {
 /** Loss and metrics of the pairs with the given indices. */
 export async function evaluatePairs(
   session: Session,
-  { tokens, labels, indices, threshold, lossKind, weights }: {
+  { tokens, labels, posts, indices, threshold, lossKind, weights }: {
     tokens: readonly TokenizedPair[];
     labels: readonly number[];
+    posts: ArrayLike<number>;
     indices: readonly number[];
     threshold: number;
     lossKind: LossKind;
@@ -73,6 +61,6 @@ export async function evaluatePairs(
   const logits = await scorePairs(session, tokens, indices);
   const truth = indices.map((i) => labels[i]);
   const probabilities = logits.map(positiveProbability);
-  const total = logits.reduce((sum, row, i) => sum + pairLoss(row, truth[i], lossKind, weights), 0);
-  return { loss: total / logits.length, metrics: evaluateBinary(truth, probabilities, threshold), probabilities };
+  const loss = meanLoss(logits, { labels: truth, posts: indices.map((i) => posts[i]) }, lossKind, weights);
+  return { loss, metrics: evaluateBinary(truth, probabilities, threshold), probabilities };
 }

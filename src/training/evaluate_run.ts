@@ -2,14 +2,16 @@
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
+import { postNumbers } from "../dataset/groundtruth.ts";
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { evaluatePairs } from "./evaluate.ts";
 import { readFolds } from "./folds_file.ts";
+import { LOSSES, lossWeights } from "./losses.ts";
 import type { Prediction } from "./predictions.ts";
 import type { Reporter } from "./reporter.ts";
-import { lossWeights, scoringCapacity } from "./run.ts";
+import { scoringCapacity } from "./run.ts";
 import { loadPairs, tokenizeFor } from "./run_data.ts";
 import { checkMarker, CONFIG_FILE, foldFolder, FOLDS_FILE, type OpenRun } from "./run_folder.ts";
 import { markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDigest } from "./run_record.ts";
@@ -64,9 +66,10 @@ export async function evaluateRun(
       const { loss, metrics, probabilities } = await evaluatePairs(session, {
         tokens,
         labels: members.map(({ label }) => label),
+        posts: postNumbers(members),
         indices: members.map((_, index) => index),
         threshold: model.positive_threshold,
-        lossKind: model.loss_type,
+        lossKind: LOSSES[model.loss_type].kind,
         weights: lossWeights(model, trainLabels),
       });
       const skipped = state ? skippedSteps(state) : 0;

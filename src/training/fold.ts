@@ -1,7 +1,8 @@
 /** The training of one fold: epochs of optimizer steps, an evaluation after each, the best and the last checkpoint. */
 import { join } from "node:path";
 import { epochBatches, packBatch, type TokenizedPair } from "../dataset/batches.ts";
-import type { Pair } from "../dataset/groundtruth.ts";
+import { type Pair, postNumbers } from "../dataset/groundtruth.ts";
+import { type NegativeSampling, sampledCounts, sampleNegatives } from "../dataset/negatives.ts";
 import { loadMoments, loadWeights } from "../deberta/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { makeFolder } from "../formats/atomic_write.ts";
@@ -32,6 +33,8 @@ export interface FoldSettings {
   batchSize: number;
   accumulation: number;
   shuffle: boolean;
+  /** How each epoch draws its negatives; null: it has every pair. */
+  negatives: NegativeSampling | null;
   learningRate: number;
   warmupRatio: number;
   scheduler: SchedulerType;
@@ -100,8 +103,9 @@ function checkRecords(records: readonly StepRecord[], fold: number, first: numbe
 
 /** Trains a fold, from its beginning or from where `last` stands. Throws "interrupted" after saving. */
 export async function trainFold(input: FoldInput): Promise<FoldResult> {
-  const { session, settings, fold, pairs, tokens, train, validation, outputFolder, checkpointFolder, reporter } = input;
+  const { session, settings, fold, pairs, tokens, validation, outputFolder, checkpointFolder, reporter } = input;
   const labels = pairs.map((pair) => pair.label);
+  const posts = postNumbers(pairs);
   const step = session.step!;
   const metricsFile = outputFolder && join(outputFolder, "metrics.jsonl");
   if (outputFolder) await makeFolder(outputFolder);
@@ -111,7 +115,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     if (metricsFile) await appendEntries(metricsFile, entries);
   };
 
-  const batchesPerEpoch = Math.ceil(train.length / settings.batchSize);
+  const batchesPerEpoch = Math.ceil(pairsPerEpoch(input) / settings.batchSize);
   const stepsPerEpoch = Math.ceil(batchesPerEpoch / settings.accumulation);
   const totalSteps = settings.maxSteps ?? stepsPerEpoch * settings.epochs;
   const length = { batchesPerEpoch, accumulation: settings.accumulation, totalSteps };
@@ -183,8 +187,9 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     // The next epoch's, while the device works on this one.
     if (state.epoch + 1 < epochs) prepared = prepareEpoch(input, state.epoch + 1);
     epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
+    const members = epochMembers(input, state.epoch);
     const batches = epochBatches({
-      lengths: train.map((i) => epochTokens[i].ids.length),
+      lengths: members.map((i) => epochTokens[i].ids.length),
       batchSize: settings.batchSize,
       shuffle: settings.shuffle,
       seed: settings.step.seed,
@@ -192,9 +197,13 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     });
     for (let at = state.stepInEpoch * settings.accumulation; at < batches.length; at += settings.accumulation) {
       if (step.counters.updates >= totalSteps) break;
-      const microBatches = batches.slice(at, at + settings.accumulation).map((members) => {
-        const indices = members.map((member) => train[member]);
-        return { batch: packBatch(epochTokens, indices), labels: Uint32Array.from(indices, (i) => labels[i]) };
+      const microBatches = batches.slice(at, at + settings.accumulation).map((places) => {
+        const indices = places.map((place) => members[place]);
+        return {
+          batch: packBatch(epochTokens, indices),
+          labels: Uint32Array.from(indices, (i) => labels[i]),
+          posts: Uint32Array.from(indices, (i) => posts[i]),
+        };
       });
       step.step(microBatches, learningRateAt(schedule, step.counters.updates));
       unreported += microBatches.reduce((sum, micro) => sum + micro.labels.length, 0);
@@ -206,6 +215,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     const evaluation = await evaluatePairs(session, {
       tokens,
       labels,
+      posts,
       indices: validation,
       threshold: settings.threshold,
       lossKind: settings.lossKind,
@@ -242,6 +252,33 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
   }
   const { best, evaluations, seconds, counters: { updates } } = state;
   return { best, evaluations, seconds, updates, skipped: skippedSteps(state) };
+}
+
+/** What people are told of a fold's epochs; null where they have every pair. */
+export function describeEpochs(
+  fold: number,
+  trainLabels: readonly number[],
+  { negatives: sampling }: Pick<FoldSettings, "negatives">,
+): string | null {
+  if (!sampling) return null;
+  const { positives, negatives } = sampledCounts(trainLabels, sampling);
+  const total = positives + negatives;
+  return `fold ${fold}: an epoch has ${total} of ${trainLabels.length} pairs, ${positives} positives and ${negatives} ` +
+    "negatives";
+}
+
+function pairsPerEpoch({ settings: { negatives: sampling }, fold, pairs, train }: FoldInput): number {
+  if (!sampling) return train.length;
+  const { positives, negatives } = sampledCounts(train.map((index) => pairs[index].label), sampling);
+  if (positives === 0) {
+    throw new EntailError("data", `training.neg_per_pos: fold ${fold} trains on no positive pair; set it to null`);
+  }
+  return positives + negatives;
+}
+
+/** The pairs that an epoch trains on, by index. */
+function epochMembers({ settings: { negatives, step: { seed } }, pairs, train }: FoldInput, epoch: number) {
+  return negatives ? sampleNegatives(pairs, train, { ...negatives, seed, epoch }) : train;
 }
 
 /** The tokens that an epoch trains on. Not awaited at once: an error is thrown where the epoch begins. */

@@ -1,5 +1,5 @@
 /** What a configuration means in numbers: what it asks for in vain, sizes of batches, settings of a fold. */
-import type { Config } from "../config/schema.ts";
+import { type Config, parseConfigText } from "../config/config.ts";
 import type { TokenizedPair } from "../dataset/batches.ts";
 import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -7,14 +7,15 @@ import { elementBytes } from "../gpu/dtype.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
 import { type Precision, storageOf } from "../nn/plan.ts";
 import type { FoldSettings } from "./fold.ts";
+import { LOSSES, lossKeysInVain, lossWeights } from "./losses.ts";
 import { choosePrecision } from "./precision.ts";
 import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
-import type { LossWeights } from "./step.ts";
 
-/** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
-export function settingsInVain({ gpu, training: { optimization }, reproducibility }: Config): string[] {
-  const { use_torch_compile, fused_adamw } = optimization;
+/** What a configuration asks for in vain. A line for people about each. */
+export function settingsInVain({ gpu, model, training, reproducibility }: Config): string[] {
+  const { use_torch_compile, fused_adamw } = training.optimization;
+  const { layerwise_lr_decay, neg_per_pos, xpost_neg_frac } = training;
   return [
     !use_torch_compile &&
     (gpu.tune === "off"
@@ -23,6 +24,11 @@ export function settingsInVain({ gpu, training: { optimization }, reproducibilit
     !fused_adamw && "training.optimization.fused_adamw=false has no effect: the update is always one kernel",
     !reproducibility.deterministic &&
     "reproducibility.deterministic=false has no effect: the same seed always gives the same bits",
+    neg_per_pos === null && xpost_neg_frac !== 0 &&
+    `training.xpost_neg_frac=${xpost_neg_frac} has no effect without training.neg_per_pos`,
+    model.freeze_backbone && layerwise_lr_decay !== 1 &&
+    `training.layerwise_lr_decay=${layerwise_lr_decay} has no effect with model.freeze_backbone=true`,
+    ...lossKeysInVain(model, parseConfigText("{}", "defaults").model),
   ].filter((line) => line !== false);
 }
 
@@ -70,8 +76,9 @@ export function trainingOptions(
     precision,
     training: {
       capacity: batchCapacity(tokens, config.training.batch_size, growing),
-      lossKind: config.model.loss_type,
+      lossKind: LOSSES[config.model.loss_type].kind,
       freezeEncoder: config.model.freeze_backbone,
+      layerRates: config.training.layerwise_lr_decay !== 1,
     },
   };
 }
@@ -86,6 +93,9 @@ export function foldSettings(config: Config, model: DebertaConfig, trainLabels: 
     batchSize: training.batch_size,
     accumulation: training.gradient_accumulation_steps,
     shuffle: training.shuffle,
+    negatives: training.neg_per_pos === null
+      ? null
+      : { perPositive: training.neg_per_pos, crossPostFraction: training.xpost_neg_frac },
     learningRate: training.learning_rate,
     warmupRatio: training.warmup_ratio,
     scheduler: training.scheduler_type,
@@ -93,7 +103,7 @@ export function foldSettings(config: Config, model: DebertaConfig, trainLabels: 
     maxSteps: training.max_steps,
     patience: training.early_stopping_patience,
     threshold: config.model.positive_threshold,
-    lossKind: config.model.loss_type,
+    lossKind: LOSSES[config.model.loss_type].kind,
     step: {
       seed: config.seed,
       dropout: {
@@ -104,22 +114,8 @@ export function foldSettings(config: Config, model: DebertaConfig, trainLabels: 
       },
       loss: lossWeights(config.model, trainLabels),
       weightDecay: training.weight_decay,
+      layerDecay: training.layerwise_lr_decay,
       maxGradNorm: training.max_grad_norm ?? 0,
     },
   };
-}
-
-/** Class weights from the configuration and, where it leaves them to the data, from the training labels. */
-export function lossWeights(
-  { focal_gamma, focal_alpha }: Pick<Config["model"], "focal_gamma" | "focal_alpha">,
-  trainLabels: readonly number[],
-): LossWeights {
-  const positives = trainLabels.reduce((sum, label) => sum + label, 0);
-  const negatives = trainLabels.length - positives;
-  const [alphaPositive, alphaNegative] = focal_alpha === "none"
-    ? [1, 1]
-    : focal_alpha === null
-    ? [negatives / trainLabels.length, positives / trainLabels.length]
-    : [focal_alpha, 1 - focal_alpha];
-  return { gamma: focal_gamma, alphaPositive, alphaNegative, positiveWeight: negatives / positives };
 }

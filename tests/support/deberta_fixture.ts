@@ -2,6 +2,7 @@
 import { type DebertaConfig, parseConfig } from "../../src/deberta/config.ts";
 import { readJson } from "../../src/formats/json.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
+import { type LossKind, type LossWeights, PLAIN_LOSS } from "../../src/nn/loss.ts";
 
 export const DEBERTA_CASES = [
   "shared_buckets",
@@ -76,6 +77,17 @@ export interface TextFixture {
     probability: number;
   }[];
 }
+
+/** The kind and the constants of a fixture's loss. */
+export const lossOf = ({ loss }: DebertaFixture): { kind: LossKind; weights: LossWeights } => ({
+  kind: loss.type === "focal" ? "focal" : "cross_entropy",
+  weights: {
+    ...PLAIN_LOSS,
+    gamma: loss.gamma ?? 0,
+    positiveWeight: loss.posWeight ?? loss.alpha ?? 1,
+    negativeWeight: loss.alpha === null ? 1 : 1 - loss.alpha,
+  },
+});
 
 export const DEBERTA_FIXTURES = new URL("../fixtures/deberta/", import.meta.url);
 
