@@ -19,7 +19,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
   var o${R}_${B} = vec4(0.0);
   //#end
   //#end
-  var softmax = Softmax(vec4(LOWEST), vec4(0.0));
+  var softmax = Softmax(vec4(LOWEST), vec4(0.0), vec4(0.0));
   var position = position_at(rows, i32(row) + 1);
   var bits = vec4(0u);
   for (var column = 0u; column < sequence.length; column++) {
@@ -34,14 +34,14 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     //#include "lib/attention_dot.wgsl" NAME="s" ROW="q" COLUMN="k"
     position = position_after(position, rows, i32(row) - i32(column));
     let scores = scores_of(s, position, token, tile.y);
-    let shrink = raise(&softmax, max(softmax.highest, scores));
+    softmax = risen(softmax, max(softmax.highest, scores));
     let p = exp(scores - softmax.highest);
-    softmax.sum += p;
+    softmax.sum = fma(softmax.sum, softmax.shrink, p);
     let w = select(vec4(0.0), p, is_kept(bits, column));
     //#for B in 0..HEAD_SIZE / 4
     let v${B} = load_values(at, ${B}u);
     //#for R in 0..4
-    o${R}_${B} = fma(vec4(w[${R}]), v${B}, o${R}_${B} * shrink[${R}]);
+    o${R}_${B} = fma(vec4(w[${R}]), v${B}, o${R}_${B} * softmax.shrink[${R}]);
     //#end
     //#end
   }
@@ -83,6 +83,9 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   known.dot_context[${R}] = total(product${R});
   //#end
   var position = position_at(rows, i32(row) + 1);
+  //#if HAS_sums
+  var current = BucketSums(position.bucket, vec4(0.0));
+  //#end
   var bits = vec4(0u);
   for (var column = 0u; column < sequence.length; column++) {
     if ((column & 31u) == 0u) {
@@ -98,6 +101,9 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
     //#include "lib/attention_dot.wgsl" NAME="t" ROW="g" COLUMN="v"
     position = position_after(position, rows, i32(row) - i32(column));
     let pairs = pairs_of(known, scores_of(s, position, token, tile.y), t, is_kept(bits, column), rows.owned);
+    //#if HAS_sums
+    add_to_buckets(&current, rows, position.bucket, pairs.d_scores);
+    //#end
     //#for B in 0..HEAD_SIZE / 4
     //#for R in 0..4
     d${R}_${B} = fma(vec4(pairs.d_scores[${R}]), k${B}, d${R}_${B});
@@ -116,6 +122,9 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
     //#end
   }
   //#end
+  //#if HAS_sums
+  write_buckets(current, rows);
+  //#end
 }
 
 // The invocation owns keys.
@@ -126,7 +135,11 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
     return;
   }
   let head = first_head + tile.y;
-  let rows = rows_at(sequence, tile.x * 32u + lane * 4u, tile.y);
+  let row = tile.x * 32u + lane * 4u;
+  let rows = rows_at(sequence, row, tile.y);
+  //#if HAS_sums
+  var current = BucketSums(key_buckets(row), vec4(0.0));
+  //#end
   //#for R in 0..4
   let pairs${R} = pair_row(rows.token[${R}], tile.y);
   //#for B in 0..HEAD_SIZE / 4
@@ -152,6 +165,12 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
       //#end
       //#end
     }
+    //#if HAS_sums
+    if (column + ${K}u < sequence.length) {
+      let bucket = vec4(bucket_of(i32(column) + ${K} - i32(row)), current.bucket.xyz);
+      add_to_buckets(&current, rows, bucket, vec4(ds0[${K}], ds1[${K}], ds2[${K}], ds3[${K}]));
+    }
+    //#end
     //#end
   }
   //#for R in 0..4
@@ -162,5 +181,8 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
     store_d_value(own, ${B}u, e${R}_${B});
     //#end
   }
+  //#end
+  //#if HAS_sums
+  write_buckets(current, rows);
   //#end
 }

@@ -50,7 +50,7 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
   var o${R}_${M} = vec4(0.0);
   //#end
   //#end
-  var softmax = Softmax(vec4(LOWEST), vec4(0.0));
+  var softmax = Softmax(vec4(LOWEST), vec4(0.0), vec4(0.0));
   for (var begin = 0u; begin < sequence.length; begin += TILE) {
     workgroupBarrier();
     //#include "lib/attention_stage.wgsl" FROM="keys" INTO="columns" BEGIN="begin"
@@ -65,7 +65,8 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
       x${C} = scores_of(s${C}, position, sequence.first + column${C}, tile.y);
     }
     //#end
-    let shrink = raise(&softmax, max(softmax.highest, highest_of_rows(max(max(x0, x1), max(x2, x3)), ty, tx)));
+    let peak = highest_of_rows(max(max(x0, x1), max(x2, x3)), ty, tx);
+    softmax = risen(softmax, max(softmax.highest, peak));
     let bits = kept_bits(rows, begin);
     var mine = vec4(0.0);
     //#for C in 0..4
@@ -75,10 +76,10 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
       pairs_a[(tx + ${8 * C}u) * PAIR_ROW + ty] = select(vec4(0.0), p, is_kept(bits, column${C}));
     }
     //#end
-    softmax.sum += sum_of_rows(mine, ty, tx);
+    softmax.sum = fma(softmax.sum, softmax.shrink, sum_of_rows(mine, ty, tx));
     //#for M in 0..(HEAD_SIZE + 28 - (HEAD_SIZE + 28) % 32) / 32
     //#for R in 0..4
-    o${R}_${M} *= shrink[${R}];
+    o${R}_${M} *= softmax.shrink[${R}];
     //#end
     //#end
     for (var column = 0u; column < TILE; column++) {
@@ -128,7 +129,7 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
   let own${R} = head_at(rows.token[${R}], head);
   known.highest[${R}] = max_and_sum[own${R}].x;
   known.share[${R}] = 1.0 / max_and_sum[own${R}].y;
-  // In the order of the products below: where one probability is 1, the difference is next to nothing.
+  // In the order of the products below, from which it is taken away.
   var product${R} = vec4(0.0);
   for (var quad = 0u; quad < QUADS; quad++) {
     product${R} = fma(rows_b[(ty * 4u + ${R}u) * ROW + quad], load_context(own${R}, quad), product${R});

@@ -37,6 +37,9 @@ const LOWEST = -3.0e38;
 //#if HAS_p2c
 @group(0) @binding(7) var<storage, read> p2c: array<f32>;
 //#end
+//#if HAS_sums
+@group(0) @binding(9) var<storage, read_write> sums: array<f32>; // of dScore, [tokens, group heads, buckets], 0 at first
+//#end
 @group(0) @binding(8) var<storage, read_write> max_and_sum: array<vec2<f32>>; // [tokens, heads]
 // What the backward of rows leaves for that of columns, [tokens of the chunk, group heads, rows]: transposed.
 //#tensor weights update PAIR_STRIDE
@@ -96,12 +99,13 @@ struct Rows {
   token: vec4<u32>,
   owned: vec4<bool>,
   local: u32,
+  scores: vec4<u32>, // where their position scores begin
 }
 
 fn rows_at(sequence: Sequence, row: u32, local: u32) -> Rows {
   let position = vec4(row) + vec4(0u, 1u, 2u, 3u);
   let token = vec4(sequence.first) + min(position, vec4(sequence.length - 1u));
-  return Rows(token, position < vec4(sequence.length), local);
+  return Rows(token, position < vec4(sequence.length), local, (token * GROUP_HEADS + local) * BUCKETS);
 }
 
 // Dropout bits of the rows for 32 columns from `column` on, a multiple of 32.
@@ -148,7 +152,7 @@ fn position_at(rows: Rows, distance: i32) -> Position {
   //#for R in 0..4
   position.bucket[${R}] = bucket_of(distance + ${R});
   //#if HAS_c2p
-  position.c2p[${R}] = c2p[(rows.token[${R}] * GROUP_HEADS + rows.local) * BUCKETS + position.bucket[${R}]];
+  position.c2p[${R}] = c2p[rows.scores[${R}] + position.bucket[${R}]];
   //#end
   //#end
   //#end
@@ -164,7 +168,7 @@ fn position_after(before: Position, rows: Rows, distance: i32) -> Position {
   //#if HAS_c2p
   //#for R in 0..4
   if (position.bucket[${R}] != before.bucket[${R}]) {
-    position.c2p[${R}] = c2p[(rows.token[${R}] * GROUP_HEADS + rows.local) * BUCKETS + position.bucket[${R}]];
+    position.c2p[${R}] = c2p[rows.scores[${R}] + position.bucket[${R}]];
   }
   //#end
   //#end
@@ -196,14 +200,13 @@ fn scores_of(products: vec4<f32>, position: Position, column: u32, local: u32) -
 struct Softmax {
   highest: vec4<f32>,
   sum: vec4<f32>, // of exp(score - highest)
+  shrink: vec4<f32>, // what sums so far are multiplied by where the highest score has risen
 }
 
-// Raises the highest scores to `peak`; returns what all sums so far shrink by.
-fn raise(softmax: ptr<function, Softmax>, peak: vec4<f32>) -> vec4<f32> {
-  let shrink = exp((*softmax).highest - peak);
-  *softmax = Softmax(peak, (*softmax).sum * shrink);
-  return shrink;
+fn risen(softmax: Softmax, peak: vec4<f32>) -> Softmax {
+  return Softmax(peak, softmax.sum, exp(softmax.highest - peak));
 }
+
 
 // What the backward needs to know of four rows.
 struct Known {
@@ -229,3 +232,36 @@ fn pairs_of(known: Known, scores: vec4<f32>, d_probabilities: vec4<f32>, kept: v
     select(vec4(0.0), d_scores, owned),
   );
 }
+
+//#if HAS_sums
+// The sums of dScore over the columns of the buckets that four rows are in.
+struct BucketSums {
+  bucket: vec4<u32>,
+  so_far: vec4<f32>,
+}
+
+// `bucket`: those of the next column. Buckets of a row come in order: each sum is written once.
+fn add_to_buckets(current: ptr<function, BucketSums>, rows: Rows, bucket: vec4<u32>, d_scores: vec4<f32>) {
+  let before = *current;
+  //#for R in 0..4
+  if (rows.owned[${R}] && bucket[${R}] != before.bucket[${R}]) {
+    sums[rows.scores[${R}] + before.bucket[${R}]] = before.so_far[${R}];
+  }
+  //#end
+  *current = BucketSums(bucket, d_scores + select(before.so_far, vec4(0.0), bucket != before.bucket));
+}
+
+fn write_buckets(current: BucketSums, rows: Rows) {
+  //#for R in 0..4
+  if (rows.owned[${R}]) {
+    sums[rows.scores[${R}] + current.bucket[${R}]] = current.so_far[${R}];
+  }
+  //#end
+}
+
+// The buckets of four keys and the query before the first, as if there were one.
+fn key_buckets(row: u32) -> vec4<u32> {
+  let distance = -1 - i32(row);
+  return vec4(bucket_of(distance), bucket_of(distance - 1), bucket_of(distance - 2), bucket_of(distance - 3));
+}
+//#end

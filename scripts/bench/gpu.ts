@@ -3,9 +3,10 @@
  *
  *     deno run -A scripts/bench/gpu.ts [--python PYTHON] [--minutes 9.5] [--output outputs/gpu] [--only TEXT] [--small]
  *
- * Training steps of DeBERTa-v3-base's shape from random weights (24 × 512 tokens; fp32, fp16, bf16), with memory
- * and the share of time that the device works; every kernel at that model's sizes, compared with float64 before it is
- * timed; other runtimes' products; PyTorch beside them, where --python (default: python3) has it; the tests of kernels.
+ * Training steps of DeBERTa-v3-base's shape from random weights (24 × 512 tokens; fp32, fp16, bf16, and with tuned
+ * kernels), with memory and the share of time that the device works; every kernel at that model's sizes in each of its
+ * variants, compared with float64 before it is timed, as a share of the roof that this adapter shows; other runtimes'
+ * products; PyTorch beside them, where --python (default: python3) has it; the tests of kernels.
  * The most important comes first, nothing is downloaded but other runtimes (without a network their rows say so), and
  * OUTPUT/gpu.json and gpu.md are written anew after every part. --only takes parts with this text in their name;
  * --small tries everything with tiny sizes. After --minutes everything is over, whatever is still missing.
@@ -61,8 +62,8 @@ const WHAT = `step, ${batchSize} × ${maxLength}`;
 const gigabytes = (bytes?: number): string | undefined => bytes && `${(bytes / 1e9).toPrecision(3)} GB` || undefined;
 const samples = (ms: number): string => `${(batchSize / ms * 1000).toPrecision(3)} samples/s`;
 
-/** Entail's training step. */
-function stepPart(precision: string): Part {
+/** Entail's training step; with `tune`, by the variants of kernels that gpu.tune finds. */
+function stepPart(precision: string, tune?: "quick"): Part {
   const overrides = [
     "model=deberta_nli",
     "model.model_name=null",
@@ -70,16 +71,17 @@ function stepPart(precision: string): Part {
     `training.batch_size=${batchSize}`,
     `data.max_length=${maxLength}`,
     `training.optimization.precision=${precision}`,
+    `gpu.tune=${tune ?? "off"}`,
   ];
   return {
-    name: `step ${precision}`,
-    limitSeconds: 90,
+    name: `step ${precision}${tune ? ", tuned" : ""}`,
+    limitSeconds: tune ? 120 : 90,
     async measure(limitMs) {
       const text = await output([...ENTAIL, "bench", "step", "--json", ...overrides], limitMs);
       const step: StepResult = JSON.parse(text).results[0];
       return [{
         what: WHAT,
-        by: `entail ${step.precision}`,
+        by: `entail ${step.precision}${tune ? `, gpu.tune=${tune}` : ""}`,
         ms: step.ms,
         rate: samples(step.ms),
         memory: gigabytes(step.peak_bytes),
@@ -122,19 +124,20 @@ const pytorchPart: Part = {
   },
 };
 
-/** One kernel at one shape: all of its variants that `bench kernels` knows here. */
-function kernelPart(kernel: string, [m, n, k]: readonly number[]): Part {
+/** One kernel at one shape in one type: all of its variants that `bench kernels` knows here. */
+function kernelPart(kernel: string, [m, n, k]: readonly number[], dtype: "f32" | "f16" | "bf16" = "f32"): Part {
   const shape = `${m}x${n}x${k}`;
   return {
-    name: `kernel ${kernel} ${shape}`,
-    limitSeconds: 45,
+    name: `kernel ${kernel} ${shape} ${dtype}`,
+    limitSeconds: 30,
     async measure(limitMs) {
-      const args = ["bench", "kernels", "--json", "--kernel", kernel, "--shape", shape];
+      const args = ["bench", "kernels", "--json", "--kernel", kernel, "--shape", shape, "--dtype", dtype];
       const results: KernelResult[] = JSON.parse(await output([...ENTAIL, ...args], limitMs)).results;
-      return results.map(({ variant, dtype, ms, gflops, gbps }) => ({
+      return results.map(({ variant, ms, gflops, gbps, roof }) => ({
         what: `${kernel}, ${m} × ${n} × ${k}`,
         by: `entail ${variant}, ${dtype}`,
         ms,
+        note: `${(100 * roof).toFixed(0)} % of the roof`,
         rate: `${(gflops / 1000).toPrecision(3)} TFLOP/s, ${gbps.toPrecision(3)} GB/s`,
       }));
     },
@@ -143,14 +146,19 @@ function kernelPart(kernel: string, [m, n, k]: readonly number[]): Part {
 
 const { hidden_size: hidden, intermediate_size: wide } = SIZES;
 const PRODUCTS = ["matmul", "matmul_input_gradient", "matmul_weight_gradient"];
+const ATTENTION = ["attention", "attention_backward"];
+const TYPES = ["f32", "f16"] as const;
 const kernelParts: Part[] = [
-  ...[[hidden, hidden], [wide, hidden], [hidden, wide]].flatMap((layer) =>
-    PRODUCTS.map((kernel) => kernelPart(kernel, [tokens, ...layer]))
+  ...TYPES.flatMap((type) => PRODUCTS.map((kernel) => kernelPart(kernel, [tokens, hidden, hidden], type))),
+  ...TYPES.flatMap((type) => ATTENTION.map((kernel) => kernelPart(kernel, [tokens, hidden, maxLength], type))),
+  ...[[wide, hidden], [hidden, wide]].flatMap((layer) =>
+    PRODUCTS.map((kernel) => kernelPart(kernel, [tokens, ...layer], "f16"))
   ),
-  ...["attention", "attention_backward"].map((kernel) => kernelPart(kernel, [tokens, hidden, maxLength])),
-  ...["layer_norm", "layer_norm_backward"].map((kernel) => kernelPart(kernel, [tokens, hidden, 1])),
-  kernelPart("gelu_backward", [tokens, wide, 1]),
-  ...["grad_norm", "adamw"].map((kernel) => kernelPart(kernel, [tokens, hidden, 1])),
+  ...["layer_norm", "layer_norm_backward", "embedding_backward", "dropout", "adamw"].map((kernel) =>
+    kernelPart(kernel, [tokens, hidden, 1], "f16")
+  ),
+  kernelPart("gelu_backward", [tokens, wide, 1], "f16"),
+  kernelPart("grad_norm", [tokens, hidden, 1]),
 ];
 
 const peersPart: Part = {
@@ -181,7 +189,7 @@ const testsPart: Part = {
   name: "tests of kernels",
   limitSeconds: 300,
   async measure(limitMs) {
-    const paths = small ? ["tests/gpu/kernel_test.ts"] : ["tests/nn", "tests/gpu"];
+    const paths = small ? ["tests/gpu/kernel_test.ts"] : ["tests/nn", "tests/gpu", "tests/tuning"];
     const text = await output([...ENTAIL, "test", "--quiet", ...paths.map((path) => `${ROOT}${path}`)], limitMs);
     return [{ what: "tests of kernels on this adapter", by: "entail", note: text.trim().split("\n").at(-1) }];
   },
@@ -190,11 +198,13 @@ const testsPart: Part = {
 /** The most important first. */
 const PARTS: readonly Part[] = [
   stepPart("fp32"),
-  pytorchPart,
   stepPart("fp16"),
+  pytorchPart,
+  stepPart("fp16", "quick"),
   ...kernelParts,
   peersPart,
   stepPart("bf16"),
+  stepPart("fp32", "quick"),
   testsPart,
 ];
 

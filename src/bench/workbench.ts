@@ -93,10 +93,10 @@ export function createWorkbench(gpu: Gpu, name: string, options: PlanOptions): W
   ): Promise<Input> {
     const tensor = await output(label, shape, dtype);
     const seed = owned.length * 40503;
-    const exact = Float32Array.from(
-      { length: elements(shape) },
-      (_, i) => low + (high - low) * ((Math.imul(i + seed, 2654435761) >>> 0) / 2 ** 32),
-    );
+    const exact = new Float32Array(elements(shape));
+    for (let i = 0; i < exact.length; i++) {
+      exact[i] = low + (high - low) * ((Math.imul(i + seed, 2654435761) >>> 0) / 2 ** 32);
+    }
     writeTensor(gpu, tensor, exact);
     return { tensor, values: isHalf(dtype) ? widen(narrow(exact, dtype), dtype).subarray(0, exact.length) : exact };
   }

@@ -29,7 +29,7 @@ const POSITION_ATTENTION = z.preprocess(
  */
 const ArchitectureSchema = z.strictObject({
   model_type: oneOf(["deberta-v2"]).default("deberta-v2"),
-  tokenizer: text("a folder with tokenizer.json").default("${entail:project}/data/demo/model"),
+  tokenizer: text("a folder with a tokenizer").default("${entail:project}/data/demo/model"),
   vocab_size: integer({ min: 1 }).default(128100),
   hidden_size: integer({ min: 1 }).default(1536),
   num_hidden_layers: integer({ min: 1 }).default(24),

@@ -63,12 +63,10 @@ function backward(call: Call<AttentionInputs & AttentionGradients>): void {
     for (let chunk = 0; chunk < call.cut.chunks; chunk++) {
       const place = { group, chunk };
       const kept = { weights: pairsOf(call, group, "weights"), d_scores: pairsOf(call, group, "dScores") };
-      walkColumns(call, place, "backward_query", { ...ofQuery, ...kept }, { keys: key, values: value });
-      sumBuckets(call, place, { d_scores: kept.d_scores, sums: dC2p, KEYS: 0 });
+      backwardOf(call, place, "query", { ...ofQuery, ...kept }, { keys: key, values: value }, dC2p);
       // As late as that: what the queries alone need may lie in the same memory.
       dP2c ??= positionQuery && zeroSums(call, group, "dP2c");
-      walkColumns(call, place, "backward_key", { ...ofKey, ...kept }, { queries: query, d_contexts: dContext });
-      sumBuckets(call, place, { d_scores: kept.d_scores, sums: dP2c, KEYS: 1 });
+      backwardOf(call, place, "key", { ...ofKey, ...kept }, { queries: query, d_contexts: dContext }, dP2c);
     }
     positionBackward(call, group, { x: query, dX: dQuery, table: positionKey, dTable: dPositionKey, sums: dC2p });
     positionBackward(call, group, { x: key, dX: dKey, table: positionQuery, dTable: dPositionQuery, sums: dP2c });
@@ -76,8 +74,9 @@ function backward(call: Call<AttentionInputs & AttentionGradients>): void {
 }
 
 /** What the backward keeps of the pairs of a chunk: a number for each key and query. */
-function pairsOf({ plan, sizes, cut }: Call, { count }: HeadGroup, name: string): Tensor {
-  return plan.activation(`${sizes.label} ${name}`, [cut.room, count, pairStride(sizes.longestCapacity)]);
+function pairsOf({ plan, sizes, cut, pairs }: Call, { count }: HeadGroup, name: "weights" | "dScores"): Tensor {
+  const shape = [cut.room, count, pairStride(sizes.longestCapacity)];
+  return plan.transient(`${sizes.label} ${name}`, shape, pairs[name]);
 }
 
 /** Sums of dScore by token and bucket, none yet. */
@@ -87,22 +86,24 @@ function zeroSums({ plan, sizes }: Call, { count }: HeadGroup, name: string): Te
   return sums;
 }
 
-/** Writes the sums of the queries of a chunk or, with KEYS, of its keys. */
-function sumBuckets(
+/** The gradients of the queries or keys of a chunk, with the sums of dScore by bucket where there is a table. */
+function backwardOf(
   call: Call,
   place: Place,
-  { d_scores, sums, KEYS }: { d_scores: Tensor; sums?: Tensor; KEYS: 0 | 1 },
+  rows: "query" | "key",
+  bindings: Readonly<Record<string, Tensor>>,
+  columns: Readonly<Record<string, Tensor>>,
+  sums?: Tensor,
 ): void {
-  if (!sums) return;
-  const LANES = lanesOf(call);
+  const summed = sums && { relative_index: call.t.relativeIndex!, sums };
+  const sumsOnTheWay = call.kernel === "attention_rows";
+  walkColumns(call, place, `backward_${rows}`, { ...bindings, ...(sumsOnTheWay && summed) }, columns);
+  if (sumsOnTheWay || !summed) return;
   dispatchRows(call, place, {
-    ...{ kernel: "attention_buckets", entry: "sum", rows: 4 * LANES, constants: { LANES, KEYS } },
-    bindings: { relative_index: call.t.relativeIndex!, d_scores, sums },
+    ...{ kernel: "attention_buckets", entry: "sum", rows: 256, constants: { KEYS: Number(rows === "key") } },
+    bindings: { ...summed, d_scores: bindings.d_scores },
   });
 }
-
-/** Invocations of a workgroup that share nothing. */
-const lanesOf = ({ plan: { gpu } }: Call): number => (gpu.kind === "software" ? 8 : 64);
 
 /** Dropout bits and position scores of a group of heads: what both directions begin with. */
 function scoreBindings(call: Call, group: HeadGroup): Record<string, Tensor> {
@@ -120,7 +121,7 @@ function scoreBindings(call: Call, group: HeadGroup): Record<string, Tensor> {
 function dropoutBits(call: Call, group: HeadGroup, dropout: Tensor): Tensor {
   const { plan, t: { offsets }, sizes: { heads, tokens, longestCapacity, site, label } } = call;
   const words = (longest: number) => Math.ceil(longest / 32);
-  const lanes = lanesOf(call);
+  const lanes = plan.gpu.kind === "software" ? 8 : 64;
   const mask = plan.transient(`${label} dropout bits`, [tokens.capacity, group.count, words(longestCapacity)]);
   plan.dispatch({
     kernel: "attention_mask",

@@ -16,6 +16,7 @@ export interface Call<T = AttentionInputs> {
   sizes: AttentionSizes & { label: string };
   kernel: string;
   cut: Cut;
+  pairs: AttentionShape["pairs"];
   /** Copies by heads of what is read, where windows of a head's rows are bound as uniforms. */
   copies: ReadonlyMap<Tensor, Tensor> | null;
 }
@@ -39,7 +40,8 @@ export function appendCall<T extends AttentionInputs & HeadTensors>(
       return [t[name]!, byHeads(on, t[name]!, sizes, rows, room)];
     };
     const read = directions.read.filter((name) => t[name] && name !== "context");
-    attend({ plan: on, t, sizes, kernel, cut, copies: windows ? new Map(read.map(copyOf)) : null });
+    const copies = windows ? new Map(read.map(copyOf)) : null;
+    attend({ plan: on, t, sizes, kernel, cut, pairs: shape.pairs, copies });
     copyBack();
   });
 }

@@ -29,8 +29,8 @@ export interface AttentionShape extends AttentionSizes {
   direction: "forward" | "backward";
   /** What queries, keys, values and the gradient of the context are stored as, the widest of them. */
   dtype: DType;
-  /** What is kept of pairs in the backward. */
-  pairs: DType;
+  /** What the backward keeps of pairs. */
+  pairs: { weights: DType; dScores: DType };
 }
 
 export interface AttentionVariant extends Variant<AttentionShape> {
@@ -82,19 +82,19 @@ const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 3
  */
 function cutByMemory({ maxBindingBytes, workspaceBytes }: Gpu, shape: AttentionShape): Cut {
   const { heads, relativeRows, tokens: { capacity }, longestCapacity } = shape;
-  const pairs = elementBytes(shape.pairs) * pairStride(longestCapacity);
+  const pairs = pairBytes(shape);
   const linear = 4 * capacity * relativeRows;
   const together = Math.min(
-    Math.floor(workspaceBytes / (2 * capacity * pairs + 3 * linear)),
-    Math.floor(maxBindingBytes / Math.max(linear, capacity * pairs)),
+    Math.floor(workspaceBytes / (capacity * pairs.both + 3 * linear)),
+    Math.floor(maxBindingBytes / Math.max(linear, capacity * pairs.wider)),
     heads,
   );
   if (together >= 1) return { groups: groupsOf(heads, together), chunk: capacity, chunks: 1, room: capacity };
-  const most = Math.floor(Math.min(workspaceBytes / 2, maxBindingBytes) / pairs);
+  const most = Math.floor(Math.min(workspaceBytes / pairs.both, maxBindingBytes / pairs.wider));
   const chunk = Math.max(most - longestCapacity, longestCapacity);
   const chunks = Math.ceil(capacity / chunk);
   const room = Math.min(chunk + longestCapacity - 1, capacity);
-  const needed = Math.max(linear, room * pairs);
+  const needed = Math.max(linear, room * pairs.wider);
   if (chunks <= INDEX_UNIFORMS && needed <= maxBindingBytes) return { groups: groupsOf(heads, 1), chunk, chunks, room };
   throw new EntailError(
     "memory",
@@ -102,6 +102,14 @@ function cutByMemory({ maxBindingBytes, workspaceBytes }: Gpu, shape: AttentionS
       `relative positions need ${needed} bytes in one binding, the adapter has ${maxBindingBytes}; lower ` +
       "training.batch_size or data.max_length",
   );
+}
+
+/** Bytes of what is kept of a token's pairs, and of the wider of the two numbers. */
+function pairBytes({ pairs, longestCapacity }: AttentionShape): { both: number; wider: number } {
+  const [weights, dScores] = [pairs.weights, pairs.dScores].map((dtype) =>
+    elementBytes(dtype) * pairStride(longestCapacity)
+  );
+  return { both: weights + dScores, wider: Math.max(weights, dScores) };
 }
 
 const groupsOf = (heads: number, together: number): HeadGroup[] =>
@@ -125,7 +133,7 @@ function cutByWindows({ maxBindingBytes }: Gpu, shape: AttentionShape): Cut | nu
   const largest = Math.max(
     bytes * paddedRows(cut) * heads * headSize,
     4 * capacity * relativeRows,
-    elementBytes(shape.pairs) * room * pairStride(longestCapacity),
+    room * pairBytes(shape).wider,
   );
   return largest <= maxBindingBytes && Math.max(cut.chunks, heads) <= INDEX_UNIFORMS ? cut : null;
 }
@@ -141,5 +149,8 @@ export function shapeOf(
   columns: readonly Tensor[],
 ): AttentionShape {
   const widest = columns.find(({ dtype }) => dtype === "f32") ?? columns[0];
-  return { ...sizes, direction, dtype: widest.dtype, pairs: storageOf(precision, 4) };
+  const weights = storageOf(precision, 4);
+  // A dScore is thousands of times smaller than the gradients around it: f16 would lose it long before them.
+  const pairs = { weights, dScores: weights === "f16" ? "f32" : weights } as const;
+  return { ...sizes, direction, dtype: widest.dtype, pairs };
 }

@@ -47,7 +47,7 @@ export function createCharsmap(base64: string, name: string): (text: string) => 
       if (ASCII.test(stretch)) {
         for (const grapheme of stretch.match(ASCII_GRAPHEMES)!) normalized += replaceKept(grapheme);
       } else {
-        for (const { segment } of segmenter.segment(stretch)) normalized += replaceKept(segment);
+        for (const grapheme of joinNewMarks(segmenter.segment(stretch))) normalized += replaceKept(grapheme);
       }
       return normalized;
     });
@@ -60,6 +60,25 @@ export function createCharsmap(base64: string, name: string): (text: string) => 
 const STRETCHES = /[ -~]?(?:[^\0-\x7f]+[ -~]?)+|[\0-\x7f]+?(?=[ -~]?[^\0-\x7f]|$)/g;
 const ASCII = /^[\0-\x7f]*$/;
 const ASCII_GRAPHEMES = /\r\n|[\0-\x7f]/g;
+
+/** Marks since Unicode 17, which belong to the grapheme before them unless it is a control character. */
+const NEW_MARKS =
+  /^[\u1acf-\u1add\u1ae0-\u1aeb\u{10efa}\u{10efb}\u{11b60}-\u{11b67}\u{1e6e3}\u{1e6e6}\u{1e6ee}\u{1e6ef}\u{1e6f5}]/u;
+const CONTROL =
+  /[\p{Cc}\p{Zl}\p{Zp}\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb]$/u;
+
+function* joinNewMarks(segments: Intl.Segments): Generator<string> {
+  let grapheme = "";
+  for (const { segment } of segments) {
+    if (grapheme !== "" && NEW_MARKS.test(segment) && !CONTROL.test(grapheme)) {
+      grapheme += segment;
+    } else {
+      if (grapheme !== "") yield grapheme;
+      grapheme = segment;
+    }
+  }
+  if (grapheme !== "") yield grapheme;
+}
 
 /** Graphemes whose replacement is kept. */
 const CACHE_SIZE = 50_000;

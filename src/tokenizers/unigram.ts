@@ -50,7 +50,7 @@ export function createUnigram(model: UnigramModel, unknownId: () => number): (wo
       let begin = begins[end];
       if (pieces[end] < 0) {
         while (begin > 0 && pieces[begin] < 0) begin = begins[begin];
-        found.push(...unknownPieces(word.slice(begin, end)).reverse());
+        for (const id of unknownPieces(word.slice(begin, end)).reverse()) found.push(id);
       } else {
         found.push(pieces[end]);
       }

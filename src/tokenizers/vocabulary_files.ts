@@ -1,7 +1,7 @@
 /** The files that vocabularies are published in. */
 import { EntailError } from "../errors.ts";
 import { readJson } from "../formats/json.ts";
-import { readText } from "../formats/text.ts";
+import { readError, readText } from "../formats/text.ts";
 import { checkVocabulary } from "./checks.ts";
 import type { Vocabulary } from "./classes.ts";
 import type { UnigramModel } from "./document.ts";
@@ -9,9 +9,17 @@ import { parseSentencePiece } from "./sentencepiece.ts";
 
 export const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
 
+async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    throw readError(error, path);
+  }
+}
+
 /** `spm.model` and its like. */
 export async function readSentencePiece(path: string): Promise<Vocabulary & { model: UnigramModel }> {
-  const { pieces, control, userDefined, unkId, charsmap } = parseSentencePiece(await Deno.readFile(path), path);
+  const { pieces, control, userDefined, unkId, charsmap } = parseSentencePiece(await readBytes(path), path);
   const special = new Set(control);
   const own = [...control, ...userDefined].sort((a, b) => a - b);
   return {

@@ -13,13 +13,13 @@ Deno.test("bench/gpu: one JSON and one Markdown file; a row for each part, also 
     return JSON.parse(await Deno.readTextFile(`${folder}/gpu.json`));
   };
   try {
-    const { parts, adapter, deno } = await run("kernel adamw");
+    const { parts, adapter, deno } = await run("kernel grad_norm");
     assert.equal(deno, Deno.version.deno);
     assert.ok(adapter.name);
     assert.equal(parts.length, 1);
-    assert.equal(parts[0].rows[0].what, "adamw, 32 × 32 × 1");
+    assert.equal(parts[0].rows[0].what, "grad_norm, 32 × 32 × 1");
     assert.ok(parts[0].rows[0].ms > 0);
-    assert.match(await Deno.readTextFile(`${folder}/gpu.md`), /\| adamw, 32 × 32 × 1 \| entail fused, f32 \|/);
+    assert.match(await Deno.readTextFile(`${folder}/gpu.md`), /\| grad_norm, 32 × 32 × 1 \| entail one, f32 \|/);
     const { parts: [failed] } = await run("step PyTorch");
     assert.match(failed.rows[0].note, /^failed: .*\/no\/python/);
   } finally {

@@ -8,5 +8,5 @@ gpuTest("compileProgram: a shader that does not compile is named by kernel file 
   const plan = createPlan(broken, "broken");
   const [from, into] = [await upload(gpu, "from", [1, 4]), await upload(gpu, "into", [1, 4])];
   accumulate(plan, { from, into }, { rows: testRows(gpu, 1), columns: 4 });
-  await assert.rejects(runPlan(broken, plan), /dropout\.accumulate: .*kernels\/lib\/quads\.wgsl:15.*Squad/);
+  await assert.rejects(runPlan(broken, plan), /dropout\.apply: .*kernels\/lib\/quads\.wgsl:15.*Squad/);
 });

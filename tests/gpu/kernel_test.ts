@@ -5,23 +5,26 @@ import { accumulate } from "../../src/nn/dropout.ts";
 import { createPlan } from "../../src/nn/plan.ts";
 import { download, gpuTest, runPlan, testRows, upload } from "../support/gpu.ts";
 
+const HEADS = { SOURCE_SIZE: 4, SOURCE_ROW: 2, SOURCE_HEAD: 1, RESULT_SIZE: 4, RESULT_ROW: 1, RESULT_HEAD: 64 };
+const FORWARD = { x: "f32" } as const;
+
 /** Two kernels of one file that differ in one thing each. */
 const PAIRS: Record<string, [KernelSpec, KernelSpec]> = {
   "a constant of the template": [
-    { kernel: "pooling", entry: "forward", constants: { FORWARD: 1, KIND: 1, COLUMNS: 8 } },
-    { kernel: "pooling", entry: "forward", constants: { FORWARD: 1, KIND: 2, COLUMNS: 8 } },
+    { kernel: "pooling", entry: "forward", constants: { KIND: "mean", COLUMNS: 8 }, types: FORWARD },
+    { kernel: "pooling", entry: "forward", constants: { KIND: "first", COLUMNS: 8 }, types: FORWARD },
   ],
   "an override": [
-    { kernel: "attention_heads", entry: "split", constants: { HEADS: 2, BLOCKS: 1, PADDED: 64 } },
-    { kernel: "attention_heads", entry: "split", constants: { HEADS: 3, BLOCKS: 1, PADDED: 64 } },
+    { kernel: "attention_heads", entry: "copy", constants: { ...HEADS, SOURCE_ROW: 2 } },
+    { kernel: "attention_heads", entry: "copy", constants: { ...HEADS, SOURCE_ROW: 3 } },
   ],
   "two overrides that change places": [
-    { kernel: "attention_heads", entry: "split", constants: { HEADS: 2, BLOCKS: 4, PADDED: 64 } },
-    { kernel: "attention_heads", entry: "split", constants: { HEADS: 4, BLOCKS: 2, PADDED: 64 } },
+    { kernel: "attention_heads", entry: "copy", constants: { ...HEADS, SOURCE_ROW: 2, RESULT_ROW: 4 } },
+    { kernel: "attention_heads", entry: "copy", constants: { ...HEADS, SOURCE_ROW: 4, RESULT_ROW: 2 } },
   ],
   "the entry point": [
-    { kernel: "attention_heads", entry: "split", constants: { HEADS: 2, BLOCKS: 1, PADDED: 64 } },
-    { kernel: "attention_heads", entry: "merge", constants: { HEADS: 2, BLOCKS: 1, PADDED: 64 } },
+    { kernel: "gelu", entry: "forward", constants: { COLUMNS: 8 } },
+    { kernel: "gelu", entry: "backward", constants: { COLUMNS: 8 } },
   ],
 };
 
@@ -40,11 +43,11 @@ for (const [name, pair] of Object.entries(PAIRS)) {
 
 gpuTest("kernelCache: what a shader does not depend on makes no second pipeline", (gpu) => {
   const cache = kernelCache(gpu.device);
-  const constants = { HEADS: 2, BLOCKS: 1, PADDED: 64 };
-  const one = cache.get({ kernel: "attention_heads", entry: "split", constants });
-  const others = [{ PADDED: 64, BLOCKS: 1, HEADS: 2 }, { ...constants, UNUSED: 1 }];
+  const one = cache.get({ kernel: "attention_heads", entry: "copy", constants: HEADS });
+  const reversed = Object.fromEntries(Object.entries(HEADS).toReversed());
+  const others = [reversed, { ...HEADS, UNUSED: 1 }];
   for (const other of others) {
-    assert.equal(cache.get({ kernel: "attention_heads", entry: "split", constants: other }).pipeline, one.pipeline);
+    assert.equal(cache.get({ kernel: "attention_heads", entry: "copy", constants: other }).pipeline, one.pipeline);
   }
   assert.equal(cache.size, 1);
   return Promise.resolve();
@@ -71,11 +74,12 @@ gpuTest("kernelCache: the vectors of one size are not used for another, in eithe
 Deno.test("specialise: hands on the overrides that the file declares, and no others", () => {
   const { code, overrides } = specialise({
     kernel: "attention_heads",
-    entry: "merge",
-    constants: { HEADS: 2, BLOCKS: 1, PADDED: 64, GROUP: 3 },
+    entry: "copy",
+    constants: { ...HEADS, GROUP: 3 },
   });
-  assert.deepEqual(overrides, { HEADS: 2, BLOCKS: 1, PADDED: 64 });
-  assert.match(code, /override HEADS: u32;/);
+  const { SOURCE_SIZE: _, RESULT_SIZE: __, ...declared } = HEADS;
+  assert.deepEqual(overrides, declared);
+  assert.match(code, /override SOURCE_ROW: u32;/);
 });
 
 Deno.test("specialise: names the kernel and what is missing", () => {
@@ -84,8 +88,8 @@ Deno.test("specialise: names the kernel and what is missing", () => {
     /kernels\/gelu\.wgsl has no entry point sideways/,
   );
   assert.throws(
-    () => specialise({ kernel: "pooling", entry: "forward", constants: { COLUMNS: 4 } }),
-    /kernels\/pooling\.wgsl:\d+: unknown constant FORWARD/,
+    () => specialise({ kernel: "pooling", entry: "forward", constants: { COLUMNS: 4 }, types: FORWARD }),
+    /kernels\/pooling\.wgsl:\d+: unknown constant KIND/,
   );
 });
 

@@ -36,7 +36,7 @@ gpuTest("profile: every dispatch is run and timed once, whatever the pieces", as
     const times = await executable.profile(NONE, pieceDispatches);
     assert.equal(times.length, 11);
     for (const { kernel, nanoseconds } of times) {
-      assert.equal(kernel, "dropout.accumulate");
+      assert.equal(kernel, "dropout.apply");
       assert.ok(nanoseconds >= 0 && nanoseconds < 1e9, `${nanoseconds} ns`);
     }
     assert.equal((await download(gpu, total))[0], 11 * (run + 1));

@@ -35,8 +35,7 @@ for (const { part, digests } of fixture.pre_tokenizers) {
 
 Deno.test("createCharsmap: SentencePiece's rule nmt_nfkc on every character of the first plane", async () => {
   const { charsmap } = parseSentencePiece(await readGzip("layouts/xlmr/sentencepiece.bpe.model.gz"), "x.model");
-  checkDigests(
-    texts.slice(0, fixture.nmt_nfkc.length).map(createCharsmap(charsmap!.toBase64(), "x.model")),
-    fixture.nmt_nfkc,
-  );
+  const normalize = createCharsmap(charsmap!.toBase64(), "x.model");
+  const halves = texts.slice(0, fixture.nmt_nfkc.length).map((text) => text.replaceAll("a", "½"));
+  checkDigests(halves.map(normalize), fixture.nmt_nfkc);
 });

@@ -52,6 +52,9 @@ Deno.test("loadTokenizer: what cannot be used is a data error that names the fil
       const changed = await withFile(layout, name, content, folder);
       await assert.rejects(loadTokenizer(changed), isDataError(pattern), `${layout}/${name}`);
     }
+    const folders = await withFile("deberta_v3", "spm.model", null, folder);
+    await Deno.mkdir(join(folders, "spm.model"));
+    await assert.rejects(loadTokenizer(folders), isDataError(/spm\.model: is a folder, not a file/));
   }));
 
 Deno.test("loadTokenizer: a vocabulary without config.json is read as its file usually is", () =>
