@@ -1,5 +1,6 @@
 // Embedding [rows, COLUMNS] = dropout(LayerNorm(word[id] + position[p] + type[k])), the word table in shards of whole
-// rows: one dispatch per shard, which takes the tokens whose id lies in it. Tables and their gradients are f32.
+// rows: one dispatch per shard, which takes the tokens whose id lies in it. Tables and their gradients are f32. A
+// sequence's first token is at row FIRST_POSITION of the position table, the others follow.
 //   forward            also keeps x̂ and rstd; LayerNorm's backward (layer_norm.wgsl) then gives dz
 //   word_gradient      gradient[id] += sum of dz over the tokens of that id, in order; one row per distinct id
 //   position_gradient  gradient[p] += sum of dz over the sequences that reach position p, in order
@@ -18,13 +19,16 @@ override ROW_COUNT: u32;
 @group(0) @binding(2) var<storage, read> position: array<u32>;
 @group(0) @binding(3) var<storage, read> type_ids: array<u32>;
 //#tensor word read COLUMNS
+//#if HAS_position_table
+override FIRST_POSITION: u32;
+//#end
 //#tensor position_table read COLUMNS
 //#tensor type_table read COLUMNS
 
 fn summand(row: u32, quad: u32) -> vec4<f32> {
   var z = load_word(ids[row] - ROW_BEGIN, quad);
 //#if HAS_position_table
-  z += load_position_table(position[row], quad);
+  z += load_position_table(FIRST_POSITION + position[row], quad);
 //#end
 //#if HAS_type_table
   z += load_type_table(type_ids[row], quad);
@@ -91,11 +95,11 @@ fn word_gradient(
 
 //#if HAS_offsets
 override POSITIONS: u32;
+override FIRST_POSITION: u32;
 
-@group(0) @binding(4) var<storage, read> position: array<u32>;
 @group(0) @binding(5) var<storage, read> offsets: array<u32>;
 
-// `rows` counts the sequences. Positions within a sequence are consecutive, and all sequences begin at the same one.
+// `rows` counts the sequences.
 @compute @workgroup_size(32)
 fn position_gradient(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -103,16 +107,15 @@ fn position_gradient(
   @builtin(local_invocation_index) local: u32,
 ) {
   let place = quad_of(linear_workgroup(group, grid), local);
-  let first = position[0];
-  if (place.row < first || place.row >= POSITIONS || place.quad >= QUADS) {
+  if (place.row < FIRST_POSITION || place.row >= POSITIONS || place.quad >= QUADS) {
     return;
   }
   var sum = vec4<f32>();
   var begin = offsets[0];
   for (var sequence = 0u; sequence < rows; sequence++) {
     let end = offsets[sequence + 1u];
-    if (place.row - first < end - begin) {
-      sum += load_dz(begin + place.row - first, place.quad);
+    if (place.row - FIRST_POSITION < end - begin) {
+      sum += load_dz(begin + place.row - FIRST_POSITION, place.quad);
     }
     begin = end;
   }

@@ -6,7 +6,7 @@
 import { openCheckpointTensors, weightFiles } from "../../src/formats/checkpoint_tensors.ts";
 import { elementCount } from "../../src/formats/safetensors_header.ts";
 
-/** Elements read at a time, as src/deberta/checkpoint.ts has it. */
+/** Elements read at a time, as src/models/checkpoint.ts has it. */
 const PIECE = 1 << 22;
 
 const memoryOf = (field: "VmRSS" | "VmHWM"): number =>

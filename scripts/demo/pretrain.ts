@@ -13,10 +13,10 @@ import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
-import { readModelConfig } from "../../src/deberta/checkpoint.ts";
-import { type ClassifierHead, writeConfig } from "../../src/deberta/config.ts";
-import { initialValues } from "../../src/deberta/initialise.ts";
-import { debertaParameters } from "../../src/deberta/parameters.ts";
+import { readModelConfig } from "../../src/models/checkpoint.ts";
+import { writeConfig } from "../../src/models/config_json.ts";
+import { initialValues } from "../../src/models/initialise.ts";
+import { modelParameters } from "../../src/models/parameters.ts";
 import { openSafetensors, type TensorEntry, writeSafetensors } from "../../src/formats/safetensors.ts";
 import { generatePretraining } from "./generate.ts";
 import { groundtruthCsv } from "./tables.ts";
@@ -29,7 +29,7 @@ export type Stage = {
   sentences: number;
   epochs: number;
   learningRate: number;
-  head: ClassifierHead;
+  head: string;
   layers: number;
 };
 
@@ -97,7 +97,7 @@ async function withLayers(from: string, layers: number, folder: string): Promise
   writeFileSync(join(folder, "config.json"), JSON.stringify(writeConfig(config)));
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) copyFileSync(join(from, name), join(folder, name));
   const weights = await openSafetensors(join(from, "model.safetensors"));
-  const entries = debertaParameters(config).map((spec): TensorEntry => ({
+  const entries = modelParameters(config).map((spec): TensorEntry => ({
     name: spec.name,
     shape: spec.shape,
     dtype: "F32",

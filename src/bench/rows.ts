@@ -2,6 +2,7 @@
 import { accumulate, dropoutForward } from "../nn/dropout.ts";
 import { embeddingBackward, embeddingForward } from "../nn/embedding.ts";
 import { geluBackward, geluForward } from "../nn/gelu.ts";
+import { tanhBackward } from "../nn/tanh.ts";
 import { layerNormAgain, layerNormBackward, layerNormForward } from "../nn/layer_norm.ts";
 import { poolBackward, poolForward } from "../nn/pooling.ts";
 import { geluDerivativeReference, geluReference } from "./reference/gelu.ts";
@@ -112,6 +113,16 @@ const ELEMENTWISE: Readonly<Record<string, KernelBench>> = {
       geluBackward(bench.plan, tensors, { rows: bench.rows(m), columns: n });
       const expected = (at: number) => dy.values[at] * geluDerivativeReference(x.values[at]);
       return { flops: 30 * m * n, bytes: bytesOf(x.tensor, dy.tensor, dx), outputs: [{ tensor: dx, expected }] };
+    },
+  },
+  tanh_backward: {
+    shapes: LAYERS,
+    async build(bench, { m, n }) {
+      const [y, dy] = [await bench.activation("y", [m, n], -1, 1), await bench.activation("dy", [m, n])];
+      const dx = await bench.output("dx", [m, n], bench.storage(n));
+      tanhBackward(bench.plan, { y: y.tensor, dy: dy.tensor, dx }, { rows: bench.rows(m), columns: n });
+      const expected = (at: number) => dy.values[at] * (1 - y.values[at] ** 2);
+      return { flops: 3 * m * n, bytes: bytesOf(y.tensor, dy.tensor, dx), outputs: [{ tensor: dx, expected }] };
     },
   },
   dropout: {

@@ -1,6 +1,6 @@
 /** Whole optimizer steps of a model: forward, backward, clipping and AdamW on full-length random pairs. */
-import { initialiseWeights } from "../deberta/checkpoint.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import { initialiseWeights } from "../models/checkpoint.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Executable } from "../gpu/program.ts";
 import { type LossKind, PLAIN_LOSS } from "../nn/loss.ts";
@@ -57,7 +57,7 @@ export interface Steps {
 /** Random weights, and a batch of `batchSize` sequences of `maxLength` tokens. */
 export async function openSteps(
   gpu: Gpu,
-  config: DebertaConfig,
+  config: ModelConfig,
   { batchSize, maxLength, lossKind, precision = "fp32", tuned = (on) => Promise.resolve(on) }: StepSizes,
 ): Promise<Steps> {
   const tokens = batchSize * maxLength;
@@ -96,7 +96,7 @@ export async function openSteps(
 export async function benchStep(
   gpu: Gpu,
   model: string,
-  config: DebertaConfig,
+  config: ModelConfig,
   stepSizes: StepSizes,
 ): Promise<StepResult> {
   const stopwatch = createStopwatch(gpu);

@@ -1,8 +1,9 @@
 /** Models that use every kernel, and what they plan. */
-import { type ClassifierHead, configFromArchitecture, type DebertaConfig } from "../deberta/config.ts";
-import { maskedLmForward } from "../deberta/masked_lm.ts";
-import { createModelConstants } from "../deberta/model.ts";
-import { maskedLmParameters } from "../deberta/parameters.ts";
+import { configFromArchitecture } from "../models/config_json.ts";
+import type { ModelConfig } from "../models/model_config.ts";
+import { maskedLmForward } from "../models/masked_lm.ts";
+import { createEncoder } from "../models/model.ts";
+import { maskedLmParameters } from "../models/parameters.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { createTensor } from "../gpu/tensor.ts";
@@ -14,7 +15,7 @@ import { planSession } from "../training/session.ts";
 
 export interface Model {
   architecture: Record<string, unknown>;
-  head: ClassifierHead;
+  head: string;
   labels?: number;
   loss: LossKind;
   longest: number;
@@ -78,6 +79,18 @@ export const MODELS: Readonly<Record<string, Model>> = {
     loss: "cross_entropy",
     longest: 40,
   },
+  "a BERT": {
+    architecture: {
+      model_type: "bert",
+      vocab_size: 200,
+      hidden_size: 64,
+      num_attention_heads: 4,
+      intermediate_size: 96,
+    },
+    head: "pooler_linear",
+    loss: "cross_entropy",
+    longest: 40,
+  },
   "a model with heads of 128": {
     architecture: { ...V3, hidden_size: 256, num_attention_heads: 2, intermediate_size: 512, pos_att_type: ["c2p"] },
     head: "linear",
@@ -108,7 +121,7 @@ export async function plansOf(
 
 async function maskedLm(
   gpu: Gpu,
-  config: DebertaConfig,
+  config: ModelConfig,
   capacity: BatchCapacity,
   precision: Precision,
 ): Promise<Plan> {
@@ -120,7 +133,7 @@ async function maskedLm(
     batch: await createDeviceBatch(gpu, capacity),
     dropout: null,
   };
-  const constants = await createModelConstants(gpu, config, capacity.longest);
-  maskedLmForward(scope, constants, await createTensor(gpu, "masked tokens", [capacity.sequences + 1]));
+  const encoder = await createEncoder(gpu, config, capacity.longest);
+  maskedLmForward(scope, encoder, await createTensor(gpu, "masked tokens", [capacity.sequences + 1]));
   return plan;
 }

@@ -13,7 +13,7 @@ const INCLUDED = [
   "configs",
   "data/demo",
   "src/dataset/tokenize_worker.ts",
-  "src/deberta/modeling_entail_deberta_v2.py",
+  "src/models/modeling_entail.py",
 ];
 
 export async function compile(overrides: string[], options: CommonOptions & { output: string }): Promise<void> {

@@ -15,12 +15,10 @@ export interface EmbeddingForward {
   /** u32 [rows]; every id lies in one of the shards. */
   ids: Tensor;
   wordShards: readonly Shard[];
-  /** u32 [rows] and [positions, columns]: both or neither. */
-  position?: Tensor;
-  positionTable?: Tensor;
-  /** u32 [rows] and [types, columns]: both or neither. */
-  typeIds?: Tensor;
-  typeTable?: Tensor;
+  /** Position of each token in its sequence, u32 [rows], and the table [positions, columns]. */
+  positions?: { position: Tensor; table: Tensor };
+  /** u32 [rows] and the table [types, columns]. */
+  types?: { typeIds: Tensor; table: Tensor };
   weight: Tensor;
   bias: Tensor;
   dropout?: Tensor;
@@ -29,11 +27,16 @@ export interface EmbeddingForward {
   kept?: LayerNormKept;
 }
 
+interface EmbeddingSizes extends LayerNormSizes {
+  /** Row of the position table for the first token of a sequence; 0 unless given. */
+  firstPosition?: number;
+}
+
 /** One dispatch per shard. Without a backward pass nothing need be kept. */
 export function embeddingForward(
   plan: Plan,
-  { ids, wordShards, position, positionTable, typeIds, typeTable, weight, bias, dropout, y, kept }: EmbeddingForward,
-  { rows, columns, eps, site = 0 }: LayerNormSizes,
+  { ids, wordShards, positions, types, weight, bias, dropout, y, kept }: EmbeddingForward,
+  { rows, columns, eps, site = 0, firstPosition = 0 }: EmbeddingSizes,
 ): void {
   appendChosen(plan, ROW, { kernel: "embedding", columns, dtype: y.dtype }, (on, variant) => {
     const { constants, grid } = rowWalk(variant, rows, columns);
@@ -41,15 +44,21 @@ export function embeddingForward(
       on.dispatch({
         kernel: "embedding",
         entry: "forward",
-        constants: { ...constants, EPS: eps, ROW_BEGIN: rowBegin, ROW_COUNT: rowCount },
+        constants: {
+          ...constants,
+          EPS: eps,
+          ROW_BEGIN: rowBegin,
+          ROW_COUNT: rowCount,
+          ...(positions ? { FIRST_POSITION: firstPosition } : {}),
+        },
         bindings: present({
           rows: rows.uniform,
           ids,
           word: tensor,
-          position: positionTable && position,
-          position_table: positionTable,
-          type_ids: typeTable && typeIds,
-          type_table: typeTable,
+          position: positions?.position,
+          position_table: positions?.table,
+          type_ids: types?.typeIds,
+          type_table: types?.table,
           weight,
           bias,
           ...dropoutAt(on, dropout, site),
@@ -75,11 +84,8 @@ export interface EmbeddingBackward {
   tokenOrder: Tensor;
   /** Gradients of the word table; all gradients are added to. None: the table is frozen. */
   wordGradientShards: readonly Shard[];
-  /**
-   * Position ids u32 [rows], consecutive within a sequence and beginning alike in all of them, where the sequences
-   * begin, u32 [sequences + 1], and the gradient of the table.
-   */
-  positions?: { position: Tensor; offsets: Tensor; dTable: Tensor };
+  /** Where the sequences begin, u32 [sequences + 1], and the gradient of the table. */
+  positions?: { offsets: Tensor; dTable: Tensor };
   types?: { typeIds: Tensor; dTable: Tensor };
   dWeight: Tensor;
   dBias: Tensor;
@@ -89,7 +95,9 @@ export interface EmbeddingBackward {
 export function embeddingBackward(
   plan: Plan,
   { sortedIds, segmentStart, tokenOrder, wordGradientShards, positions, types, ...layerNorm }: EmbeddingBackward,
-  { rows, uniqueRows, sequences, columns, eps, site }: LayerNormSizes & { uniqueRows: Rows; sequences: Rows },
+  { rows, uniqueRows, sequences, columns, eps, site, firstPosition = 0 }:
+    & EmbeddingSizes
+    & { uniqueRows: Rows; sequences: Rows },
 ): void {
   const dz = wordGradientShards.length > 0 || positions || types
     ? plan.activation("embedding dz", [rows.capacity, columns])
@@ -115,13 +123,13 @@ export function embeddingBackward(
     });
   }
   if (positions) {
-    const { position, offsets, dTable } = positions;
+    const { offsets, dTable } = positions;
     const count = dTable.shape[0];
     plan.dispatch({
       kernel: "embedding",
       entry: "position_gradient",
-      constants: { COLUMNS: columns, POSITIONS: count },
-      bindings: { rows: sequences.uniform, dz, gradient: dTable, position, offsets },
+      constants: { COLUMNS: columns, POSITIONS: count, FIRST_POSITION: firstPosition },
+      bindings: { rows: sequences.uniform, dz, gradient: dTable, offsets },
       grid: () => tileGrid(count, columns),
       label: "position gradient",
     });

@@ -77,6 +77,8 @@ export interface ParameterStore {
   value(name: string): Tensor;
   /** The parameter as products read it: its half copy, or its value where it has none. */
   compute(name: string): Tensor;
+  /** Whether it has a gradient, in one piece or in shards. */
+  isTrainable(name: string): boolean;
   /** Its gradient; throws where it is split into shards or frozen. */
   gradient(name: string): Tensor;
   /** The parameter as one or several windows, in row order. */
@@ -288,6 +290,7 @@ export async function createParameterStore(
     bytes: wanted.reduce((sum, { bytes }) => sum + bytes, 0),
     value: (name) => single(name, "value"),
     compute: (name) => single(name, has(name, "compute") ? "compute" : "value"),
+    isTrainable: (name) => has(name, "gradient"),
     gradient: (name) => single(name, "gradient"),
     valueShards: (name) => shardsOf(name, "value"),
     gradientShards: (name) => shardsOf(name, "gradient"),

@@ -4,7 +4,7 @@
  */
 import type { Config } from "../config/config.ts";
 import { singleSplit } from "../dataset/folds.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
@@ -78,7 +78,7 @@ export async function openWorkbench(
     return data.data;
   }
 
-  async function prepareSession(config: Config, model: DebertaConfig, runData: RunData) {
+  async function prepareSession(config: Config, model: ModelConfig, runData: RunData) {
     const { target_effective_batch_size: target, batch_size, eval_batch_size } = config.training;
     const { loss_type, freeze_backbone } = config.model;
     const { layerwise_lr_decay } = config.training;
@@ -190,8 +190,8 @@ export function splitConfig(config: Config): Config {
 }
 
 /** What the programs and the weights of a model depend on: all but the dropout rates and the threshold. */
-function withoutRates(model: DebertaConfig): DebertaConfig {
-  const none = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0, poolerDropout: 0, clsDropout: 0 };
+function withoutRates(model: ModelConfig): ModelConfig {
+  const none = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0, poolerDropout: 0, classifierDropout: 0 };
   return { ...model, ...none, positiveThreshold: 0 };
 }
 

@@ -5,10 +5,11 @@ import { packBatch } from "../dataset/batches.ts";
 import { createWordMasker, type MaskedWord, maskTokenId } from "../dataset/mask_word.ts";
 import type { Span } from "../dataset/prepare.ts";
 import { loadFittingTokenizer, type PairTokenizer } from "../dataset/tokenizer.ts";
-import { checkMaskedLm, readModelConfig } from "../deberta/checkpoint.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import { checkMaskedLm, readModelConfig } from "../models/checkpoint.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { longestSequence } from "../models/model.ts";
 import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
 import { maskedLmCapacity, openMaskedLm } from "./masked_lm.ts";
 
@@ -29,7 +30,7 @@ export interface ContextualOptions {
 /** What a folder offers for contextual candidates, besides its weights. */
 interface Source {
   folder: string;
-  config: DebertaConfig;
+  config: ModelConfig;
   tokenizer: PairTokenizer;
   maskId: number;
   vocabulary: WholeWords;
@@ -64,7 +65,7 @@ interface Masked extends MaskedWord {
 /**
  * For each word of each item: what a masked language model would put in its place, best first, weighted with its
  * probability; at most ten, possibly none. Each word is masked alone, with the text around it as it is; the results do
- * not depend on the other words. `name` is the folder or hub id of a `DebertaV2ForMaskedLM`.
+ * not depend on the other words. `name` is the folder or hub id of a `…ForMaskedLM`.
  */
 export async function contextualCandidates(
   gpu: Gpu,
@@ -73,7 +74,7 @@ export async function contextualCandidates(
   { maxLength = MAX_LENGTH, onProgress = () => {}, signal }: ContextualOptions = {},
 ): Promise<Candidate[][][]> {
   const { folder, config, tokenizer, maskId, vocabulary } = await openContextualSource(name);
-  const longest = config.positionBiasedInput ? Math.min(maxLength, config.maxPositionEmbeddings) : maxLength;
+  const longest = Math.min(maxLength, longestSequence(config));
   const stopIfInterrupted = () => {
     if (signal?.aborted) throw new EntailError("interrupted", "interrupted while looking for contextual words");
   };

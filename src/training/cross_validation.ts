@@ -1,7 +1,7 @@
 /** K-fold training: the folds one after another, their files, and a summary over all of them. */
 import { join } from "node:path";
 import { type Config, setByPath } from "../config/config.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -126,7 +126,7 @@ const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => tr
 const PRECISION = "training.optimization.precision";
 
 /** A run that goes on keeps its precision, whatever `auto` would choose on the adapter that it has now. */
-function precisionOfRun(gpu: Gpu, config: Config, model: DebertaConfig, { kind, record }: BegunRun): string {
+function precisionOfRun(gpu: Gpu, config: Config, model: ModelConfig, { kind, record }: BegunRun): string {
   const { precision: asked } = config.training.optimization;
   const isKept = kind === "continue" && record.precision !== choosePrecision(gpu, asked);
   return isKept ? `computing in ${record.precision}, as this run was begun` : describePrecision(gpu, asked, model);

@@ -1,8 +1,8 @@
 /** Evaluating the best checkpoints of a training run again, each on the fold that it was not trained on. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
 import { postNumbers } from "../dataset/groundtruth.ts";
+import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { epochBatches, packBatch, type TokenizedPair } from "../dataset/batches.ts";
 import { type Pair, postNumbers } from "../dataset/groundtruth.ts";
 import { type NegativeSampling, sampledCounts, sampleNegatives } from "../dataset/negatives.ts";
-import { loadMoments, loadWeights } from "../deberta/checkpoint.ts";
+import { loadMoments, loadWeights } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { makeFolder } from "../formats/atomic_write.ts";
 import type { LossKind } from "../nn/loss.ts";

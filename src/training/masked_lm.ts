@@ -1,9 +1,9 @@
 /** A masked language model on the device: planned and allocated once, for batches of sequences with a mask each. */
-import { loadWeights } from "../deberta/checkpoint.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
-import { type LogitShard, maskedLmForward } from "../deberta/masked_lm.ts";
-import { createModelConstants } from "../deberta/model.ts";
-import { maskedLmParameters } from "../deberta/parameters.ts";
+import { loadWeights } from "../models/checkpoint.ts";
+import type { ModelConfig } from "../models/model_config.ts";
+import { type LogitShard, maskedLmForward } from "../models/masked_lm.ts";
+import { createEncoder } from "../models/model.ts";
+import { maskedLmParameters } from "../models/parameters.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { preparePrograms } from "../gpu/program.ts";
 import { createTensor, readTensor, writeTensor } from "../gpu/tensor.ts";
@@ -29,7 +29,7 @@ export interface MaskedLm {
  * Room for as many sequences of up to `longest` tokens at once as fit one binding and the limit on masks. It does not
  * follow from the sequences at hand, because products of other capacities may round differently.
  */
-export function maskedLmCapacity(gpu: Gpu, config: DebertaConfig, longest: number): BatchCapacity {
+export function maskedLmCapacity(gpu: Gpu, config: ModelConfig, longest: number): BatchCapacity {
   const floats = gpu.maxBindingBytes / 4;
   const masks = Math.floor(floats / config.vocabSize);
   const tokens = Math.floor(floats / Math.max(config.intermediateSize, config.hiddenSize));
@@ -44,7 +44,7 @@ export function maskedLmCapacity(gpu: Gpu, config: DebertaConfig, longest: numbe
 export async function openMaskedLm(
   gpu: Gpu,
   { config, folder, capacity, maxChunkBytes }: {
-    config: DebertaConfig;
+    config: ModelConfig;
     folder: string;
     capacity: BatchCapacity;
     maxChunkBytes?: number;
@@ -60,12 +60,12 @@ export async function openMaskedLm(
     const specs = maskedLmParameters(config);
     const parameters = keep(await createParameterStore(gpu, specs, { moments: false, maxChunkBytes }));
     await loadWeights(parameters, config, folder);
-    const constants = await createModelConstants(gpu, config, capacity.longest);
+    const encoder = await createEncoder(gpu, config, capacity.longest);
     const batch = keep(await createDeviceBatch(gpu, capacity));
     const places = await createTensor(gpu, "masked tokens", [capacity.sequences + 1]);
     keep({ release: () => places.buffer?.destroy() });
     const plan = createPlan(gpu, "masked LM");
-    const shards = maskedLmForward({ plan, config, parameters, batch, dropout: null }, constants, places);
+    const shards = maskedLmForward({ plan, config, parameters, batch, dropout: null }, encoder, places);
     const { executables: [program], memory } = await preparePrograms(gpu, "masked LM activations", [plan]);
     keep(memory);
     const labels = new Uint32Array(capacity.sequences);

@@ -1,13 +1,9 @@
 /** Where a run's model comes from: a Hugging Face folder, a model of the hub, or an architecture and a seed. */
 import type { Config } from "../config/schema.ts";
-import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
-import {
-  CLASSIFIER_HEADS,
-  type ClassifierHead,
-  configFromArchitecture,
-  type DebertaConfig,
-  withOrigin,
-} from "../deberta/config.ts";
+import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
+import { configFromArchitecture } from "../models/config_json.ts";
+import { CLASSIFIER_HEADS } from "../models/heads/registry.ts";
+import { type ModelConfig, withOrigin } from "../models/model_config.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import { modelFolder } from "../hub/model_folder.ts";
@@ -16,7 +12,7 @@ import type { ParameterStore } from "../nn/parameters.ts";
 import { downloadReport, type Reporter, silentReporter } from "./reporter.ts";
 
 export interface ModelSource {
-  readonly config: DebertaConfig;
+  readonly config: ModelConfig;
   readonly tokenizerFolder: string;
   /** The folder of the weights that training starts from; null for a model from scratch. */
   readonly folder: string | null;
@@ -32,7 +28,7 @@ export async function openModelSource(
   { model, data, seed }: Config,
   { reporter = silentReporter, signal }: { reporter?: Reporter; signal?: AbortSignal } = {},
 ): Promise<ModelSource> {
-  const head = model.classifier_head as ClassifierHead;
+  const head = model.classifier_head;
   if (!CLASSIFIER_HEADS.includes(head)) {
     throw new EntailError(
       "usage",
@@ -41,8 +37,8 @@ export async function openModelSource(
   }
   if (model.model_name === null) {
     const architecture = model.architecture!;
-    await loadFittingTokenizer(architecture.tokenizer, architecture.vocab_size);
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
+    await loadFittingTokenizer(architecture.tokenizer, config.vocabSize);
     return {
       config: withOverrides(config, model, data.max_length, null),
       tokenizerFolder: architecture.tokenizer,
@@ -73,16 +69,16 @@ export async function openModelSource(
 
 /** Dropouts and threshold of the configuration; a null dropout leaves the model's own. `origin` is its hub id, if any. */
 function withOverrides(
-  config: DebertaConfig,
+  config: ModelConfig,
   model: Config["model"],
   maxLength: number,
   origin: string | null,
-): DebertaConfig {
+): ModelConfig {
   const overridden = {
     ...config,
     hiddenDropoutProb: model.hidden_dropout ?? config.hiddenDropoutProb,
     attentionProbsDropoutProb: model.attention_dropout ?? config.attentionProbsDropoutProb,
-    clsDropout: model.classifier_dropout ?? config.clsDropout,
+    classifierDropout: model.classifier_dropout ?? config.classifierDropout,
     positiveThreshold: model.positive_threshold,
   };
   return withOrigin(overridden, maxLength, origin);

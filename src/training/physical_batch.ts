@@ -3,7 +3,7 @@
  * micro-batch is the largest divisor of the target that the device has memory for, with a margin.
  */
 import type { Config } from "../config/schema.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { allocateBuffers, availableHostBytes } from "../gpu/tensor.ts";
@@ -34,7 +34,7 @@ export function divisors(target: number): number[] {
 }
 
 /** What a session is opened on: the device with the variants of kernels that it is to use (tune_session.ts). */
-export type Tuner = (gpu: Gpu, model: DebertaConfig, options: SessionOptions) => Promise<Gpu>;
+export type Tuner = (gpu: Gpu, model: ModelConfig, options: SessionOptions) => Promise<Gpu>;
 
 /**
  * Opens the session of a run and says in `config.training` with which batch size and accumulation. Without a target
@@ -45,7 +45,7 @@ export type Tuner = (gpu: Gpu, model: DebertaConfig, options: SessionOptions) =>
 export async function openFittingSession(
   gpu: Gpu,
   config: Config,
-  model: DebertaConfig,
+  model: ModelConfig,
   data: RunData,
   { known = null, tuned = (on) => Promise.resolve(on) }: { known?: number | null; tuned?: Tuner } = {},
 ): Promise<{ session: Session; config: Config }> {
@@ -71,7 +71,7 @@ export async function openFittingSession(
 
 async function openWithMargin(
   gpu: Gpu,
-  model: DebertaConfig,
+  model: ModelConfig,
   options: SessionOptions,
   tuned: Tuner,
 ): Promise<Session> {

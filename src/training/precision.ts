@@ -1,5 +1,5 @@
 /** `training.optimization.precision`: what it means on an adapter, and how that is said. */
-import type { DebertaConfig } from "../deberta/config.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Precision } from "../nn/plan.ts";
 
@@ -13,7 +13,7 @@ export const choosePrecision = ({ kind }: Pick<Gpu, "kind">, asked: AskedPrecisi
 export function describePrecision(
   { kind }: Pick<Gpu, "kind">,
   asked: AskedPrecision,
-  model?: Pick<DebertaConfig, "hiddenSize" | "intermediateSize">,
+  model?: Pick<ModelConfig, "hiddenSize" | "intermediateSize">,
 ): string {
   const precision = choosePrecision({ kind }, asked);
   const why = asked !== "auto"

@@ -1,7 +1,8 @@
 /** What a configuration means in numbers: what it asks for in vain, sizes of batches, settings of a fold. */
 import { type Config, parseConfigText } from "../config/config.ts";
 import type { TokenizedPair } from "../dataset/batches.ts";
-import { classifierDropout, type DebertaConfig } from "../deberta/config.ts";
+import type { ModelConfig } from "../models/model_config.ts";
+import { dropoutRates } from "../models/model.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { elementBytes } from "../gpu/dtype.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
@@ -50,7 +51,7 @@ export function batchCapacity(
  */
 export function scoringCapacity(
   gpu: Gpu,
-  config: DebertaConfig,
+  config: ModelConfig,
   tokens: readonly TokenizedPair[],
   batchSize: number,
   precision: Precision,
@@ -66,7 +67,7 @@ export function scoringCapacity(
 export function trainingOptions(
   gpu: Gpu,
   config: Config,
-  model: DebertaConfig,
+  model: ModelConfig,
   { tokens, evidence }: RunData,
 ): SessionOptions {
   const growing = evidence && { pairs: evidence, maxLength: config.data.max_length };
@@ -87,7 +88,7 @@ export function trainingOptions(
  * The settings of a fold whose training pairs have these labels. The batch is that of `openFittingSession`, which has
  * put `target_effective_batch_size` into numbers.
  */
-export function foldSettings(config: Config, model: DebertaConfig, trainLabels: readonly number[]): FoldSettings {
+export function foldSettings(config: Config, model: ModelConfig, trainLabels: readonly number[]): FoldSettings {
   const { training } = config;
   return {
     batchSize: training.batch_size,
@@ -106,12 +107,7 @@ export function foldSettings(config: Config, model: DebertaConfig, trainLabels: 
     lossKind: LOSSES[config.model.loss_type].kind,
     step: {
       seed: config.seed,
-      dropout: {
-        hidden: model.hiddenDropoutProb,
-        attention: model.attentionProbsDropoutProb,
-        pooler: model.poolerDropout,
-        classifier: classifierDropout(model),
-      },
+      dropout: dropoutRates(model),
       loss: lossWeights(config.model, trainLabels),
       weightDecay: training.weight_decay,
       layerDecay: training.layerwise_lr_decay,

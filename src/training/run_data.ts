@@ -7,6 +7,7 @@ import { loadGroundtruth, type Pair } from "../dataset/groundtruth.ts";
 import { tokenizePairs } from "../dataset/tokenize.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
+import { longestSequence } from "../models/model.ts";
 import type { ModelSource } from "./model_source.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -73,10 +74,10 @@ export async function tokenizeFor(
   options: { maxLength: number; numWorkers?: number | null; onProgress?: (done: number, total: number) => void },
 ): Promise<TokenizedPair[]> {
   await loadFittingTokenizer(tokenizerFolder, config.vocabSize);
-  if (config.positionBiasedInput && options.maxLength > config.maxPositionEmbeddings) {
+  if (options.maxLength > longestSequence(config)) {
     throw new EntailError(
       "usage",
-      `data.max_length: is ${options.maxLength}, but the model has only ${config.maxPositionEmbeddings} positions`,
+      `data.max_length: is ${options.maxLength}, but the model has only ${longestSequence(config)} positions`,
     );
   }
   return await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });

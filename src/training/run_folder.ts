@@ -4,7 +4,7 @@
  */
 import { basename, isAbsolute, join, relative } from "node:path";
 import { type Config, loadConfigFile, printConfig } from "../config/config.ts";
-import { readMarker } from "../deberta/checkpoint.ts";
+import { readMarker } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { recoverFolder } from "../formats/atomic_folder.ts";
 import { makeFolder, writeError, writeFileAtomic } from "../formats/atomic_write.ts";

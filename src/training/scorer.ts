@@ -1,6 +1,6 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
-import { checkWeights, loadWeights, readModelConfig } from "../deberta/checkpoint.ts";
-import { type DebertaConfig, pairMaxLength } from "../deberta/config.ts";
+import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
+import { type ModelConfig, pairMaxLength } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
@@ -23,7 +23,7 @@ export interface TextScore {
 }
 
 export interface Scorer {
-  readonly config: DebertaConfig;
+  readonly config: ModelConfig;
   readonly folder: string;
   readonly maxLength: number;
   readonly batchSize: number;

@@ -2,9 +2,9 @@
  * A session: one model on the device with everything planned, allocated and compiled, for as many folds or trials as
  * have its shape. Training and evaluation share transient memory, since one runs after the other.
  */
-import type { DebertaConfig } from "../deberta/config.ts";
-import { createModelConstants, modelForward } from "../deberta/model.ts";
-import { debertaParameters } from "../deberta/parameters.ts";
+import type { ModelConfig } from "../models/model_config.ts";
+import { createEncoder, modelForward } from "../models/model.ts";
+import { modelParameters } from "../models/parameters.ts";
 import { EntailError } from "../errors.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -38,7 +38,7 @@ export interface SessionOptions {
 
 export interface Session {
   readonly gpu: Gpu;
-  readonly config: DebertaConfig;
+  readonly config: ModelConfig;
   readonly precision: Precision;
   readonly parameters: ParameterStore;
   /** Device memory of everything, in bytes. */
@@ -70,23 +70,21 @@ interface SessionPlan {
 /** Everything that `openSession` plans; `keep` is told of what must be released. */
 export async function planSession(
   gpu: Gpu,
-  config: DebertaConfig,
+  config: ModelConfig,
   { inference, training, precision = "fp32" }: SessionOptions,
   keep: <T extends { release(): void }>(resource: T) => T,
 ): Promise<SessionPlan> {
-  const specs = debertaParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
+  const specs = modelParameters(config, { freezeBackbone: training?.freezeEncoder ?? false });
   const parameters = keep(await createParameterStore(gpu, specs, { moments: training !== undefined, precision }));
   const programs: Plan[] = [];
 
   let stepParts: SessionPlan["stepParts"];
   if (training) {
     const batch = keep(await createDeviceBatch(gpu, training.capacity));
-    const constants = await createModelConstants(gpu, config, training.capacity.longest);
-    stepParts = {
-      batch,
-      tensors: await createStepTensors(gpu, training.layerRates ? depths(config.numHiddenLayers) : 1),
-    };
-    programs.push(...planStep(gpu, { config, parameters, constants, precision, ...stepParts, ...training }));
+    const encoder = await createEncoder(gpu, config, training.capacity.longest);
+    const rates = training.layerRates ? depths(config) : 1;
+    stepParts = { batch, tensors: await createStepTensors(gpu, rates) };
+    programs.push(...planStep(gpu, { config, parameters, encoder, precision, ...stepParts, ...training }));
   }
   const scoring = await planScoring(gpu, config, parameters, inference, precision);
   keep(scoring.batch);
@@ -99,7 +97,7 @@ export async function planSession(
  * Device memory that `openSession` will take, in bytes, without taking any. Throws an `EntailError` of kind "memory"
  * where a limit of the adapter rules it out.
  */
-export async function sessionBytes(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<number> {
+export async function sessionBytes(gpu: Gpu, config: ModelConfig, options: SessionOptions): Promise<number> {
   const counting = countingGpu(gpu);
   const { programs } = await planSession(counting.gpu, config, options, (resource) => resource);
   await allocateMemory(counting.gpu, "activations", planMemory(programs));
@@ -107,7 +105,7 @@ export async function sessionBytes(gpu: Gpu, config: DebertaConfig, options: Ses
 }
 
 /** Which variants of kernels `openSession` would use, without taking any memory. */
-export async function sessionChoices(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<Choice[]> {
+export async function sessionChoices(gpu: Gpu, config: ModelConfig, options: SessionOptions): Promise<Choice[]> {
   const { programs } = await planSession(countingGpu(gpu).gpu, config, options, (resource) => resource);
   return choicesOf(programs);
 }
@@ -122,7 +120,7 @@ function choicesOf(plans: readonly Plan[]): Choice[] {
 }
 
 /** Plans and allocates. Throws an `EntailError` of kind "memory" if it does not fit. */
-export async function openSession(gpu: Gpu, config: DebertaConfig, options: SessionOptions): Promise<Session> {
+export async function openSession(gpu: Gpu, config: ModelConfig, options: SessionOptions): Promise<Session> {
   const labels = config.labels.length;
   const { inference, precision = "fp32" } = options;
   const held: { release(): void }[] = [];
@@ -188,16 +186,16 @@ export async function openSession(gpu: Gpu, config: DebertaConfig, options: Sess
 /** The forward pass alone, whose logits stay until they have been copied away. */
 async function planScoring(
   gpu: Gpu,
-  config: DebertaConfig,
+  config: ModelConfig,
   parameters: ParameterStore,
   capacity: BatchCapacity,
   precision: Precision,
 ): Promise<{ program: Plan; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
   const batch = await createDeviceBatch(gpu, capacity);
-  const constants = await createModelConstants(gpu, config, capacity.longest);
+  const encoder = await createEncoder(gpu, config, capacity.longest);
   const plan = createPlan(gpu, "score", { precision });
   const scope = { plan, config, parameters, batch, dropout: null };
-  const { logits: last } = modelForward(scope, constants);
+  const { logits: last } = modelForward(scope, encoder);
   const logits = plan.result("logits", last.shape);
   plan.copy(last, logits);
   return {

@@ -1,7 +1,7 @@
 /** trainer_state.json: where a fold stands, so that it can go on from `last` with the same bits. */
 import { join } from "node:path";
 import { z } from "zod";
-import { saveModel, saveMoments } from "../deberta/checkpoint.ts";
+import { saveModel, saveMoments } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { recoverFolder, replaceFolder } from "../formats/atomic_folder.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";

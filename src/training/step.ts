@@ -7,9 +7,10 @@
  *
  * Nothing here waits for the device. Losses and norms collect in a log on the device that the host reads now and then.
  */
-import { modelBackward, type ModelConstants, modelForward } from "../deberta/model.ts";
-import type { DropoutUniforms } from "../deberta/scope.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import type { Encoder } from "../models/family.ts";
+import { modelBackward, modelForward } from "../models/model.ts";
+import type { DropoutUniforms } from "../models/scope.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Executable } from "../gpu/program.ts";
 import { createTensor, createUniform, readTensor, type Tensor, windowOf, writeTensor } from "../gpu/tensor.ts";
@@ -127,10 +128,10 @@ export async function createStepTensors(gpu: Gpu, depths = 1): Promise<StepTenso
 /** The three programs of a step, in the order begin, micro, update; not yet with memory. */
 export function planStep(
   gpu: Gpu,
-  { config, parameters, constants, batch, lossKind, freezeEncoder, precision, tensors }: {
-    config: DebertaConfig;
+  { config, parameters, encoder, batch, lossKind, freezeEncoder, precision, tensors }: {
+    config: ModelConfig;
     parameters: ParameterStore;
-    constants: ModelConstants | null;
+    encoder: Encoder;
     batch: DeviceBatch;
     lossKind: LossKind;
     freezeEncoder: boolean;
@@ -145,21 +146,22 @@ export function planStep(
 
   const micro = createPlan(gpu, "micro-batch", { precision });
   const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout };
-  const { logits, kept } = modelForward(scope, constants);
+  const pass = modelForward(scope, encoder);
+  const { logits } = pass;
   const dLogits = micro.transient("d logits", logits.shape);
   lossForwardBackward(
     micro,
     { ...tensors, logits, labels: batch.labels, posts: batch.posts, parameters: tensors.loss, dLogits },
     { sequences: batch.sequences, numLabels: config.labels.length as 1 | 2, kind: lossKind },
   );
-  modelBackward(scope, dLogits, kept, { frozenEncoder: freezeEncoder });
+  modelBackward(scope, dLogits, pass, { frozenEncoder: freezeEncoder });
 
   const update = createPlan(gpu, "update", { precision });
   const { optimizers, lossSum, log, slot } = tensors;
   gradNorm(update, { ...tensors, gradientChunks: trainable.map((chunk) => chunk.gradients!) });
   for (const chunk of trainable) {
     const whole = [{ depth: 0, begin: 0, end: chunk.elements }];
-    for (const stretch of optimizers.length > 1 ? stretchesOf(chunk, config.numHiddenLayers) : whole) {
+    for (const stretch of optimizers.length > 1 ? stretchesOf(chunk, config) : whole) {
       updateStretch(update, chunk, stretch, { update: tensors.update, optimizer: optimizers[stretch.depth] });
     }
   }

@@ -1,6 +1,6 @@
 /** Tuning the kernels of a session: its calls, as a session of one layer makes them. */
 import type { Config } from "../config/schema.ts";
-import type { DebertaConfig } from "../deberta/config.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Tensor, writeTensor } from "../gpu/tensor.ts";
 import type { BatchSizes, Choice, Plan } from "../nn/plan.ts";
@@ -33,7 +33,7 @@ export const tunerOf = (
 /** `gpu` with the variants that are the fastest for this session. Throws an `EntailError` of kind "memory". */
 async function tunedFor(
   gpu: Gpu,
-  model: DebertaConfig,
+  model: ModelConfig,
   options: SessionOptions,
   tuning: TuneOptions,
 ): Promise<Gpu> {
@@ -64,7 +64,7 @@ const variantBy = (tuned: ReadonlyMap<string, string>, { operation, key, variant
 /** Layers are alike, and the size of the vocabulary is nothing that variants depend on. */
 async function callsOf(
   gpu: Gpu,
-  model: DebertaConfig,
+  model: ModelConfig,
   options: SessionOptions,
   keep: <T extends { release(): void }>(resource: T) => T,
 ): Promise<Call[]> {

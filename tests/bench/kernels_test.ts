@@ -23,6 +23,7 @@ const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
   layer_norm_again: ["layer_norm.wgsl", "load_normalised(at.row, at.quad) *", "load_normalised(at.row, at.quad) +"],
   layer_norm_backward: ["layer_norm.wgsl", "weight_sum += g", "weight_sum -= g"],
   gelu: ["lib/gelu.wgsl", "0.5 * x * (1.0 + erf(", "0.5 * x * (1.001 + erf("],
+  tanh_backward: ["tanh.wgsl", "vec4(1.0)", "vec4(1.001)"],
   gelu_backward: ["lib/gelu.wgsl", "0.39894228040143268", "0.398"],
   dropout: ["dropout.wgsl", "value *= dropout_at(at.row", "value *= dropout_at(at.row + 1u"],
   accumulate: ["dropout.wgsl", "value += load_y", "value -= load_y"],

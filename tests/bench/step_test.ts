@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { benchStep } from "../../src/bench/step.ts";
-import { configFromArchitecture } from "../../src/deberta/config.ts";
+import { configFromArchitecture } from "../../src/models/config_json.ts";
 import { gpuTest } from "../support/gpu.ts";
 
 gpuTest("benchStep: says what the contract names, and how the device's time is spent", async (gpu) => {

@@ -1,5 +1,6 @@
 /** Models of tests/fixtures/deberta with what transformers makes of them; tests/oracles/deberta.py explains the files. */
-import { type DebertaConfig, parseConfig } from "../../src/deberta/config.ts";
+import { parseConfig } from "../../src/models/config_json.ts";
+import type { ModelConfig } from "../../src/models/model_config.ts";
 import { readJson } from "../../src/formats/json.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { type LossKind, type LossWeights, PLAIN_LOSS } from "../../src/nn/loss.ts";
@@ -40,7 +41,7 @@ export interface ExpectedTraining {
 export interface DebertaFixture {
   /** A Hugging Face folder. */
   folder: string;
-  config: DebertaConfig;
+  config: ModelConfig;
   /** Parameters at first, by transformers' names. */
   weights: Map<string, FixtureTensor>;
   loss: {

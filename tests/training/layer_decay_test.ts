@@ -1,7 +1,7 @@
 /** Layer-wise decay of the learning rate against PyTorch's parameter groups (tests/oracles/layer_decay.py). */
 import assert from "node:assert/strict";
 import { packBatch } from "../../src/dataset/batches.ts";
-import { loadWeights } from "../../src/deberta/checkpoint.ts";
+import { loadWeights } from "../../src/models/checkpoint.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { PLAIN_LOSS } from "../../src/nn/loss.ts";
 import type { Precision } from "../../src/nn/plan.ts";
@@ -102,7 +102,10 @@ Deno.test("depthOf: from the head down to the embeddings", () => {
     "pooler.dense.weight",
     "classifier.bias",
   ];
-  assert.deepEqual(names.map((name) => depthOf(name, 12)), [13, 13, 12, 1, 0, 0]);
+  const model = { modelType: "deberta-v2", numHiddenLayers: 12 };
+  assert.deepEqual(names.map((name) => depthOf(name, model)), [13, 13, 12, 1, 0, 0]);
+  const bert = ["bert.embeddings.LayerNorm.bias", "bert.encoder.layer.2.output.dense.bias", "bert.pooler.dense.weight"];
+  assert.deepEqual(bert.map((name) => depthOf(name, { modelType: "bert", numHiddenLayers: 3 })), [4, 1, 0]);
 });
 
 Deno.test("stretchesOf: neighbours of one depth are updated together", () => {
@@ -113,7 +116,7 @@ Deno.test("stretchesOf: neighbours of one depth are updated together", () => {
     part("classifier.weight", 192, 256),
     part("deberta.encoder.layer.0.a.bias", 256, 320),
   ];
-  assert.deepEqual(stretchesOf({ parts }, 1), [
+  assert.deepEqual(stretchesOf({ parts }, { modelType: "deberta-v2", numHiddenLayers: 1 }), [
     { depth: 1, begin: 0, end: 192 },
     { depth: 0, begin: 192, end: 256 },
     { depth: 1, begin: 256, end: 320 },

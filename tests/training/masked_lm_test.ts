@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { packBatch } from "../../src/dataset/batches.ts";
 import { createWordMasker, maskTokenId } from "../../src/dataset/mask_word.ts";
 import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
-import { checkMaskedLm, readModelConfig } from "../../src/deberta/checkpoint.ts";
+import { checkMaskedLm, readModelConfig } from "../../src/models/checkpoint.ts";
 import { EntailError } from "../../src/errors.ts";
 import { readJson } from "../../src/formats/json.ts";
 import type { Gpu } from "../../src/gpu/device.ts";

@@ -1,6 +1,6 @@
 /** Device memory by plan, without a device that has it. */
 import assert from "node:assert/strict";
-import { configFromArchitecture } from "../../src/deberta/config.ts";
+import { configFromArchitecture } from "../../src/models/config_json.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { Precision } from "../../src/nn/plan.ts";
 import { sessionBytes } from "../../src/training/session.ts";

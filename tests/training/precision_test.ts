@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { packBatch } from "../../src/dataset/batches.ts";
-import { initialiseWeights, saveModel } from "../../src/deberta/checkpoint.ts";
-import { configFromArchitecture } from "../../src/deberta/config.ts";
+import { initialiseWeights, saveModel } from "../../src/models/checkpoint.ts";
+import { configFromArchitecture } from "../../src/models/config_json.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { narrow, widen } from "../../src/gpu/dtype.ts";
 import { readTensor } from "../../src/gpu/tensor.ts";

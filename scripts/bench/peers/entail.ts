@@ -5,8 +5,8 @@
 import "./device_clock.ts";
 import { openSteps } from "../../../src/bench/step.ts";
 import { packBatch } from "../../../src/dataset/batches.ts";
-import { loadWeights, readModelConfig } from "../../../src/deberta/checkpoint.ts";
-import { configFromArchitecture } from "../../../src/deberta/config.ts";
+import { loadWeights, readModelConfig } from "../../../src/models/checkpoint.ts";
+import { configFromArchitecture } from "../../../src/models/config_json.ts";
 import { openGpu } from "../../../src/gpu/device.ts";
 import { preparePrograms } from "../../../src/gpu/program.ts";
 import { createTensor, readTensor, writeTensor } from "../../../src/gpu/tensor.ts";

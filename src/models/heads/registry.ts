@@ -1,0 +1,16 @@
+/** The classification heads by the names of `model.classifier_head`: adding one is its file and a line here. */
+import type { ModelConfig } from "../model_config.ts";
+import type { Head } from "./head.ts";
+import { pooledHead } from "./pooled_head.ts";
+import { poolerLinear } from "./pooler_linear.ts";
+
+const HEADS: Readonly<Record<string, Head>> = {
+  pooler_linear: poolerLinear,
+  linear: pooledHead("first", "the first token"),
+  mean_pooling: pooledHead("mean", "the mean over all tokens"),
+  max_pooling: pooledHead("max", "the maximum over all tokens"),
+};
+
+export const CLASSIFIER_HEADS: readonly string[] = Object.keys(HEADS);
+
+export const headOf = ({ classifierHead }: Pick<ModelConfig, "classifierHead">): Head => HEADS[classifierHead];

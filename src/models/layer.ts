@@ -1,0 +1,290 @@
+/**
+ * One encoder layer: self-attention, then the feed-forward network, each with dropout, residual and LayerNorm behind it
+ * (Devlin et al., BERT, NAACL 2019; parameter names and order as in `transformers`). What a family may add is the relative
+ * attention of `LayerStyle`.
+ */
+import type { Tensor } from "../gpu/tensor.ts";
+import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/attention.ts";
+import { geluForward } from "../nn/gelu.ts";
+import { layerNormAgain, layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
+import type { ParameterCollector } from "./collector.ts";
+import { headSize, type ModelConfig } from "./model_config.ts";
+import type { Rows } from "../nn/plan.ts";
+import { dropoutSite, linear, linearBackward, normKept, type Scope, type TrainingScope } from "./scope.ts";
+
+/** Where the layers of families differ. */
+export interface LayerStyle {
+  /** What a layer's names begin with, e.g. "bert.encoder.layer.3". */
+  name(layer: number): string;
+  /** The three projections of attention, below `<name>.attention.self`. */
+  readonly projections: Readonly<Record<"query" | "key" | "value", string>>;
+  /** What the attention scores, or each of their terms, are multiplied with. */
+  readonly scale: number;
+  /** Terms of the attention scores that depend on the distance between two tokens; null: none. */
+  readonly relative: RelativeAttention | null;
+}
+
+/** Position keys and queries of every layer, made from one table of relative positions. */
+export interface RelativeAttention {
+  /** Rows of the table. */
+  readonly rows: Rows;
+  /** Row of the table for every distance between two tokens. */
+  readonly relativeIndex: Tensor;
+  forward(layer: number): RelativeTerms;
+}
+
+export interface RelativeTerms {
+  readonly positionKey?: Tensor;
+  readonly positionQuery?: Tensor;
+  /** Adds to the gradients of what made them. */
+  backward(scope: TrainingScope, gradients: { dPositionKey?: Tensor; dPositionQuery?: Tensor }): void;
+}
+
+/** Adds one layer's parameters; `addRelative` those of its relative attention, which stand behind the projections. */
+export function layerParameters(
+  { linear, layerNorm }: ParameterCollector,
+  { hiddenSize, intermediateSize }: ModelConfig,
+  { name, projections }: Pick<LayerStyle, "projections"> & { name: string },
+  addRelative: (attention: string) => void = () => {},
+): void {
+  const attention = `${name}.attention.self`;
+  for (const projection of Object.values(projections)) linear(`${attention}.${projection}`, hiddenSize, hiddenSize);
+  addRelative(attention);
+  linear(`${name}.attention.output.dense`, hiddenSize, hiddenSize);
+  layerNorm(`${name}.attention.output.LayerNorm`, hiddenSize);
+  linear(`${name}.intermediate.dense`, intermediateSize, hiddenSize);
+  linear(`${name}.output.dense`, hiddenSize, intermediateSize);
+  layerNorm(`${name}.output.LayerNorm`, hiddenSize);
+}
+
+/** What a LayerNorm passes on. The backward computes it again from what the LayerNorm keeps: a layer keeps less. */
+export interface Normed {
+  y: Tensor;
+  kept: LayerNormKept;
+  /** Appends the computation of y from `kept`. */
+  again(): Tensor;
+}
+
+/** What a layer's backward needs of its forward. */
+interface LayerKept {
+  x: Normed;
+  query: Tensor;
+  key: Tensor;
+  value: Tensor;
+  relative: RelativeTerms | null;
+  context: Tensor;
+  maxAndSum: Tensor;
+  attended: Normed;
+  preActivation: Tensor;
+  output: Normed;
+}
+
+/** A stretch of layers: what the last one puts out, and their backward. */
+export interface LayersPass {
+  readonly output: Normed;
+  /** Adds to the gradients of the layers' parameters; returns the gradient of the first one's input. */
+  backward(scope: TrainingScope, dy: Tensor): Tensor;
+}
+
+/** Layers `begin` … `end` − 1, one after another. */
+export function layersForward(scope: Scope, x: Normed, style: LayerStyle, begin: number, end: number): LayersPass {
+  const layers: LayerKept[] = [];
+  for (let layer = begin; layer < end; layer++) {
+    layers.push(layerForward(scope, layer, layers.at(-1)?.output ?? x, style));
+  }
+  return {
+    output: layers.at(-1)?.output ?? x,
+    backward(scope, dy) {
+      return layers.reduceRight((dx, kept, i) => layerBackward(scope, begin + i, dx, kept, style), dy);
+    },
+  };
+}
+
+/** Its output is `output` of what it keeps. */
+function layerForward(scope: Scope, layer: number, x: Normed, style: LayerStyle): LayerKept {
+  const { plan, config, batch } = scope;
+  const { tokens } = batch;
+  const { hiddenSize: hidden, intermediateSize: intermediate } = config;
+  const name = style.name(layer);
+  const square = { rows: tokens, inFeatures: hidden, outFeatures: hidden };
+
+  const heads = (label: string) => plan.activation(label, [tokens.capacity, hidden], headSize(config));
+  const project = (projection: "query" | "key" | "value") => {
+    const y = heads(projection);
+    return linear(scope, `${name}.attention.self.${style.projections[projection]}`, x.y, { ...square, y });
+  };
+  const [query, key, value] = (["query", "key", "value"] as const).map(project);
+  const relative = style.relative?.forward(layer) ?? null;
+  const context = heads("context");
+  const maxAndSum = plan.transient("softmax maximum and sum", [tokens.capacity, config.numAttentionHeads, 2]);
+  attentionForward(
+    plan,
+    { query, key, value, ...attentionInputs(scope, style, relative), context, maxAndSum },
+    attentionSizes(scope, layer, style),
+  );
+
+  const projected = linear(scope, `${name}.attention.output.dense`, context, square);
+  const attentionNorm = `${name}.attention.output.LayerNorm`;
+  const attended = addNorm(scope, attentionNorm, projected, x.y, dropoutSite.attentionOutput(layer));
+
+  const preActivation = plan.activation("pre-activation", [tokens.capacity, intermediate]);
+  const activated = linear(scope, `${name}.intermediate.dense`, attended.y, {
+    rows: tokens,
+    inFeatures: hidden,
+    outFeatures: intermediate,
+    activation: "gelu",
+    preActivation: scope.dropout ? preActivation : undefined,
+  });
+  const dense = linear(scope, `${name}.output.dense`, activated, {
+    rows: tokens,
+    inFeatures: intermediate,
+    outFeatures: hidden,
+  });
+  const output = addNorm(scope, `${name}.output.LayerNorm`, dense, attended.y, dropoutSite.output(layer));
+  return { x, query, key, value, relative, context, maxAndSum, attended, preActivation, output };
+}
+
+/** Adds to the gradients of the layer's parameters; returns the gradient of the layer's input. */
+function layerBackward(scope: TrainingScope, layer: number, dy: Tensor, kept: LayerKept, style: LayerStyle): Tensor {
+  const { plan, config, batch } = scope;
+  const { tokens } = batch;
+  const { hiddenSize: hidden, intermediateSize: intermediate } = config;
+  const name = style.name(layer);
+  const square = { rows: tokens, inFeatures: hidden, outFeatures: hidden };
+  const wide = (label: string, columns = hidden) => plan.activation(label, [tokens.capacity, columns]);
+  const heads = (label: string, rows = tokens.capacity) => plan.activation(label, [rows, hidden], headSize(config));
+
+  const dOutput = wide("d output");
+  const dAttended = wide("d attended");
+  addNormBackward(scope, `${name}.output.LayerNorm`, {
+    dy,
+    kept: kept.output.kept,
+    dx: dOutput,
+    dResidual: dAttended,
+    site: dropoutSite.output(layer),
+  });
+  const dPreActivation = wide("d pre-activation", intermediate);
+  const { preActivation } = kept;
+  // Computed again rather than kept, as the outputs of LayerNorms: four tenths of what a layer would keep.
+  const activated = wide("activated", intermediate);
+  geluForward(plan, { preActivation, y: activated }, { rows: tokens, columns: intermediate });
+  linearBackward(scope, `${name}.output.dense`, { x: activated, dy: dOutput, dx: dPreActivation, preActivation }, {
+    rows: tokens,
+    inFeatures: intermediate,
+    outFeatures: hidden,
+  });
+  linearBackward(scope, `${name}.intermediate.dense`, {
+    x: kept.attended.again(),
+    dy: dPreActivation,
+    dx: dAttended,
+    accumulate: true,
+  }, { rows: tokens, inFeatures: hidden, outFeatures: intermediate });
+
+  const dProjected = wide("d projected");
+  const dx = wide("d layer input");
+  addNormBackward(scope, `${name}.attention.output.LayerNorm`, {
+    dy: dAttended,
+    kept: kept.attended.kept,
+    dx: dProjected,
+    dResidual: dx,
+    site: dropoutSite.attentionOutput(layer),
+  });
+  const dContext = heads("d context");
+  linearBackward(scope, `${name}.attention.output.dense`, { x: kept.context, dy: dProjected, dx: dContext }, square);
+
+  const { query, key, value, relative, context, maxAndSum } = kept;
+  const dQuery = heads("d query");
+  const dKey = heads("d key");
+  const dValue = heads("d value");
+  const tableRows = style.relative?.rows.capacity ?? 0;
+  const dPositionKey = relative?.positionKey && heads("d position key", tableRows);
+  const dPositionQuery = relative?.positionQuery && heads("d position query", tableRows);
+  attentionBackward(plan, {
+    query,
+    key,
+    value,
+    ...attentionInputs(scope, style, relative),
+    context,
+    maxAndSum,
+    dContext,
+    dQuery,
+    dKey,
+    dValue,
+    dPositionKey,
+    dPositionQuery,
+  }, attentionSizes(scope, layer, style));
+
+  const x = kept.x.again();
+  for (const [projection, dProjection] of [["query", dQuery], ["key", dKey], ["value", dValue]] as const) {
+    const tensors = { x, dy: dProjection, dx, accumulate: true };
+    linearBackward(scope, `${name}.attention.self.${style.projections[projection]}`, tensors, square);
+  }
+  relative?.backward(scope, { dPositionKey, dPositionQuery });
+  return dx;
+}
+
+/** y = LayerNorm(residual + dropout(x)). */
+function addNorm(scope: Scope, name: string, x: Tensor, residual: Tensor, site: number): Normed {
+  const { plan, config, parameters, batch: { tokens: rows }, dropout } = scope;
+  const columns = config.hiddenSize;
+  const output = () => plan.activation(`${name} output`, [rows.capacity, columns]);
+  const kept = normKept(plan, name, rows.capacity, columns);
+  const affine = { weight: parameters.value(`${name}.weight`), bias: parameters.value(`${name}.bias`) };
+  const y = output();
+  layerNormForward(
+    plan,
+    { x, residual, ...affine, dropout: dropout?.hidden, y, kept: dropout ? kept : undefined },
+    { rows, columns, eps: config.layerNormEps, site },
+  );
+  const again = () => {
+    const y = output();
+    layerNormAgain(plan, { kept, ...affine, y }, { rows, columns });
+    return y;
+  };
+  return { y, kept, again };
+}
+
+function addNormBackward(
+  { plan, config, parameters, batch: { tokens }, dropout }: TrainingScope,
+  name: string,
+  { dy, kept, dx, dResidual, site }: { dy: Tensor; kept: LayerNormKept; dx: Tensor; dResidual: Tensor; site: number },
+): void {
+  layerNormBackward(
+    plan,
+    {
+      dy,
+      weight: parameters.value(`${name}.weight`),
+      kept,
+      dropout: dropout.hidden,
+      dx,
+      dResidual,
+      dWeight: parameters.gradient(`${name}.weight`),
+      dBias: parameters.gradient(`${name}.bias`),
+    },
+    { rows: tokens, columns: config.hiddenSize, eps: config.layerNormEps, site },
+  );
+}
+
+function attentionInputs({ batch, dropout }: Scope, { relative }: LayerStyle, terms: RelativeTerms | null) {
+  return {
+    positionKey: terms?.positionKey,
+    positionQuery: terms?.positionQuery,
+    offsets: batch.offsets,
+    sequenceOf: batch.sequenceOf,
+    relativeIndex: relative?.relativeIndex,
+    dropout: dropout?.attention,
+  };
+}
+
+function attentionSizes({ config, batch }: Scope, layer: number, { scale, relative }: LayerStyle): AttentionSizes {
+  return {
+    heads: config.numAttentionHeads,
+    headSize: headSize(config),
+    relativeRows: relative?.rows.capacity ?? 0,
+    tokens: batch.tokens,
+    longestCapacity: batch.capacity.longest,
+    scale,
+    site: dropoutSite.attention(layer),
+    label: `layer ${layer} attention`,
+  };
+}

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { readModelConfig } from "../../src/models/checkpoint.ts";
+import { withOrigin } from "../../src/models/model_config.ts";
+import { modelCard } from "../../src/models/model_card.ts";
+import { modelParameters } from "../../src/models/parameters.ts";
+import { TEXT_MODEL } from "../support/run_data.ts";
+
+const frontMatter = (card: string) => parse(card.split("---\n")[1]);
+
+Deno.test("modelCard: what the hub reads, what the model is, how long pairs may be", async () => {
+  const config = withOrigin(await readModelConfig(TEXT_MODEL), 80, "microsoft/deberta-v3-base");
+  const card = modelCard(config, modelParameters(config), { F1: 0.87654 });
+  assert.deepEqual(frontMatter(card), {
+    library_name: "transformers",
+    pipeline_tag: "text-classification",
+    tags: ["cross-encoder", "deberta-v2", "entail"],
+    base_model: "microsoft/deberta-v3-base",
+  });
+  for (
+    const said of ["pooler_linear", "`no evidence`, `evidence`", "| 80 tokens", "max_length=80", "| F1 | 0.8765 |"]
+  ) {
+    assert.ok(card.includes(said), said);
+  }
+  assert.doesNotMatch(card, /trust_remote_code/);
+});
+
+Deno.test("modelCard: a head that transformers lacks needs trust_remote_code; folders of this machine are not named", async () => {
+  const stored = await readModelConfig(TEXT_MODEL);
+  const config = withOrigin({ ...stored, classifierHead: "max_pooling", labels: ["LABEL_0"] }, 80, TEXT_MODEL);
+  const card = modelCard(config, modelParameters(config));
+  assert.deepEqual(frontMatter(card).tags.at(-1), "custom_code");
+  assert.equal(frontMatter(card).base_model, undefined);
+  assert.equal(card.match(/trust_remote_code=True/g)?.length, 3);
+  assert.match(card, /sigmoid/);
+  assert.doesNotMatch(card, /## Validation/);
+  assert.ok(!card.includes(TEXT_MODEL));
+});
