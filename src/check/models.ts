@@ -91,6 +91,13 @@ export const MODELS: Readonly<Record<string, Model>> = {
     loss: "cross_entropy",
     longest: 40,
   },
+  "a model with a learnt query": {
+    architecture: { vocab_size: 200, hidden_size: 32, num_attention_heads: 2, intermediate_size: 64 },
+    head: "attention_pooling",
+    loss: "focal",
+    longest: 40,
+    everyVariant: true,
+  },
   "a model with heads of 128": {
     architecture: { ...V3, hidden_size: 256, num_attention_heads: 2, intermediate_size: 512, pos_att_type: ["c2p"] },
     head: "linear",

@@ -12,6 +12,9 @@ export const DEBERTA_CASES = [
   "absolute",
   "separate_both",
   "shared_c2p",
+  "attention_pooling",
+  "mlp1",
+  "mlp2",
 ] as const;
 export type DebertaCase = typeof DEBERTA_CASES[number];
 
