@@ -1,16 +1,21 @@
 // Embedding [rows, COLUMNS] = dropout(LayerNorm(word[id] + position[p] + type[k])), the word table in shards of whole
 // rows: one dispatch per shard, which takes the tokens whose id lies in it. Tables and their gradients are f32. A
 // sequence's first token is at row FIRST_POSITION of the position table, the others follow.
+//   sum                word[id] + position[p] + type[k] alone
 //   forward            also keeps x̂ and rstd; LayerNorm's backward (layer_norm.wgsl) then gives dz
 //   word_gradient      gradient[id] += sum of dz over the tokens of that id, in order; one row per distinct id
 //   position_gradient  gradient[p] += sum of dz over the sequences that reach position p, in order
 //   type_partials      sums of dz over the tokens of each type in groups of GROUP tokens; reduce.wgsl adds the groups
 
 //#if HAS_word
+//#if HAS_sum_of_rows
+//#include "lib/quads.wgsl"
+//#else
 //#if HAS_dropout
 //#include "lib/dropout_quad.wgsl"
 //#end
 //#include "lib/normalise_row.wgsl" OUTPUT_DROPOUT=HAS_dropout
+//#end
 
 override ROW_BEGIN: u32;
 override ROW_COUNT: u32;
@@ -36,6 +41,25 @@ fn summand(row: u32, quad: u32) -> vec4<f32> {
   return z;
 }
 
+fn in_shard(row: u32) -> bool {
+  return ids[row] >= ROW_BEGIN && ids[row] - ROW_BEGIN < ROW_COUNT;
+}
+
+//#if HAS_sum_of_rows
+//#tensor sum_of_rows write COLUMNS
+
+@compute @workgroup_size(64)
+fn sum(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let to = quad_at(linear_workgroup(group, grid) * 64u + local);
+  if (to.row < rows && in_shard(to.row)) {
+    store_sum_of_rows(to.row, to.quad, summand(to.row, to.quad));
+  }
+}
+//#else
 @compute @workgroup_size(${THREADS})
 fn forward(
   @builtin(workgroup_id) group: vec3<u32>,
@@ -43,10 +67,11 @@ fn forward(
   @builtin(local_invocation_index) local: u32,
 ) {
   let row = row_of(group, grid, local);
-  if (row < rows && ids[row] >= ROW_BEGIN && ids[row] - ROW_BEGIN < ROW_COUNT) {
+  if (row < rows && in_shard(row)) {
     normalise_row(row, lane_of(local));
   }
 }
+//#end
 //#else
 //#include "lib/quads.wgsl"
 

@@ -24,7 +24,7 @@ fn finish(matrix: u32, m: u32, quad: u32, sum: vec4<f32>) {
   value = gelu_quad(value);
 //#end
 //#if ACTIVATION == "tanh"
-  value = tanh(value);
+  value = tanh(clamp(value, vec4(-20.0), vec4(20.0))); // exp(x) of some drivers' tanh overflows far out
 //#end
 //#if HAS_pre_activation_kept
   value *= gelu_derivative_quad(load_pre_activation_kept(m, quad));

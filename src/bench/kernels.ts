@@ -1,5 +1,6 @@
 /** The kernels that are measured, each with a float64 reference of what it computes. */
 import { attentionBench } from "./attention.ts";
+import { CONVOLUTION_BENCHES } from "./convolution.ts";
 import { OPTIMIZER_BENCHES } from "./optimizer.ts";
 import { PRODUCT_BENCHES } from "./products.ts";
 import { ROW_BENCHES } from "./rows.ts";
@@ -9,6 +10,7 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
   ...PRODUCT_BENCHES,
   attention: attentionBench("forward"),
   attention_backward: attentionBench("backward"),
+  ...CONVOLUTION_BENCHES,
   ...ROW_BENCHES,
   ...OPTIMIZER_BENCHES,
 };

@@ -79,6 +79,21 @@ export const MODELS: Readonly<Record<string, Model>> = {
     loss: "cross_entropy",
     longest: 40,
   },
+  "a model with a convolution and narrow embeddings": {
+    architecture: {
+      vocab_size: 200,
+      hidden_size: 48,
+      num_attention_heads: 4,
+      intermediate_size: 96,
+      embedding_size: 20,
+      type_vocab_size: 2,
+      conv_kernel_size: 3,
+      conv_groups: 2,
+    },
+    head: "linear",
+    loss: "cross_entropy",
+    longest: 40,
+  },
   "a BERT": {
     architecture: {
       model_type: "bert",

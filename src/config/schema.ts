@@ -23,36 +23,45 @@ const POSITION_ATTENTION = z.preprocess(
   z.array(z.enum(["c2p", "p2c"])),
 ).describe("a list of c2p and p2c");
 
+/** A key of an architecture that is left to what transformers takes for the model type. */
+const ofType = <Schema extends z.ZodType>(schema: Schema) => orNull(schema, "as in transformers").default(null);
+
 /**
- * A model from scratch, in the words of Hugging Face's config.json (defaults: transformers' DebertaV2Config), and the
- * tokenizer that goes with it (default: the demo's).
+ * A model from scratch, in the words of Hugging Face's config.json, and the tokenizer that goes with it (default: the
+ * demo's). What is null is what transformers takes for this `model_type`; keys that a type does not have are refused
+ * where the model is made (src/models/config_json.ts).
  */
 const ArchitectureSchema = z.strictObject({
-  model_type: oneOf(["deberta-v2"]).default("deberta-v2"),
+  model_type: text("deberta-v2, bert, roberta or xlm-roberta").default("deberta-v2"),
   tokenizer: text("a folder with a tokenizer").default("${entail:project}/data/demo/model"),
-  vocab_size: integer({ min: 1 }).default(128100),
-  hidden_size: integer({ min: 1 }).default(1536),
-  num_hidden_layers: integer({ min: 1 }).default(24),
-  num_attention_heads: integer({ min: 1 }).default(24),
-  intermediate_size: integer({ min: 1 }).default(6144),
+  vocab_size: ofType(integer({ min: 1 })),
+  hidden_size: ofType(integer({ min: 1 })),
+  num_hidden_layers: ofType(integer({ min: 1 })),
+  num_attention_heads: ofType(integer({ min: 1 })),
+  intermediate_size: ofType(integer({ min: 1 })),
   hidden_act: text("an activation of transformers").default("gelu"),
   hidden_dropout_prob: DROPOUT.default(0.1),
   attention_probs_dropout_prob: DROPOUT.default(0.1),
   max_position_embeddings: integer({ min: 1 }).default(512),
-  type_vocab_size: integer({ min: 0 }).default(0),
-  relative_attention: flag().default(false),
-  max_relative_positions: integer({ min: -1 }).default(-1),
-  position_buckets: integer({ min: -1 }).default(-1),
-  norm_rel_ebd: oneOf(["none", "layer_norm"]).default("none"),
-  share_att_key: flag().default(false),
-  pos_att_type: orNull(POSITION_ATTENTION, "no position terms").default(null),
-  position_biased_input: flag().default(true),
-  layer_norm_eps: real({ above: 0 }).default(1e-7),
+  type_vocab_size: ofType(integer({ min: 0 })),
+  layer_norm_eps: ofType(real({ above: 0 })),
   initializer_range: real({ min: 0 }).default(0.02),
-  pad_token_id: integer({ min: 0 }).default(0),
-  pooler_hidden_act: text("an activation of transformers").default("gelu"),
-  pooler_hidden_size: orNull(integer({ min: 1 }), "hidden_size").default(null),
-  pooler_dropout: DROPOUT.default(0),
+  pad_token_id: ofType(integer({ min: 0 })),
+  relative_attention: ofType(flag()),
+  max_relative_positions: ofType(integer({ min: -1 })),
+  position_buckets: ofType(integer({ min: -1 })),
+  norm_rel_ebd: ofType(oneOf(["none", "layer_norm"])),
+  share_att_key: ofType(flag()),
+  pos_att_type: orNull(POSITION_ATTENTION, "no position terms").default(null),
+  position_biased_input: ofType(flag()),
+  embedding_size: ofType(integer({ min: 1 })),
+  conv_kernel_size: ofType(integer({ min: 0 })),
+  conv_groups: ofType(integer({ min: 1 })),
+  conv_act: ofType(oneOf(["tanh", "gelu"])),
+  pooler_hidden_act: ofType(text("an activation of transformers")),
+  pooler_hidden_size: ofType(integer({ min: 1 })),
+  pooler_dropout: ofType(DROPOUT),
+  classifier_dropout: ofType(DROPOUT),
 });
 
 /** The encoder, its head and its loss. */
@@ -99,15 +108,6 @@ const ModelSchema = z.strictObject({
       code: "custom",
       path: ["architecture"],
       message: "is needed for a model from scratch (model.model_name=null)",
-    });
-  }
-  if (architecture === null) return;
-  if (architecture.hidden_size % architecture.num_attention_heads !== 0) {
-    context.addIssue({
-      code: "custom",
-      path: ["architecture", "hidden_size"],
-      message:
-        `must be a multiple of num_attention_heads (${architecture.num_attention_heads}), not ${architecture.hidden_size}`,
     });
   }
 });

@@ -71,6 +71,10 @@ export function configFromArchitecture(
     { ...given, ...(vocabSize === undefined ? {} : { vocab_size: vocabSize }), num_labels: numLabels },
     { kind: "usage", prefix: "model.architecture." },
   );
+  const [foreign] = Object.keys(config.other);
+  if (foreign !== undefined) {
+    throw new EntailError("usage", `model.architecture.${foreign}: model_type ${type} has no such key; leave it null`);
+  }
   return { ...config, classifierHead };
 }
 

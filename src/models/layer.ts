@@ -223,8 +223,8 @@ function layerBackward(scope: TrainingScope, layer: number, dy: Tensor, kept: La
   return dx;
 }
 
-/** y = LayerNorm(residual + dropout(x)). */
-function addNorm(scope: Scope, name: string, x: Tensor, residual: Tensor, site: number): Normed {
+/** y = LayerNorm(residual + dropout(x)); a `site` of null drops nothing. */
+export function addNorm(scope: Scope, name: string, x: Tensor, residual: Tensor, site: number | null): Normed {
   const { plan, config, parameters, batch: { tokens: rows }, dropout } = scope;
   const columns = config.hiddenSize;
   const output = () => plan.activation(`${name} output`, [rows.capacity, columns]);
@@ -233,8 +233,8 @@ function addNorm(scope: Scope, name: string, x: Tensor, residual: Tensor, site: 
   const y = output();
   layerNormForward(
     plan,
-    { x, residual, ...affine, dropout: dropout?.hidden, y, kept: dropout ? kept : undefined },
-    { rows, columns, eps: config.layerNormEps, site },
+    { x, residual, ...affine, dropout: dropping(scope, site), y, kept: dropout ? kept : undefined },
+    { rows, columns, eps: config.layerNormEps, site: site ?? undefined },
   );
   const again = () => {
     const y = output();
@@ -244,24 +244,35 @@ function addNorm(scope: Scope, name: string, x: Tensor, residual: Tensor, site: 
   return { y, kept, again };
 }
 
-function addNormBackward(
-  { plan, config, parameters, batch: { tokens }, dropout }: TrainingScope,
+const dropping = ({ dropout }: Scope, site: number | null): Tensor | undefined =>
+  site === null ? undefined : dropout?.hidden;
+
+/** Where nothing is dropped, `dx` is the gradient of the residual too. */
+export function addNormBackward(
+  scope: TrainingScope,
   name: string,
-  { dy, kept, dx, dResidual, site }: { dy: Tensor; kept: LayerNormKept; dx: Tensor; dResidual: Tensor; site: number },
+  { dy, kept, dx, dResidual, site }: {
+    dy: Tensor;
+    kept: LayerNormKept;
+    dx: Tensor;
+    dResidual?: Tensor;
+    site: number | null;
+  },
 ): void {
+  const { plan, config, parameters, batch: { tokens } } = scope;
   layerNormBackward(
     plan,
     {
       dy,
       weight: parameters.value(`${name}.weight`),
       kept,
-      dropout: dropout.hidden,
+      dropout: dropping(scope, site),
       dx,
       dResidual,
       dWeight: parameters.gradient(`${name}.weight`),
       dBias: parameters.gradient(`${name}.bias`),
     },
-    { rows: tokens, columns: config.hiddenSize, eps: config.layerNormEps, site },
+    { rows: tokens, columns: config.hiddenSize, eps: config.layerNormEps, site: site ?? undefined },
   );
 }
 

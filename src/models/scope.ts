@@ -31,7 +31,8 @@ export interface TrainingScope<Config extends ModelConfig = ModelConfig> extends
 
 /**
  * Dropout sites: each draws from its own Philox counters. 0 is the embedding; a layer has its position table, its
- * attention probabilities, its attention output and its feed-forward output; the head comes last.
+ * attention probabilities, its attention output and its feed-forward output; the head comes last, and behind it
+ * what only DeBERTa has.
  */
 export const dropoutSite = {
   embedding: 0,
@@ -41,6 +42,7 @@ export const dropoutSite = {
   output: (layer: number) => 4 + 4 * layer,
   pooler: (layers: number) => 1 + 4 * layers,
   classifier: (layers: number) => 2 + 4 * layers,
+  convolution: (layers: number) => 3 + 4 * layers,
 };
 
 interface LinearOptions {

@@ -8,10 +8,11 @@ import { layerNormBackward, type LayerNormKept, type LayerNormSizes } from "./la
 import type { Shard } from "./parameters.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
-import { present, ROW, rowWalk, tileGrid } from "./rows.ts";
+import { present, quadGrid, ROW, rowWalk, tileGrid } from "./rows.ts";
 import { appendChosen } from "./variants.ts";
 
-export interface EmbeddingForward {
+/** The rows of the tables for each token. */
+export interface EmbeddingTables {
   /** u32 [rows]; every id lies in one of the shards. */
   ids: Tensor;
   wordShards: readonly Shard[];
@@ -19,6 +20,9 @@ export interface EmbeddingForward {
   positions?: { position: Tensor; table: Tensor };
   /** u32 [rows] and the table [types, columns]. */
   types?: { typeIds: Tensor; table: Tensor };
+}
+
+export interface EmbeddingForward extends EmbeddingTables {
   weight: Tensor;
   bias: Tensor;
   dropout?: Tensor;
@@ -35,30 +39,19 @@ interface EmbeddingSizes extends LayerNormSizes {
 /** One dispatch per shard. Without a backward pass nothing need be kept. */
 export function embeddingForward(
   plan: Plan,
-  { ids, wordShards, positions, types, weight, bias, dropout, y, kept }: EmbeddingForward,
+  { weight, bias, dropout, y, kept, ...tables }: EmbeddingForward,
   { rows, columns, eps, site = 0, firstPosition = 0 }: EmbeddingSizes,
 ): void {
   appendChosen(plan, ROW, { kernel: "embedding", columns, dtype: y.dtype }, (on, variant) => {
     const { constants, grid } = rowWalk(variant, rows, columns);
-    for (const { tensor, rowBegin, rows: rowCount } of wordShards) {
+    for (const shard of tables.wordShards) {
       on.dispatch({
         kernel: "embedding",
         entry: "forward",
-        constants: {
-          ...constants,
-          EPS: eps,
-          ROW_BEGIN: rowBegin,
-          ROW_COUNT: rowCount,
-          ...(positions ? { FIRST_POSITION: firstPosition } : {}),
-        },
+        constants: { ...constants, EPS: eps, ...tableConstants(tables, shard, firstPosition) },
         bindings: present({
           rows: rows.uniform,
-          ids,
-          word: tensor,
-          position: positions?.position,
-          position_table: positions?.table,
-          type_ids: types?.typeIds,
-          type_table: types?.table,
+          ...tableBindings(tables, shard),
           weight,
           bias,
           ...dropoutAt(on, dropout, site),
@@ -72,11 +65,41 @@ export function embeddingForward(
   });
 }
 
-export interface EmbeddingBackward {
-  dy: Tensor;
-  weight: Tensor;
-  kept: LayerNormKept;
-  dropout?: Tensor;
+/** y [rows, columns] = word[id] + position[p] + type[k] alone; one dispatch per shard. */
+export function embeddingSum(
+  plan: Plan,
+  { y, ...tables }: EmbeddingTables & { y: Tensor },
+  { rows, columns, firstPosition }: { rows: Rows; columns: number; firstPosition: number },
+): void {
+  for (const shard of tables.wordShards) {
+    plan.dispatch({
+      kernel: "embedding",
+      entry: "sum",
+      constants: { COLUMNS: columns, ...tableConstants(tables, shard, firstPosition) },
+      bindings: present({ rows: rows.uniform, ...tableBindings(tables, shard), sum_of_rows: y }),
+      grid: quadGrid(rows, columns),
+      label: "embedding sum",
+    });
+  }
+}
+
+const tableConstants = ({ positions }: EmbeddingTables, { rowBegin, rows }: Shard, firstPosition: number) => ({
+  ROW_BEGIN: rowBegin,
+  ROW_COUNT: rows,
+  ...(positions ? { FIRST_POSITION: firstPosition } : {}),
+});
+
+const tableBindings = ({ ids, positions, types }: EmbeddingTables, { tensor }: Shard) => ({
+  ids,
+  word: tensor,
+  position: positions?.position,
+  position_table: positions?.table,
+  type_ids: types?.typeIds,
+  type_table: types?.table,
+});
+
+/** Where tokens of one id are, and what their gradients are added to. */
+export interface TableGradients {
   /** Distinct ids, ascending, u32 [uniqueRows]; where each one's tokens begin in `tokenOrder` [uniqueRows + 1]. */
   sortedIds: Tensor;
   segmentStart: Tensor;
@@ -87,6 +110,13 @@ export interface EmbeddingBackward {
   /** Where the sequences begin, u32 [sequences + 1], and the gradient of the table. */
   positions?: { offsets: Tensor; dTable: Tensor };
   types?: { typeIds: Tensor; dTable: Tensor };
+}
+
+export interface EmbeddingBackward extends TableGradients {
+  dy: Tensor;
+  weight: Tensor;
+  kept: LayerNormKept;
+  dropout?: Tensor;
   dWeight: Tensor;
   dBias: Tensor;
 }
@@ -94,17 +124,27 @@ export interface EmbeddingBackward {
 /** Adds to the gradients of all tables and of the LayerNorm, every sum in a fixed order. */
 export function embeddingBackward(
   plan: Plan,
-  { sortedIds, segmentStart, tokenOrder, wordGradientShards, positions, types, ...layerNorm }: EmbeddingBackward,
-  { rows, uniqueRows, sequences, columns, eps, site, firstPosition = 0 }:
-    & EmbeddingSizes
-    & { uniqueRows: Rows; sequences: Rows },
+  { dy, weight, kept, dropout, dWeight, dBias, ...tables }: EmbeddingBackward,
+  { uniqueRows, sequences, firstPosition, ...sizes }: EmbeddingSizes & { uniqueRows: Rows; sequences: Rows },
 ): void {
+  const { wordGradientShards, positions, types } = tables;
+  const { rows, columns } = sizes;
   const dz = wordGradientShards.length > 0 || positions || types
     ? plan.activation("embedding dz", [rows.capacity, columns])
     : undefined;
-  layerNormBackward(plan, { ...layerNorm, dResidual: dz }, { rows, columns, eps, site, outputDropout: true });
-  if (!dz) return;
+  const layerNorm = { dy, weight, kept, dropout, dWeight, dBias, dResidual: dz };
+  layerNormBackward(plan, layerNorm, { ...sizes, outputDropout: true });
+  if (dz) tableGradients(plan, { ...tables, dz }, { rows, columns, uniqueRows, sequences, firstPosition });
+}
 
+/** Adds dz [rows, columns], the gradient of the sum of the tables' rows, to those of the tables. */
+export function tableGradients(
+  plan: Plan,
+  { dz, sortedIds, segmentStart, tokenOrder, wordGradientShards, positions, types }: TableGradients & { dz: Tensor },
+  { rows, columns, uniqueRows, sequences, firstPosition = 0 }:
+    & Pick<EmbeddingSizes, "rows" | "columns" | "firstPosition">
+    & { uniqueRows: Rows; sequences: Rows },
+): void {
   for (const { tensor, rowBegin, rows: rowCount } of wordGradientShards) {
     plan.dispatch({
       kernel: "embedding",

@@ -9,6 +9,7 @@ import { sampleValues, setterOf, valueOfKey } from "./sampling.ts";
 type Condition = { key: string; is: ParamValue | readonly ParamValue[] } | { key: string; isNot: ParamValue };
 
 const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
+const DEBERTA: Condition = { key: "model.architecture.model_type", is: "deberta-v2" };
 const FROM_SCRATCH: Condition = { key: "model.model_name", is: null };
 const POOLER: Condition = { key: "model.classifier_head", is: "pooler_linear" };
 const OWN_BATCH: Condition = { key: "training.target_effective_batch_size", is: null };
@@ -24,9 +25,10 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "model.architecture": [FROM_SCRATCH],
   "model.architecture.attention_probs_dropout_prob": [{ key: "model.attention_dropout", is: null }],
   "model.architecture.hidden_dropout_prob": [{ key: "model.hidden_dropout", is: null }],
-  "model.architecture.pooler_dropout": [POOLER],
-  "model.architecture.pooler_hidden_act": [POOLER],
-  "model.architecture.pooler_hidden_size": [POOLER],
+  "model.architecture.classifier_dropout": [{ key: "model.classifier_dropout", is: null }],
+  "model.architecture.pooler_dropout": [DEBERTA, POOLER],
+  "model.architecture.pooler_hidden_act": [DEBERTA, POOLER],
+  "model.architecture.pooler_hidden_size": [DEBERTA, POOLER],
   ...Object.fromEntries(LOSS_KEYS.map((key) => [`model.${key}`, [{ key: "model.loss_type", is: lossesWith(key) }]])),
   "training.batch_size": [OWN_BATCH],
   "training.gradient_accumulation_steps": [OWN_BATCH],

@@ -8,6 +8,7 @@ import { tokenizePairs } from "../dataset/tokenize.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import { longestSequence } from "../models/model.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import type { ModelSource } from "./model_source.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -80,5 +81,19 @@ export async function tokenizeFor(
       `data.max_length: is ${options.maxLength}, but the model has only ${longestSequence(config)} positions`,
     );
   }
-  return await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });
+  const tokens = await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });
+  checkTypes(tokens, config, tokenizerFolder);
+  return tokens;
+}
+
+/** Data error where a tokenizer gives segments that the model has no embedding for; a model without any ignores them. */
+function checkTypes(tokens: readonly TokenizedPair[], { typeVocabSize }: ModelConfig, folder: string): void {
+  if (typeVocabSize === 0) return;
+  const unknown = tokens.flatMap(({ typeIds }) => typeIds.find((type) => type >= typeVocabSize) ?? []);
+  if (unknown.length === 0) return;
+  throw new EntailError(
+    "data",
+    `${folder}: the tokenizer gives a token the type ${unknown[0]}, but the model has only ${typeVocabSize} ` +
+      "(type_vocab_size); the tokenizer belongs to another model",
+  );
 }

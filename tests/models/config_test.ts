@@ -8,6 +8,7 @@ import {
   positionSpan,
 } from "../../src/models/deberta/config.ts";
 import { baseModel, classifierDropout, headSize, withOrigin } from "../../src/models/model_config.ts";
+import { dropoutRates, longestSequence } from "../../src/models/model.ts";
 import { EntailError, type ErrorKind } from "../../src/errors.ts";
 
 /** config.json of microsoft/deberta-v3-base. */
@@ -85,6 +86,10 @@ Deno.test("parseConfig: absent keys have transformers' defaults", () => {
     posAttType: [],
     positionBiasedInput: true,
     padTokenId: 0,
+    embeddingSize: 1536,
+    convKernelSize: 0,
+    convGroups: 1,
+    convAct: "tanh",
     poolerDropout: 0,
     poolerHiddenAct: "gelu",
     classifierDropout: null,
@@ -135,9 +140,11 @@ Deno.test("parseConfig: every bad value is an error that names file and key", ()
     ["pad_token_id", 128100],
     ["pooler_hidden_act", "tanh"],
     ["pooler_hidden_size", 5],
-    ["embedding_size", 128],
+    ["embedding_size", 0],
     ["attention_head_size", 32],
-    ["conv_kernel_size", 3],
+    ["conv_kernel_size", 4],
+    ["conv_groups", 7],
+    ["conv_act", "relu"],
     ["num_labels", 0],
     ["num_labels", 3],
     ["num_labels", 1e9],
@@ -229,6 +236,51 @@ Deno.test("writeConfig: pairs longer than max_position_embeddings move it, and n
 
 Deno.test("writeConfig: a pooler_linear model is a DebertaV2ForSequenceClassification", () => {
   assert.deepEqual(writeConfig(parseConfig(V3_BASE, "c")).architectures, ["DebertaV2ForSequenceClassification"]);
+});
+
+Deno.test("configFromArchitecture: each family has its own defaults and refuses the keys of others", () => {
+  const from = (architecture: Record<string, unknown>) =>
+    configFromArchitecture(architecture, { numLabels: 2, classifierHead: "linear" });
+  const sizes = ({ vocabSize, typeVocabSize, layerNormEps, padTokenId, hiddenSize }: ReturnType<typeof from>) => [
+    ...[vocabSize, typeVocabSize, layerNormEps, padTokenId, hiddenSize],
+  ];
+  assert.deepEqual(sizes(from({ model_type: "bert", vocab_size: null })), [30522, 2, 1e-12, 0, 768]);
+  assert.deepEqual(sizes(from({ model_type: "roberta" })), [50265, 2, 1e-12, 1, 768]);
+  assert.deepEqual(sizes(from({})), [128100, 0, 1e-7, 0, 1536]);
+  fails("usage", /^model\.architecture\.position_buckets: model_type bert has no such key/, () => {
+    from({ model_type: "bert", position_buckets: 32 });
+  });
+  fails("usage", /^model\.architecture\.model_type must be one of deberta-v2, bert, roberta, xlm-roberta/, () => {
+    from({ model_type: "gpt2" });
+  });
+});
+
+Deno.test("parseConfig: BERT and RoBERTa as published, and what of them is refused by name", () => {
+  const bert = {
+    model_type: "bert",
+    hidden_size: 384,
+    num_hidden_layers: 6,
+    intermediate_size: 1536,
+    vocab_size: 30522,
+  };
+  const minilm = parseConfig({ ...bert, use_cache: true, id2label: { 0: "LABEL_0" } }, "c");
+  assert.equal(longestSequence(minilm), 512);
+  assert.deepEqual(minilm.labels, ["LABEL_0"]);
+  assert.deepEqual(minilm.other, { use_cache: true });
+  assert.deepEqual(writeConfig(minilm).architectures, ["BertForSequenceClassification"]);
+  const roberta = { model_type: "xlm-roberta", max_position_embeddings: 514, type_vocab_size: 1, pad_token_id: 1 };
+  const reranker = parseConfig({ ...roberta, num_labels: 1, classifier_dropout: 0.2 }, "c");
+  assert.equal(longestSequence(reranker), 512);
+  assert.deepEqual(dropoutRates(reranker), { hidden: 0.1, attention: 0.1, pooler: 0.2, classifier: 0.2 });
+  assert.deepEqual(parseConfig(writeConfig(reranker), "c"), { ...reranker });
+  const bad: [object, RegExp][] = [
+    [{ ...bert, hidden_act: "relu" }, /^c: hidden_act: must be "gelu"/],
+    [{ ...bert, position_embedding_type: "relative_key" }, /^c: position_embedding_type: must be "absolute"/],
+    [{ ...bert, is_decoder: true }, /^c: is_decoder: must be false/],
+    [{ ...roberta, pad_token_id: null }, /^c: pad_token_id: must be a token/],
+    [{ ...roberta, max_position_embeddings: 2 }, /^c: max_position_embeddings: must be more than 2/],
+  ];
+  for (const [json, message] of bad) fails("data", message, () => parseConfig(json, "c"));
 });
 
 Deno.test("configFromArchitecture: names as in config.json, errors name the configuration's key", () => {

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { packBatch } from "../../src/dataset/batches.ts";
 import { loadWeights } from "../../src/models/checkpoint.ts";
 import { openSession } from "../../src/training/session.ts";
-import { type DebertaCase, loadDebertaFixture, lossOf } from "../support/deberta_fixture.ts";
+import { loadModelFixture, lossOf, type ModelCase } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
 
-const CASES: [name: DebertaCase, parameters: string[]][] = [
+const CASES: [name: ModelCase, parameters: string[]][] = [
   ["attention_pooling", [
     "attention_pooling.weight",
     "classifier.weight",
@@ -18,7 +18,7 @@ const CASES: [name: DebertaCase, parameters: string[]][] = [
 
 for (const [name, parameters] of CASES) {
   gpuTest(`${name}: with dropout, the loss rises along each gradient as the gradient says`, async (gpu) => {
-    const fixture = await loadDebertaFixture(name);
+    const fixture = await loadModelFixture(name);
     const pairs = fixture.sequences.map((ids) => ({ ids: Uint32Array.from(ids), typeIds: new Uint8Array(ids.length) }));
     const batch = packBatch(pairs, fixture.batch);
     const labels = Uint32Array.from(fixture.batch, (i) => fixture.labels[i]);

@@ -14,7 +14,7 @@ import { createParameterStore } from "../../src/nn/parameters.ts";
 import { createPlan, type Precision, storageOf } from "../../src/nn/plan.ts";
 import { createUpdateTensors, initialScaler, writeScaler } from "../../src/nn/scaler.ts";
 import { assertClose } from "../support/close.ts";
-import { type DebertaFixture, loadDebertaFixture, lossOf } from "../support/deberta_fixture.ts";
+import { loadModelFixture, lossOf, type ModelFixture } from "../support/deberta_fixture.ts";
 import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
 import { UNIT_ROUNDOFF } from "../support/half.ts";
 
@@ -27,7 +27,7 @@ interface Outcome {
 /** One forward and backward pass over some sequences of a fixture, with room to spare in every buffer. */
 async function runModel(
   gpu: Gpu,
-  fixture: DebertaFixture,
+  fixture: ModelFixture,
   indices: number[],
   options: { precision?: Precision; initialiseFrom?: number; maxChunkBytes?: number; freezeBackbone?: boolean } = {},
 ): Promise<Outcome> {
@@ -88,7 +88,7 @@ async function runModel(
   return outcome;
 }
 
-function checkGradients(gradients: ReadonlyMap<string, Float32Array>, fixture: DebertaFixture): void {
+function checkGradients(gradients: ReadonlyMap<string, Float32Array>, fixture: ModelFixture): void {
   for (const [name, gradient] of gradients) {
     const { data } = fixture.expected.get(`gradient.${name}`)!;
     assertClose(gradient, data, { atol: 2e-6 * fixture.gradNorm, rtol: 1e-3 }, `gradient of ${name}`);
@@ -96,7 +96,7 @@ function checkGradients(gradients: ReadonlyMap<string, Float32Array>, fixture: D
 }
 
 gpuTest("modelForward, modelBackward: the variants for hardware compute the same", async (gpu) => {
-  const fixture = await loadDebertaFixture("shared_buckets");
+  const fixture = await loadModelFixture("shared_buckets");
   const { logits, gradients } = await runModel({ ...gpu, kind: "hardware" }, fixture, fixture.batch);
   assertClose(logits, fixture.expected.get("logits")!.data, { atol: 2e-5, rtol: 2e-5 }, "logits");
   assert.equal(gradients.size, modelParameters(fixture.config).length);
@@ -104,7 +104,7 @@ gpuTest("modelForward, modelBackward: the variants for hardware compute the same
 });
 
 gpuTest("modelForward: a sequence's logits are the same bits whatever else is in the batch", async (gpu) => {
-  const fixture = await loadDebertaFixture("shared_buckets");
+  const fixture = await loadModelFixture("shared_buckets");
   for (const kind of ["software", "hardware"] as const) {
     const together = await runModel({ ...gpu, kind }, fixture, [4, 2, 6, 0]);
     const alone = await runModel({ ...gpu, kind }, fixture, [6]);
@@ -115,7 +115,7 @@ gpuTest("modelForward: a sequence's logits are the same bits whatever else is in
 gpuTest(
   "modelForward, modelBackward: word embeddings in shards, and any other run, give the same bits",
   async (gpu) => {
-    const fixture = await loadDebertaFixture("shared_buckets");
+    const fixture = await loadModelFixture("shared_buckets");
     const whole = await runModel(gpu, fixture, fixture.batch);
     // The table of 97 rows has 11,640 bytes: three shards.
     assert.deepEqual(await runModel(gpu, fixture, fixture.batch, { maxChunkBytes: 5120 }), whole);
@@ -123,7 +123,7 @@ gpuTest(
 );
 
 gpuTest("modelBackward: with a frozen encoder only the head has gradients, the same ones", async (gpu) => {
-  const fixture = await loadDebertaFixture("shared_buckets");
+  const fixture = await loadModelFixture("shared_buckets");
   const { gradients } = await runModel(gpu, fixture, fixture.batch, { freezeBackbone: true });
   const head = ["pooler.dense.weight", "pooler.dense.bias", "classifier.weight", "classifier.bias"];
   assert.deepEqual([...gradients.keys()], head);
@@ -139,7 +139,7 @@ function distance(actual: Iterable<Float32Array>, expected: Iterable<Float32Arra
 /** Fails where fp16's and bf16's logits and gradients are farther from fp32's than so many roundings. */
 async function checkHalf(
   gpu: Gpu,
-  fixture: DebertaFixture,
+  fixture: ModelFixture,
   { precisions = ["fp16", "bf16"], ...options }: { precisions?: Precision[]; initialiseFrom?: number } = {},
 ): Promise<void> {
   const full = await runModel(gpu, fixture, fixture.batch, options);
@@ -154,7 +154,7 @@ async function checkHalf(
 }
 
 gpuTest("modelForward, modelBackward: half precision is fp32 but for a few roundings", async (gpu) => {
-  const fixture = await loadDebertaFixture("shared_buckets");
+  const fixture = await loadModelFixture("shared_buckets");
   const sizes = { hiddenSize: 32, numAttentionHeads: 4, intermediateSize: 48, initializerRange: 0.2 };
   const even = { ...fixture, config: { ...fixture.config, ...sizes } };
   for (const initialiseFrom of [1, 2, 3]) await checkHalf(gpu, even, { initialiseFrom });
@@ -164,8 +164,8 @@ gpuTest("modelForward, modelBackward: half precision is fp32 but for a few round
 gpuTest(
   "modelForward, modelBackward: half precision where rows or heads are no whole quads, and f32 takes over",
   async (gpu) => {
-    await checkHalf(gpu, await loadDebertaFixture("separate_c2p"));
-    const deeper = await loadDebertaFixture("separate_p2c");
+    await checkHalf(gpu, await loadModelFixture("separate_c2p"));
+    const deeper = await loadModelFixture("separate_p2c");
     // With max pooling, rounding may make another token the largest, to which all of a column's gradient goes.
     await checkHalf(gpu, { ...deeper, config: { ...deeper.config, classifierHead: "mean_pooling" } });
   },

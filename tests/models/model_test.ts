@@ -7,11 +7,11 @@ import { learningRateAt } from "../../src/training/schedule.ts";
 import { openSession, type Session } from "../../src/training/session.ts";
 import type { StepSettings } from "../../src/training/step.ts";
 import { assertClose } from "../support/close.ts";
-import { DEBERTA_CASES, type DebertaFixture, loadDebertaFixture, lossOf } from "../support/deberta_fixture.ts";
+import { loadModelFixture, lossOf, MODEL_CASES, type ModelFixture } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
 
 /** A session for a fixture with its weights on the device. */
-async function openFixture(gpu: Gpu, fixture: DebertaFixture): Promise<Session> {
+async function openFixture(gpu: Gpu, fixture: ModelFixture): Promise<Session> {
   const tokens = fixture.sequences.reduce((sum, ids) => sum + ids.length, 0);
   const longest = Math.max(...fixture.sequences.map((ids) => ids.length));
   const capacity = { tokens, sequences: fixture.sequences.length, longest };
@@ -24,7 +24,7 @@ async function openFixture(gpu: Gpu, fixture: DebertaFixture): Promise<Session> 
   return session;
 }
 
-function settingsOf(fixture: DebertaFixture, weightDecay: number, maxGradNorm: number): StepSettings {
+function settingsOf(fixture: ModelFixture, weightDecay: number, maxGradNorm: number): StepSettings {
   return {
     seed: 1,
     dropout: { hidden: 0, attention: 0, pooler: 0, classifier: 0 },
@@ -35,17 +35,17 @@ function settingsOf(fixture: DebertaFixture, weightDecay: number, maxGradNorm: n
   };
 }
 
-const pack = ({ sequences, typeIds }: DebertaFixture, indices: number[]) =>
+const pack = ({ sequences, typeIds }: ModelFixture, indices: number[]) =>
   packBatch(sequences.map((ids, i) => ({ ids: Uint32Array.from(ids), typeIds: Uint8Array.from(typeIds[i]) })), indices);
 
-const microBatch = (fixture: DebertaFixture, indices: number[]) => ({
+const microBatch = (fixture: ModelFixture, indices: number[]) => ({
   batch: pack(fixture, indices),
   labels: Uint32Array.from(indices, (i) => fixture.labels[i]),
 });
 
-for (const name of DEBERTA_CASES) {
+for (const name of MODEL_CASES) {
   gpuTest(`model: logits of ${name} are transformers'`, async (gpu) => {
-    const fixture = await loadDebertaFixture(name);
+    const fixture = await loadModelFixture(name);
     const session = await openFixture(gpu, fixture);
     const logits = (await session.score([pack(fixture, fixture.batch)])).flatMap((row) => [...row]);
     assertClose(logits, fixture.expected.get("logits")!.data, { atol: 2e-5, rtol: 2e-5 }, "logits");
@@ -53,7 +53,7 @@ for (const name of DEBERTA_CASES) {
   });
 
   gpuTest(`model: every gradient of ${name} is PyTorch's`, async (gpu) => {
-    const fixture = await loadDebertaFixture(name);
+    const fixture = await loadModelFixture(name);
     const session = await openFixture(gpu, fixture);
     session.step!.step([microBatch(fixture, fixture.batch)], 0);
     const [record] = await session.step!.readRecords();
@@ -74,7 +74,7 @@ for (const name of DEBERTA_CASES) {
   });
 
   gpuTest(`model: twenty steps of ${name} follow PyTorch's`, async (gpu) => {
-    const fixture = await loadDebertaFixture(name);
+    const fixture = await loadModelFixture(name);
     for (const run of fixture.training) {
       const session = await openFixture(gpu, fixture);
       session.step!.start(settingsOf(fixture, run.weightDecay, run.maxGradNorm));
@@ -103,7 +103,7 @@ for (const name of DEBERTA_CASES) {
 }
 
 /** The contract's measure: the distance to PyTorch's parameters against the size of their change. */
-async function assertTrained(session: Session, fixture: DebertaFixture, accumulation: number): Promise<void> {
+async function assertTrained(session: Session, fixture: ModelFixture, accumulation: number): Promise<void> {
   let squaredError = 0;
   let squaredChange = 0;
   for (const { name } of session.parameters.specs) {

@@ -2,7 +2,7 @@
 import type { Gpu } from "../../src/gpu/device.ts";
 import { linearForward } from "../../src/nn/linear.ts";
 import { createPlan } from "../../src/nn/plan.ts";
-import { tanhBackward } from "../../src/nn/tanh.ts";
+import { tanhBackward, tanhForward } from "../../src/nn/tanh.ts";
 import { centralDifferences, dot } from "../reference/central_differences.ts";
 import { assertClose, randomArray } from "../support/close.ts";
 import { download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
@@ -18,15 +18,19 @@ async function checkTanh(gpu: Gpu) {
     const plan = createPlan(gpu, "tanh");
     const size = testRows(gpu, rows);
     const weight = await upload(gpu, "unit", [columns, columns], unit);
-    linearForward(plan, { x: await upload(gpu, "x", [rows, columns], x), weight, y }, {
+    const input = await upload(gpu, "x", [rows, columns], x);
+    linearForward(plan, { x: input, weight, y }, {
       rows: size,
       inFeatures: columns,
       outFeatures: columns,
       activation: "tanh",
     });
+    const alone = await upload(gpu, "alone", [rows, columns]);
+    tanhForward(plan, { x: input, y: alone }, { rows: size, columns });
     tanhBackward(plan, { y, dy: await upload(gpu, "dy", [rows, columns], dy), dx }, { rows: size, columns });
     await runPlan(gpu, plan);
     assertClose(await download(gpu, y), Array.from(x, Math.tanh), { atol: 2e-6, rtol: 2e-5 }, "y");
+    assertClose(await download(gpu, alone), Array.from(x, Math.tanh), { atol: 2e-6, rtol: 2e-5 }, "tanh alone");
     const sum = (values: ArrayLike<number>) => dot(dy, Array.from(values, Math.tanh));
     assertClose(await download(gpu, dx), centralDifferences(sum, x), { atol: 1e-5, rtol: 1e-4 }, "dx");
   }

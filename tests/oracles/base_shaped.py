@@ -20,7 +20,7 @@ import random
 from pathlib import Path
 
 import torch
-from deberta import NO_DROPOUT, save_weights, scatter
+from families import DEBERTA_NO_DROPOUT, save_weights, scatter
 from safetensors.torch import load_file
 from sklearn.model_selection import StratifiedGroupKFold
 from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DebertaV2Config,
@@ -58,7 +58,7 @@ def build(folder, hidden, layers, vocab):
         vocab_size=len(tokenizer), hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=hidden // 64,
         intermediate_size=4 * hidden, relative_attention=True, position_buckets=256, norm_rel_ebd="layer_norm",
         share_att_key=True, pos_att_type=["p2c", "c2p"], max_relative_positions=-1, position_biased_input=False,
-        **NO_DROPOUT)
+        **DEBERTA_NO_DROPOUT)
     model = DebertaV2ForSequenceClassification(config)
     scatter(model, torch.Generator().manual_seed(SEED))
     with torch.no_grad():

@@ -12,7 +12,7 @@ the bucket grows, with the bucket it grows to; negative distances mirror them.
 import json
 
 import torch
-from deberta import FOLDER, NO_DROPOUT, build, parameters, save_config, save_weights, scatter
+from families import DEBERTA_NO_DROPOUT, FIXTURES, build, parameters, save_config, save_weights, scatter
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import DebertaV2Config, DebertaV2Tokenizer
 from transformers.models.deberta_v2.modeling_deberta_v2 import make_log_bucket_position
@@ -56,15 +56,15 @@ def make_tokenizer():
 
 
 def write_text(seed):
-    folder = FOLDER / "text"
+    folder = FIXTURES / "deberta" / "text"
     tokenizer = make_tokenizer()
-    config = DebertaV2Config(**NO_DROPOUT, **TEXT_CONFIG, vocab_size=len(tokenizer),
+    config = DebertaV2Config(**DEBERTA_NO_DROPOUT, **TEXT_CONFIG, vocab_size=len(tokenizer),
                              id2label={0: "no evidence", 1: "evidence"}, label2id={"no evidence": 0, "evidence": 1})
-    model = build(config, "pooler_linear")
+    model = build("deberta", config, "pooler_linear")
     scatter(model, torch.Generator().manual_seed(seed))
     with torch.no_grad():  # scores far apart, though all pairs share words
         parameters(model)["classifier.weight"].mul_(5)
-    save_config(config, "pooler_linear", folder)
+    save_config(DebertaV2ForSequenceClassification, config, "pooler_linear", folder)
     save_weights(parameters(model), folder / "model.safetensors")
     tokenizer.save_pretrained(folder)
     max_length = 80
@@ -92,7 +92,7 @@ def write_buckets():
         assert mirrored == [-value for value in values]
         growth = [[i, values[i]] for i in range(1, len(values)) if values[i] != values[i - 1]]
         tables.append(dict(buckets=buckets, maxPosition=max_position, distances=len(values), growth=growth))
-    (FOLDER / "relative_buckets.json").write_text(json.dumps(tables) + "\n")
+    (FIXTURES / "deberta" / "relative_buckets.json").write_text(json.dumps(tables) + "\n")
 
 
 if __name__ == "__main__":

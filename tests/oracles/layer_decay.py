@@ -1,4 +1,4 @@
-"""Twenty steps of a fixture of deberta.py with a learning rate for every layer, by AdamW's parameter groups.
+"""Twenty steps of a fixture of families.py with a learning rate for every layer, by AdamW's parameter groups.
 
 Writes tests/fixtures/training/layer_decay.json and .safetensors. PyTorch 2.13, transformers 5.
 """
@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import DebertaV2Config, get_scheduler
 
-import deberta
+import families
 
 CASE = "shared_buckets"
 DECAY = 0.6
@@ -38,7 +38,7 @@ def train(model, layers, data, loss):
     groups = [
         dict(params=[tensor], lr=RATE * DECAY ** depth(name, layers),
              weight_decay=0.0 if name.endswith("bias") or "LayerNorm" in name else WEIGHT_DECAY)
-        for name, tensor in deberta.parameters(model).items()
+        for name, tensor in families.parameters(model).items()
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.999), eps=1e-8)
     scheduler = get_scheduler("linear", optimizer, num_warmup_steps=WARMUP, num_training_steps=STEPS)
@@ -46,7 +46,7 @@ def train(model, layers, data, loss):
     for step in range(STEPS):
         optimizer.zero_grad(set_to_none=True)
         batch = [(4 * step + i) % len(data["sequences"]) for i in range(4)]
-        value, _, _ = deberta.batch_loss(model, data, batch, loss)
+        value, _, _ = families.batch_loss(model, data, batch, loss)
         value.backward()
         norm = nn.utils.clip_grad_norm_(model.parameters(), MAX_GRAD_NORM)
         optimizer.step()
@@ -57,13 +57,13 @@ def train(model, layers, data, loss):
 
 def main():
     torch.set_num_threads(1)
-    folder = deberta.FOLDER / CASE
+    folder = families.FIXTURES / "deberta" / CASE
     config = DebertaV2Config.from_pretrained(folder)
     data = json.loads((folder / "expected.json").read_text())
-    model = deberta.build(config, config.classifier_head)
+    model = families.build("deberta", config, config.classifier_head)
     weights = load_file(folder / "model.safetensors")
     with torch.no_grad():
-        for name, tensor in deberta.parameters(model).items():
+        for name, tensor in families.parameters(model).items():
             tensor.copy_(weights[name])
     steps = train(model, config.num_hidden_layers, data, data["loss"])
     out = pathlib.Path(__file__).parent.parent / "fixtures/training"
@@ -71,8 +71,8 @@ def main():
     expected = dict(fixture=CASE, decay=DECAY, learningRate=RATE, warmupSteps=WARMUP, weightDecay=WEIGHT_DECAY,
                     maxGradNorm=MAX_GRAD_NORM, steps=steps)
     (out / "layer_decay.json").write_text(json.dumps(expected) + "\n")
-    after = deberta.parameters(model)
-    deberta.save_weights({name: after[name] for name in KEPT}, out / "layer_decay.safetensors")
+    after = families.parameters(model)
+    families.save_weights({name: after[name] for name in KEPT}, out / "layer_decay.safetensors")
     print(steps[-1])
 
 

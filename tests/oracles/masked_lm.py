@@ -20,7 +20,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from deberta import NO_DROPOUT, scatter
+from families import DEBERTA_NO_DROPOUT, scatter
 from deberta_text import POSTS
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -106,7 +106,7 @@ def logits_of(model, case):
 def write(name, tokenizer, seed, max_length, **options):
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
-    config = DebertaV2Config(**NO_DROPOUT, **options, vocab_size=len(tokenizer), initializer_range=0.2)
+    config = DebertaV2Config(**DEBERTA_NO_DROPOUT, **options, vocab_size=len(tokenizer), initializer_range=0.2)
     torch.manual_seed(seed)
     model = DebertaV2ForMaskedLM._from_config(config, attn_implementation="eager").eval()
     scatter(model, torch.Generator().manual_seed(seed))

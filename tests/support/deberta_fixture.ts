@@ -1,22 +1,33 @@
-/** Models of tests/fixtures/deberta with what transformers makes of them; tests/oracles/deberta.py explains the files. */
+/** Models of tests/fixtures with what transformers makes of them; tests/oracles/families.py explains the files. */
 import { parseConfig } from "../../src/models/config_json.ts";
 import type { ModelConfig } from "../../src/models/model_config.ts";
 import { readJson } from "../../src/formats/json.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { type LossKind, type LossWeights, PLAIN_LOSS } from "../../src/nn/loss.ts";
 
-export const DEBERTA_CASES = [
-  "shared_buckets",
-  "separate_c2p",
-  "separate_p2c",
-  "absolute",
-  "separate_both",
-  "shared_c2p",
-  "attention_pooling",
-  "mlp1",
-  "mlp2",
-] as const;
-export type DebertaCase = typeof DEBERTA_CASES[number];
+/** Cases by family: tests/fixtures/<family>/<case>. */
+const CASES = {
+  deberta: [
+    "shared_buckets",
+    "separate_c2p",
+    "separate_p2c",
+    "absolute",
+    "separate_both",
+    "shared_c2p",
+    "convolution",
+    "narrow_embeddings",
+    "attention_pooling",
+    "mlp1",
+    "mlp2",
+  ],
+  bert: ["bert", "bert_mean"],
+  roberta: ["roberta"],
+  xlm_roberta: ["xlm_roberta"],
+} as const;
+type Family = keyof typeof CASES;
+export type ModelCase = typeof CASES[Family][number];
+
+export const MODEL_CASES: readonly ModelCase[] = Object.values(CASES).flat();
 
 export interface FixtureTensor {
   shape: readonly number[];
@@ -41,7 +52,7 @@ export interface ExpectedTraining {
   }[];
 }
 
-export interface DebertaFixture {
+export interface ModelFixture {
   /** A Hugging Face folder. */
   folder: string;
   config: ModelConfig;
@@ -83,7 +94,7 @@ export interface TextFixture {
 }
 
 /** The kind and the constants of a fixture's loss. */
-export const lossOf = ({ loss }: DebertaFixture): { kind: LossKind; weights: LossWeights } => ({
+export const lossOf = ({ loss }: ModelFixture): { kind: LossKind; weights: LossWeights } => ({
   kind: loss.type === "focal" ? "focal" : "cross_entropy",
   weights: {
     ...PLAIN_LOSS,
@@ -95,10 +106,11 @@ export const lossOf = ({ loss }: DebertaFixture): { kind: LossKind; weights: Los
 
 export const DEBERTA_FIXTURES = new URL("../fixtures/deberta/", import.meta.url);
 
-export async function loadDebertaFixture(name: DebertaCase): Promise<DebertaFixture> {
-  const folder = decodeURIComponent(new URL(name, DEBERTA_FIXTURES).pathname);
+export async function loadModelFixture(name: ModelCase): Promise<ModelFixture> {
+  const family = Object.entries(CASES).find(([, names]) => (names as readonly string[]).includes(name))![0];
+  const folder = decodeURIComponent(new URL(`../fixtures/${family}/${name}`, import.meta.url).pathname);
   const scalars = await readJson(`${folder}/expected.json`) as Omit<
-    DebertaFixture,
+    ModelFixture,
     "folder" | "config" | "weights" | "expected"
   >;
   return {

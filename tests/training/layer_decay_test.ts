@@ -9,7 +9,7 @@ import { depthOf, stretchesOf } from "../../src/training/layer_decay.ts";
 import { learningRateAt } from "../../src/training/schedule.ts";
 import { openSession, type Session } from "../../src/training/session.ts";
 import { assertClose } from "../support/close.ts";
-import { type DebertaCase, loadDebertaFixture, readTensors } from "../support/deberta_fixture.ts";
+import { loadModelFixture, type ModelCase, readTensors } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
 import expected from "../fixtures/training/layer_decay.json" with { type: "json" };
 
@@ -19,7 +19,7 @@ async function train(gpu: Gpu, { layerRates, decay, precision }: {
   decay: number;
   precision?: Precision;
 }) {
-  const fixture = await loadDebertaFixture(expected.fixture as DebertaCase);
+  const fixture = await loadModelFixture(expected.fixture as ModelCase);
   const pairs = fixture.sequences.map((ids) => ({
     ids: Uint32Array.from(ids),
     typeIds: new Uint8Array(ids.length),

@@ -2,7 +2,7 @@
 import type { Gpu } from "../../gpu/device.ts";
 import type { ParameterCollector } from "../collector.ts";
 import type { FieldReader } from "../config_fields.ts";
-import { embed, embedBackward, embeddingParameters, type EmbeddingStyle } from "../embeddings.ts";
+import { embed, embeddingParameters, type EmbeddingStyle } from "../embeddings.ts";
 import type { Encoder, Family, SharedDefaults } from "../family.ts";
 import { layerParameters, layersForward } from "../layer.ts";
 import { headSize, type ModelConfig } from "../model_config.ts";
@@ -33,8 +33,7 @@ export function absoluteEncoder(prefix: string, firstPosition: (config: ModelCon
           const layers = layersForward(scope, embedding, style, 0, config.numHiddenLayers);
           return {
             hiddenStates: layers.output.y,
-            backward: (scope, dy) =>
-              embedBackward(scope, embeddingStyle(config), layers.backward(scope, dy), embedding),
+            backward: (scope, dy) => embedding.backward(scope, layers.backward(scope, dy)),
           };
         },
       }),

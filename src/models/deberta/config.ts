@@ -7,6 +7,10 @@ const POSITION_TERMS = ["c2p", "p2c"] as const;
 export type PositionTerm = typeof POSITION_TERMS[number];
 
 /** `maxPositionEmbeddings` limits the length of sequences only with `positionBiasedInput`. */
+/** What follows a convolution. */
+const CONV_ACTS = ["tanh", "gelu"] as const;
+export type ConvAct = typeof CONV_ACTS[number];
+
 export interface DebertaConfig extends ModelConfig {
   readonly relativeAttention: boolean;
   /** As configured; below 1 it means `maxPositionEmbeddings`: see `maxRelativePositions()`. */
@@ -18,6 +22,12 @@ export interface DebertaConfig extends ModelConfig {
   readonly posAttType: readonly PositionTerm[];
   /** Whether absolute positions are added to the input. */
   readonly positionBiasedInput: boolean;
+  /** Width of the tables of embeddings; a projection makes it `hiddenSize`. */
+  readonly embeddingSize: number;
+  /** Taps of the convolution beside the first layer; 0: there is none. */
+  readonly convKernelSize: number;
+  readonly convGroups: number;
+  readonly convAct: ConvAct;
   readonly poolerDropout: number;
   readonly poolerHiddenAct: "gelu";
 }
@@ -43,16 +53,16 @@ export const hasPositionTerm = (config: DebertaConfig, term: PositionTerm): bool
 
 /** The most distances that a table may have rows for. */
 const MOST_POSITIONS = 1 << 20;
+const MOST_WIDTH = 1 << 14;
+const MOST_TAPS = 1 << 6;
 
 export function readDebertaConfig(read: FieldReader, shared: ModelConfig): DebertaConfig {
-  read.only("embedding_size", shared.hiddenSize, "hidden_size");
   read.only("pooler_hidden_size", shared.hiddenSize, "hidden_size");
   read.only("attention_head_size", headSize(shared), "hidden_size / num_attention_heads");
-  if (read.integer("conv_kernel_size", 0, { min: 0, max: MOST_POSITIONS }) > 0) {
-    throw read.error("conv_kernel_size", "a convolution layer is not supported yet: it must be 0 or absent");
-  }
   return {
     ...shared,
+    ...readConvolution(read, shared),
+    embeddingSize: read.integer("embedding_size", shared.hiddenSize, { min: 1, max: MOST_WIDTH }),
     relativeAttention: read.flag("relative_attention", false),
     maxRelativePositions: read.integer("max_relative_positions", -1, { max: MOST_POSITIONS }),
     positionBuckets: read.integer("position_buckets", -1, { max: MOST_POSITIONS }),
@@ -66,6 +76,18 @@ export function readDebertaConfig(read: FieldReader, shared: ModelConfig): Deber
   };
 }
 
+function readConvolution(read: FieldReader, { hiddenSize }: ModelConfig) {
+  const convKernelSize = read.integer("conv_kernel_size", 0, { min: 0, max: MOST_TAPS });
+  if (convKernelSize > 0 && convKernelSize % 2 === 0) {
+    throw read.error("conv_kernel_size", `must be odd, or 0, not ${convKernelSize}`);
+  }
+  const convGroups = read.integer("conv_groups", 1, { min: 1, max: MOST_WIDTH });
+  if (hiddenSize % convGroups !== 0) {
+    throw read.error("conv_groups", `${convGroups} does not divide hidden_size, ${hiddenSize}`);
+  }
+  return { convKernelSize, convGroups, convAct: read.word("conv_act", "tanh", CONV_ACTS) };
+}
+
 export const writeDebertaConfig = (config: DebertaConfig): Record<string, unknown> => ({
   ...positionKeys(config),
   relative_attention: config.relativeAttention,
@@ -74,6 +96,12 @@ export const writeDebertaConfig = (config: DebertaConfig): Record<string, unknow
   share_att_key: config.shareAttKey,
   pos_att_type: [...config.posAttType],
   position_biased_input: config.positionBiasedInput,
+  ...(config.embeddingSize === config.hiddenSize ? {} : { embedding_size: config.embeddingSize }),
+  ...(config.convKernelSize === 0 ? {} : {
+    conv_kernel_size: config.convKernelSize,
+    conv_groups: config.convGroups,
+    conv_act: config.convAct,
+  }),
   pooler_dropout: config.poolerDropout,
   pooler_hidden_act: config.poolerHiddenAct,
   pooler_hidden_size: config.hiddenSize,

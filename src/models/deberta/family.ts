@@ -1,7 +1,7 @@
 /** DeBERTa-v2, DeBERTa-v3 and mDeBERTa: disentangled attention (He et al., ICLR 2021 and ICLR 2023). */
 import { fixedRows } from "../../nn/plan.ts";
 import { createRelativeIndex } from "../../nn/relative_position.ts";
-import { embed, embedBackward, embeddingParameters, type EmbeddingStyle } from "../embeddings.ts";
+import { embed, embeddingParameters, type EmbeddingStyle } from "../embeddings.ts";
 import type { Family } from "../family.ts";
 import { layerParameters, layersForward } from "../layer.ts";
 import {
@@ -13,6 +13,7 @@ import {
   readDebertaConfig,
   writeDebertaConfig,
 } from "./config.ts";
+import { convolutionLayer, convolutionParameters } from "./convolution.ts";
 import { positionForward, type PositionRows } from "./position.ts";
 
 const PREFIX = "deberta.";
@@ -20,9 +21,10 @@ const ENCODER = `${PREFIX}encoder`;
 const PROJECTIONS = { query: "query_proj", key: "key_proj", value: "value_proj" };
 const layerName = (layer: number): string => `${ENCODER}.layer.${layer}`;
 
-const embeddingStyle = ({ positionBiasedInput }: DebertaConfig): EmbeddingStyle => ({
+const embeddingStyle = ({ positionBiasedInput, embeddingSize }: DebertaConfig): EmbeddingStyle => ({
   name: `${PREFIX}embeddings`,
   firstPosition: positionBiasedInput ? 0 : null,
+  width: embeddingSize,
 });
 
 const LM_HEAD = "cls.predictions";
@@ -79,6 +81,7 @@ export const deberta: Family<DebertaConfig> = {
       add(`${ENCODER}.rel_embeddings.weight`, [2 * positionSpan(config), hiddenSize], { used });
     }
     if (config.normRelEbd === "layer_norm") layerNorm(`${ENCODER}.LayerNorm`, hiddenSize, { used });
+    if (config.convKernelSize > 0) convolutionParameters(parameters, config);
   },
 
   async createEncoder(gpu, config, longest) {
@@ -95,13 +98,20 @@ export const deberta: Family<DebertaConfig> = {
         const embedding = embed(scope, embeddingStyle(config));
         const relative = positions && positionForward(scope, positions);
         const style = { name: layerName, projections: PROJECTIONS, scale: attentionScale(config), relative };
-        const layers = layersForward(scope, embedding, style, 0, config.numHiddenLayers);
+        const first = layersForward(scope, embedding, style, 0, 1);
+        const convolution = config.convKernelSize > 0
+          ? convolutionLayer(scope, embedding.y, first.output.y)
+          : undefined;
+        const rest = layersForward(scope, convolution?.output ?? first.output, style, 1, config.numHiddenLayers);
         return {
-          hiddenStates: layers.output.y,
+          hiddenStates: rest.output.y,
           backward(scope, dy) {
-            const dEmbedded = layers.backward(scope, dy);
+            const dFirst = rest.backward(scope, dy);
+            const convolved = convolution?.backward(scope, dFirst);
+            const dEmbedded = first.backward(scope, convolved?.dResidual ?? dFirst);
+            convolved?.addInput(dEmbedded);
             relative?.backward(scope);
-            embedBackward(scope, embeddingStyle(config), dEmbedded, embedding);
+            embedding.backward(scope, dEmbedded);
           },
         };
       },

@@ -1,10 +1,10 @@
-"""Writes tests/fixtures/deberta: small DeBERTa-v2 models with what transformers and PyTorch make of them.
+"""Writes tests/fixtures/<family>: small models of every family with what transformers and PyTorch make of them.
 
-Versions: torch 2.13.0 (CPU), transformers 5.17.0, safetensors 0.8.0.
-Run from the project folder: python tests/oracles/deberta.py
+Versions: torch 2.13.0 (CPU), transformers 5.17.0 (the newer cases 5.23.0), safetensors 0.8.0.
+Run from the project folder: python tests/oracles/families.py [case …]
 Everything is fp32 with eager attention and all dropouts 0; the sequences are computed one by one, without padding.
 
-tests/fixtures/deberta/<case>/ holds
+tests/fixtures/<family>/<case>/ holds
   config.json, model.safetensors   a Hugging Face folder; heads that transformers does not have are
                                    named by the key `classifier_head`
   expected.safetensors             hidden_states.<i>      [tokens, hidden] of the forward batch, packed; 0 = embeddings
@@ -24,21 +24,49 @@ tests/fixtures/deberta/<case>/ holds
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
-from transformers import DebertaV2Config, DebertaV2ForSequenceClassification, DebertaV2Model, get_scheduler
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
+    DebertaV2Model,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    RobertaModel,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaModel,
+    get_scheduler,
+)
 
-FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "deberta"
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 STEPS = 20
 WARMUP = 5
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
 MAX_GRAD_NORM = 1.0
-NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pooler_dropout=0.0, cls_dropout=0.0)
+NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+DEBERTA_NO_DROPOUT = dict(NO_DROPOUT, pooler_dropout=0.0, cls_dropout=0.0)
+
+FAMILIES = {
+    "deberta": dict(config=DebertaV2Config, encoder=DebertaV2Model, whole=DebertaV2ForSequenceClassification,
+                    options=DEBERTA_NO_DROPOUT),
+    "bert": dict(config=BertConfig, encoder=lambda config: BertModel(config, add_pooling_layer=False),
+                 whole=BertForSequenceClassification, options=NO_DROPOUT),
+    "roberta": dict(config=RobertaConfig, encoder=lambda config: RobertaModel(config, add_pooling_layer=False),
+                    whole=RobertaForSequenceClassification, options=NO_DROPOUT),
+    "xlm_roberta": dict(config=XLMRobertaConfig, encoder=lambda config: XLMRobertaModel(config, add_pooling_layer=False),
+                        whole=XLMRobertaForSequenceClassification, options=NO_DROPOUT),
+}
+PREFIXES = {"deberta": "deberta", "bert": "bert", "roberta": "roberta", "xlm_roberta": "roberta"}
 
 CASES = {
     # As DeBERTa-v3: logarithmic buckets, both terms, projections shared with the content.
@@ -97,6 +125,62 @@ CASES = {
                     relative_attention=True, position_buckets=12, max_relative_positions=30, share_att_key=True,
                     norm_rel_ebd="none", pos_att_type=["c2p"], position_biased_input=False, num_labels=1),
     ),
+    # The convolution beside the first layer, in groups; relative attention without position terms.
+    "convolution": dict(
+        head="pooler_linear",
+        loss=dict(type="ce"),
+        accumulations=[1],
+        config=dict(vocab_size=59, hidden_size=30, num_attention_heads=5, num_hidden_layers=2, intermediate_size=37,
+                    relative_attention=True, position_buckets=8, max_relative_positions=24, share_att_key=True,
+                    norm_rel_ebd="layer_norm", pos_att_type=["c2p", "p2c"], position_biased_input=False,
+                    conv_kernel_size=3, conv_groups=3, conv_act="tanh"),
+    ),
+    # A wide convolution with GELU in one layer, no terms, embeddings narrower than the layers.
+    "narrow_embeddings": dict(
+        head="pooler_linear",
+        loss=dict(type="ce"),
+        accumulations=[1],
+        config=dict(vocab_size=47, hidden_size=28, num_attention_heads=4, num_hidden_layers=2, intermediate_size=33,
+                    relative_attention=True, max_relative_positions=9, share_att_key=False, norm_rel_ebd="layer_norm",
+                    pos_att_type=[], position_biased_input=True, max_position_embeddings=45, type_vocab_size=2,
+                    embedding_size=11, conv_kernel_size=5, conv_groups=1, conv_act="gelu"),
+    ),
+    # BERT: two segments, its pooler.
+    "bert": dict(
+        family="bert",
+        head="pooler_linear",
+        loss=dict(type="ce"),
+        accumulations=[1, 2],
+        config=dict(vocab_size=83, hidden_size=30, num_attention_heads=5, num_hidden_layers=2, intermediate_size=37,
+                    max_position_embeddings=47, type_vocab_size=2),
+    ),
+    # A pooling head on BERT; one label.
+    "bert_mean": dict(
+        family="bert",
+        head="mean_pooling",
+        loss=dict(type="weighted_bce", posWeight=1.5),
+        accumulations=[1],
+        config=dict(vocab_size=43, hidden_size=24, num_attention_heads=2, num_hidden_layers=1, intermediate_size=41,
+                    max_position_embeddings=40, type_vocab_size=3, num_labels=1),
+    ),
+    # RoBERTa: positions from padding on, two layers in its head.
+    "roberta": dict(
+        family="roberta",
+        head="pooler_linear",
+        loss=dict(type="focal", gamma=2.0, alpha=0.6),
+        accumulations=[2],
+        config=dict(vocab_size=79, hidden_size=28, num_attention_heads=4, num_hidden_layers=2, intermediate_size=31,
+                    max_position_embeddings=44, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5),
+    ),
+    # As bge-reranker-v2-m3: XLM-RoBERTa with one label.
+    "xlm_roberta": dict(
+        family="xlm_roberta",
+        head="pooler_linear",
+        loss=dict(type="bce"),
+        accumulations=[1],
+        config=dict(vocab_size=91, hidden_size=33, num_attention_heads=3, num_hidden_layers=2, intermediate_size=29,
+                    max_position_embeddings=50, type_vocab_size=1, pad_token_id=3, layer_norm_eps=1e-5, num_labels=1),
+    ),
     # The other heads that transformers does not have.
     "attention_pooling": dict(
         head="attention_pooling",
@@ -124,12 +208,14 @@ CASES = {
     ),
 }
 
+
 class PooledClassifier(nn.Module):
     """The heads that transformers does not have: pooled last hidden states, dropout (here 0), `classifier`."""
 
-    def __init__(self, config, head):
+    def __init__(self, family, config, head):
         super().__init__()
-        self.deberta = DebertaV2Model(config)
+        self.encoder_name = PREFIXES[family]
+        setattr(self, self.encoder_name, FAMILIES[family]["encoder"](config))
         size = config.hidden_size
         if head == "attention_pooling":
             self.attention_pooling = nn.Linear(size, 1, bias=False)
@@ -139,7 +225,7 @@ class PooledClassifier(nn.Module):
         self.head = head
 
     def forward(self, input_ids, token_type_ids=None):
-        outputs = self.deberta(input_ids, token_type_ids=token_type_ids, output_hidden_states=True)
+        outputs = getattr(self, self.encoder_name)(input_ids, token_type_ids=token_type_ids, output_hidden_states=True)
         hidden = outputs.last_hidden_state
         pooled = {
             "linear": lambda: hidden[:, 0],
@@ -153,24 +239,29 @@ class PooledClassifier(nn.Module):
 
 
 class SequenceClassifier(nn.Module):
-    """DebertaV2ForSequenceClassification with the same result as `PooledClassifier`; adds nothing to its names."""
+    """The family's own class with the same result as `PooledClassifier`; adds nothing to its names."""
 
-    def __init__(self, config):
+    def __init__(self, family, config):
         super().__init__()
-        self.model = DebertaV2ForSequenceClassification(config)
+        self.model = FAMILIES[family]["whole"](config)
 
     def forward(self, input_ids, token_type_ids=None):
         outputs = self.model(input_ids, token_type_ids=token_type_ids, output_hidden_states=True)
         return outputs.logits, outputs.hidden_states
 
 
-def build(config, head):
-    model = SequenceClassifier(config) if head == "pooler_linear" else PooledClassifier(config, head)
+def build(family, config, head):
+    model = SequenceClassifier(family, config) if head == "pooler_linear" else PooledClassifier(family, config, head)
     return model.eval()
 
 
 def parameters(model):
     return {name.removeprefix("model."): tensor for name, tensor in model.named_parameters()}
+
+
+def model_config(model):
+    whole = {SequenceClassifier: "model", PooledClassifier: getattr(model, "encoder_name", "")}.get(type(model))
+    return getattr(model, whole).config if whole else model.config
 
 
 def scatter(model, generator):
@@ -182,14 +273,14 @@ def scatter(model, generator):
                 tensor.copy_(1 + 0.2 * noise)
             elif name.endswith("bias"):
                 tensor.copy_(0.2 * noise)
-            elif name == "classifier.weight":
+            elif name in ("classifier.weight", "classifier.out_proj.weight"):
                 tensor.copy_(0.4 * noise)
             elif tensor.dim() == 2 and "embeddings" not in name:
                 tensor.copy_(noise * 0.9 / math.sqrt(tensor.shape[1]))
             else:
                 tensor.copy_(0.5 * noise)
             if name.endswith("word_embeddings.weight"):
-                tensor[0] = 0
+                tensor[model_config(model).pad_token_id] = 0
 
 
 def loss_of(logits, labels, loss):
@@ -265,14 +356,15 @@ def make_data(config, generator):
         return int(torch.randint(low, high, (1,), generator=generator))
 
     lengths = [17, 1, 40, 6, 2, 29, 11, 3] + [draw(2, 20) for _ in range(9)]
-    sequences = [[draw(1, config.vocab_size) for _ in range(length)] for length in lengths]
+    first = (config.pad_token_id or 0) + 1
+    sequences = [[draw(first, config.vocab_size) for _ in range(length)] for length in lengths]
     types = [[draw(0, max(config.type_vocab_size, 1)) for _ in range(length)] for length in lengths]
     return dict(sequences=sequences, typeIds=types, labels=[draw(0, 2) for _ in lengths])
 
 
-def copy_of(model, config, head, dtype):
+def copy_of(model, family, config, head, dtype):
     """The same parameters in another precision; rounding of positions to buckets stays fp32 in transformers."""
-    other = build(config, head).to(dtype)
+    other = build(family, config, head).to(dtype)
     other.load_state_dict({name: tensor.to(dtype) for name, tensor in model.state_dict().items()})
     return other
 
@@ -283,8 +375,20 @@ def save_weights(tensors, path):
     path.chmod(0o644)
 
 
-def save_config(config, head, folder):
-    config.architectures = ["DebertaV2ForSequenceClassification" if head == "pooler_linear" else "DebertaV2Model"]
+def check_padding(model, data, indices, expected):
+    """A padded batch with its mask has the logits of the sequences alone: what is computed here stands for both."""
+    pad = model_config(model).pad_token_id
+    longest = max(len(data["sequences"][index]) for index in indices)
+    fill = lambda values, filler: torch.tensor([values[i] + [filler] * (longest - len(values[i])) for i in indices])
+    mask = fill([[1] * len(ids) for ids in data["sequences"]], 0)
+    logits = model.model(
+        fill(data["sequences"], pad), attention_mask=mask, token_type_ids=fill(data["typeIds"], 0)
+    ).logits
+    assert (logits - expected).abs().max() < 1e-5, (logits - expected).abs().max()
+
+
+def save_config(whole, config, head, folder):
+    config.architectures = [whole.__name__ if head == "pooler_linear" else whole.__name__.split("For")[0] + "Model"]
     config.dtype = "float32"
     config.classifier_head = head
     folder.mkdir(parents=True, exist_ok=True)
@@ -299,36 +403,39 @@ def relative_change(a, b, start):
 
 
 def write_case(name, case, seed):
-    folder = FOLDER / name
+    family = case.get("family", "deberta")
+    folder = FIXTURES / family / name
     generator = torch.Generator().manual_seed(seed)
-    config = DebertaV2Config(**NO_DROPOUT, **case["config"])
-    model = build(config, case["head"])
+    config = FAMILIES[family]["config"](**FAMILIES[family]["options"], **case["config"])
+    model = build(family, config, case["head"])
     scatter(model, generator)
     data = make_data(config, generator)
     loss = dict(gamma=None, alpha=None, posWeight=None) | case["loss"]
     batch = list(range(8))
     start = {key: tensor.detach().clone() for key, tensor in parameters(model).items()}
-    save_config(config, case["head"], folder)
+    save_config(FAMILIES[family]["whole"], config, case["head"], folder)
     save_weights(start, folder / "model.safetensors")
 
     value, logits, hidden = batch_loss(model, data, batch, loss)
     value.backward()
+    if case["head"] == "pooler_linear":
+        check_padding(model, data, batch, logits)
     tensors = {f"hidden_states.{i}": state.detach() for i, state in enumerate(hidden)} | {"logits": logits.detach()}
     # A parameter without a gradient (a table that is never read) has none in the file either.
     tensors |= {f"gradient.{key}": p.grad.clone() for key, p in parameters(model).items() if p.grad is not None}
     norm = grad_norm(model).item()
 
-    exact = copy_of(model, config, case["head"], torch.float64)
+    exact = copy_of(model, family, config, case["head"], torch.float64)
     batch_loss(exact, data, batch, loss)[0].backward()
     zero = [key for key, p in parameters(exact).items() if p.grad is not None and p.grad.norm() < 1e-12]
 
     runs = []
     for accumulation in case["accumulations"]:
-        trained = copy_of(model, config, case["head"], torch.float32)
+        trained = copy_of(model, family, config, case["head"], torch.float32)
         runs.append(train(trained, data, loss, accumulation))
         after = {key: tensor.detach() for key, tensor in parameters(trained).items()}
         tensors |= {f"trained.{accumulation}.{key}": tensor for key, tensor in after.items()}
-        exact = copy_of(model, config, case["head"], torch.float64)
+        exact = copy_of(model, family, config, case["head"], torch.float64)
         exact_run = train(exact, data, loss, accumulation)
         kept = [key for key in after if key not in zero]
         wanted = {key: parameters(exact)[key].detach() for key in kept}
@@ -347,4 +454,5 @@ def write_case(name, case, seed):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for number, (case_name, description) in enumerate(CASES.items()):
-        write_case(case_name, description, seed=100 + number)
+        if case_name in sys.argv[1:] or len(sys.argv) == 1:
+            write_case(case_name, description, seed=100 + number)
