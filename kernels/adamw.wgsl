@@ -8,7 +8,7 @@ override QUADS: u32;
 override DECAYED: u32; // quads below this index have weight decay
 
 @group(0) @binding(0) var<uniform> optimizer: Optimizer;
-@group(0) @binding(1) var<storage, read> update: Update;
+@group(0) @binding(1) var<uniform> update: Update;
 @group(0) @binding(2) var<storage, read_write> values: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> gradients: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> firstMoment: array<vec4<f32>>;

@@ -13,7 +13,11 @@ override BEGIN: u32;
 
 @group(0) @binding(0) var<storage, read> values: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>;
+//#if SQUARE
+@group(0) @binding(2) var<uniform> scaler: Scaler;
+//#else
 @group(0) @binding(2) var<storage, read_write> scaler: Scaler;
+//#end
 
 fn quad(at: u32) -> vec4<f32> {
   if (at >= QUADS) {
@@ -50,6 +54,7 @@ fn sums(
   partials[BEGIN + id * 64u + local] = (sum.x + sum.y) + (sum.z + sum.w);
 }
 
+//#if SQUARE == 0
 override DYNAMIC = false;
 const GROWTH_STEPS = 2000u; // in a row without an overflow
 const LARGEST_SCALE = 8.507059173023462e37; // 2^126, whose inverse is still a normal number
@@ -88,3 +93,4 @@ fn rescale(change: f32, inverse: f32) {
   scaler.inverse *= inverse;
   scaler.good_steps = 0u;
 }
+//#end

@@ -2,34 +2,71 @@
 import { join } from "node:path";
 import { composeConfig, differences, printConfig, setByPath, settingsOf } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
-import { evaluateRun } from "../training/evaluate_run.ts";
+import { comparePredictions } from "../evaluation/comparison.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { decisionSettings } from "../training/decisions.ts";
+import { type EvaluateRunOptions, scoreRun, summariseRun } from "../training/evaluate_run.ts";
 import { loadRun, type OpenRun } from "../training/run_folder.ts";
+import { crossFittedPredictions, type RunPrediction, type Summary } from "../training/summary.ts";
 import { openConfiguredGpu } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
-import { createReporter } from "./terminal.ts";
-import { printSummary } from "./train.ts";
+import { printComparison, printSummary } from "./summary_tables.ts";
+import { createReporter, printLine } from "./terminal.ts";
 
-export async function evaluate(overrides: string[], options: CommonOptions & { fold?: number }): Promise<void> {
+interface EvalOptions extends CommonOptions {
+  fold?: number;
+  /** The folder of another run, of the same data and folds. */
+  against?: string;
+  json?: boolean;
+}
+
+export async function evaluate(overrides: string[], options: EvalOptions): Promise<void> {
   const run = await runToEvaluate(overrides, options);
   if (options.cfg === "job") return console.log(printConfig(run.config, { shown: true }).trimEnd());
+  const other = options.against === undefined ? null : await otherRun(overrides, options.against, options);
   const gpu = await openConfiguredGpu(run.config);
   const reporter = createReporter(options);
   try {
-    const summary = await evaluateRun(gpu, run, { fold: options.fold, reporter });
+    const { summary, predictions } = await judge(gpu, run, { fold: options.fold, reporter });
+    const against = other && (await judge(gpu, other, { fold: options.fold, reporter })).predictions;
     reporter.close();
+    const comparison = against && {
+      first: run.config.output_dir,
+      second: other.config.output_dir,
+      ...comparePredictions(predictions, against, { seed: run.config.seed }),
+    };
+    if (options.json) return printLine(JSON.stringify(comparison ? { ...summary, comparison } : summary));
     printSummary(summary);
+    if (comparison) printComparison(comparison);
   } finally {
     reporter.close();
     gpu.close();
   }
 }
 
+/** The summary of a run, and its predictions as they can be compared: decided by nothing that was chosen on them. */
+async function judge(
+  gpu: Gpu,
+  run: OpenRun,
+  options: EvaluateRunOptions,
+): Promise<{ summary: Summary; predictions: readonly RunPrediction[] }> {
+  const scored = await scoreRun(gpu, run, options);
+  const predictions = crossFittedPredictions(scored.predictions, decisionSettings(run.config));
+  return { summary: summariseRun(run, scored), predictions };
+}
+
 /** What may be other than in the run: places, and what changes only the speed, the rounding or the judgement. */
 const MAY_BE_SET =
-  /^(data\.(groundtruth_csv|criteria_json)|checkpoint_dir|training\.(eval_batch_size|num_workers|optimization\.(precision|use_bf16))|model\.positive_threshold|gpu\..*)$/;
+  /^(data\.(groundtruth_csv|criteria_json)|checkpoint_dir|training\.(eval_batch_size|num_workers|optimization\.(precision|use_bf16))|model\.positive_threshold|evaluation\.(calibration|threshold_mode|threshold_global_init)|gpu\..*)$/;
 /** What has no part in an evaluation. */
 const IGNORED =
   /^(output_dir|checkpoint_dir|experiment_name|resume|overwrite|data\.annotations_csv|model\.model_name|model\.architecture\.tokenizer|augmentation\.model_name|(mlflow|hpo|distributed)\..*)$/;
+
+/** The run in another folder, with what this command line sets for both. */
+async function otherRun(overrides: string[], folder: string, options: CommonOptions): Promise<OpenRun> {
+  const shared = overrides.filter((override) => !/^\+{0,2}(output_dir|checkpoint_dir)=/.test(override));
+  return await runToEvaluate([...shared, `output_dir=${JSON.stringify(folder)}`], options);
+}
 
 /** The run in `output_dir`, with what this command line sets. */
 async function runToEvaluate(overrides: string[], { configDir }: CommonOptions): Promise<OpenRun> {

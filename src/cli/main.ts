@@ -69,9 +69,13 @@ Examples:
     `
 Examples:
   entail eval
-  entail eval --fold 0 output_dir=outputs/my_run`,
+  entail eval --fold 0 output_dir=outputs/my_run
+  entail eval output_dir=outputs/my_run evaluation.calibration=temperature evaluation.threshold_mode=per_class
+  entail eval output_dir=outputs/my_run --against outputs/other_run`,
   )
     .option("--fold <k>", "evaluate this fold only", nonNegativeInteger)
+    .option("--against <dir>", "compare with another run of the same data and folds")
+    .option("--json", "one JSON document on stdout")
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./eval.ts")).evaluate(overrides, options));
 
@@ -80,7 +84,8 @@ Examples:
     "score pairs of post and criterion with a checkpoint",
     `
 Input: JSON lines {"post": "…", "criterion": "…"} or CSV with those columns; further fields are kept.
-Output: the same with "logits" and "probability" added.
+Output: the same with "logits" and "probability" added, and "prediction" where thresholds or a temperature were chosen
+in the training of the checkpoint.
 
 Examples:
   entail predict --checkpoint outputs/entail/checkpoints/fold_0/best --input pairs.jsonl --output scores.jsonl

@@ -36,7 +36,7 @@ export async function predict(overrides: string[], options: PredictOptions, sign
       download: { ...downloadReport(reporter), signal },
     });
     reporter.info(describePrecision(gpu, config.training.optimization.precision, scorer.config));
-    const scored = scoreRecords(await openTextPairs(input), scorer, {
+    const scored = scoreRecords(await openTextPairs(input, { predictions: scorer.decision !== null }), scorer, {
       signal,
       onProgress: (done, known) => reporter.progress("scoring", done, total ?? known),
       onEnd: () => reporter.close(),
@@ -57,8 +57,10 @@ async function countRecords(input: string, reporter: Reporter): Promise<number |
   const info = input === "-" ? undefined : await Deno.stat(input).catch(() => undefined);
   if (input === "-" || info && !info.isFile && !info.isDirectory) return undefined;
   const size = info?.size ?? 0;
-  const { records } = await openTextPairs(input, (bytes) => {
-    if (bytes < size) reporter.progress("reading", Math.floor(bytes / 1e6), Math.ceil(size / 1e6));
+  const { records } = await openTextPairs(input, {
+    onRead(bytes) {
+      if (bytes < size) reporter.progress("reading", Math.floor(bytes / 1e6), Math.ceil(size / 1e6));
+    },
   });
   let count = 0;
   for await (const _ of records) count++;

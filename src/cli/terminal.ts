@@ -118,7 +118,7 @@ function barReporter(): TerminalReporter {
 }
 
 /** A line on stdout. Unlike `console.log` it throws when whoever reads it is gone, so that nothing goes on for nobody. */
-function printLine(line: string): void {
+export function printLine(line: string): void {
   const bytes = new TextEncoder().encode(line + "\n");
   for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
 }

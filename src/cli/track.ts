@@ -2,15 +2,16 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type Config, printConfig } from "../config/config.ts";
-import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { EntailError } from "../errors.ts";
+import { METRIC_NAMES, type MetricName } from "../evaluation/metrics.ts";
+import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { flattenParams } from "../tracking/limits.ts";
 import { newRunId, openTracker, type TrackedRun, type Tracker } from "../tracking/tracker.ts";
 import type { LogEntry } from "../training/metrics_log.ts";
 import type { RunRecorder } from "../training/recorder.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { foldFolder } from "../training/run_folder.ts";
-import { type Summary, SUMMARY_METRICS } from "../training/summary.ts";
+import type { Summary } from "../training/summary.ts";
 
 /** In the output folder: which MLflow run is this training's, so that a resumed one goes on with it. */
 const MEMORY_FILE = "mlflow.json";
@@ -165,15 +166,22 @@ function readLog(path: string): LogEntry[] {
   }
 }
 
-const prefixed = (prefix: string, metrics: Record<typeof SUMMARY_METRICS[number], number | null>) =>
-  Object.fromEntries(SUMMARY_METRICS.map((name) => [prefix + name, metrics[name]]));
+const prefixed = (prefix: string, metrics: Record<MetricName, number | null>) =>
+  Object.fromEntries(METRIC_NAMES.map((name) => [prefix + name, metrics[name] ?? null]));
 
 /** Each fold's metrics at the fold's number; those over folds at the number of folds that they are over. */
-function logSummary(run: TrackedRun, { folds, mean, std, overall, per_criterion }: Summary): void {
+function logSummary(run: TrackedRun, { folds, mean, std, overall, per_criterion, cross_fitted }: Summary): void {
   for (const { fold, metrics } of folds) run.logMetrics(fold, prefixed("fold_", metrics));
   const criteria = Object.entries(per_criterion).map(([id, metrics]) => prefixed(`criterion/${id}/`, metrics));
   run.logMetrics(
     folds.length,
-    Object.assign({}, prefixed("mean_", mean), prefixed("std_", std), prefixed("overall_", overall), ...criteria),
+    Object.assign(
+      {},
+      prefixed("mean_", mean),
+      prefixed("std_", std),
+      prefixed("overall_", overall),
+      cross_fitted && prefixed("cross_fitted_", cross_fitted.overall),
+      ...criteria,
+    ),
   );
 }

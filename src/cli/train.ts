@@ -1,15 +1,15 @@
 /** `train`: K-fold training, all folds or one. */
 import { createStopwatch } from "../bench/stopwatch.ts";
-import { duration, epochsText, percent } from "../formats/human.ts";
+import { duration, percent } from "../formats/human.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { crossValidate } from "../training/cross_validation.ts";
-import type { Metrics } from "../training/metrics.ts";
 import { settingsInVain } from "../training/run.ts";
 import { createStartup } from "../training/startup.ts";
-import { type Summary, SUMMARY_METRICS } from "../training/summary.ts";
+import type { Summary } from "../training/summary.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
-import { createReporter, printTable } from "./terminal.ts";
+import { printSummary } from "./summary_tables.ts";
+import { createReporter } from "./terminal.ts";
 import { openTrainingTracker } from "./track.ts";
 
 export async function train(
@@ -53,23 +53,4 @@ export async function train(
   printSummary(summary!);
   if (busy !== null) reporter.info(`the device was busy ${percent(busy)} of the time from its first to its last work`);
   reporter.info(`done in ${duration((performance.now() - started) / 1000)}; everything is in ${config.output_dir}`);
-}
-
-const cell = (value: number | null): string => value === null || Number.isNaN(value) ? "–" : value.toFixed(4);
-const cells = (metrics: Pick<Metrics, typeof SUMMARY_METRICS[number]>): string[] =>
-  SUMMARY_METRICS.map((name) => cell(metrics[name]));
-
-/** Metrics per fold, their mean, those over all pairs, and per criterion. */
-export function printSummary({ folds, mean, std, overall, per_criterion }: Summary): void {
-  const names = SUMMARY_METRICS.map((name) => name === "f1" ? "F1" : name === "auc" ? "AUC" : name);
-  printTable(["fold", "best epoch", ...names], [
-    ...folds.map(({ fold, best_epoch, metrics }) => [`${fold}`, epochsText(best_epoch), ...cells(metrics)]),
-    ["mean", "", ...SUMMARY_METRICS.map((name) => cell(mean[name]))],
-    ["std", "", ...SUMMARY_METRICS.map((name) => cell(std[name]))],
-    ["all pairs", "", ...cells(overall)],
-  ]);
-  printTable(
-    ["criterion", "pairs", ...names],
-    Object.entries(per_criterion).map(([id, metrics]) => [id, `${metrics.count}`, ...cells(metrics)]),
-  );
 }

@@ -162,6 +162,13 @@ const AugmentationSchema = z.strictObject({
   model_name: orNull(text("a Hugging Face folder of a masked language model"), "none").default(null),
 });
 
+/** From scores to decisions. What is not fixed is chosen on a fold's validation pairs. */
+const EvaluationSchema = z.strictObject({
+  calibration: oneOf(["none", "temperature"]).default("none"),
+  threshold_mode: oneOf(["fixed", "global", "per_class"]).default("fixed"),
+  threshold_global_init: real({ min: 0, max: 1 }).default(0.5),
+});
+
 /** The whole configuration. */
 export const ConfigSchema = z.strictObject({
   experiment_name: text().default("entail"),
@@ -174,6 +181,7 @@ export const ConfigSchema = z.strictObject({
   model: ModelSchema.prefault({}),
   training: TrainingSchema.prefault({}),
   augmentation: AugmentationSchema.prefault({}),
+  evaluation: EvaluationSchema.prefault({}),
   kfold: z.strictObject({
     n_splits: integer({ min: 2 }).default(5),
     group_by_post: flag().default(true),

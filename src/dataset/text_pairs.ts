@@ -5,8 +5,10 @@ import { type CsvRow, formatCsv, parseCsv } from "../formats/csv.ts";
 import { objectMembers, parseJson } from "../formats/json.ts";
 import { readLines, readTextPieces } from "../formats/text.ts";
 
-/** What a pair gets: two logits and a probability, or more. */
-export type PairScore = { logits: readonly number[]; probability: number };
+/** What a pair gets: two logits and a probability, or more; the prediction of models that have chosen thresholds. */
+export type PairScore = { logits: readonly number[]; probability: number; prediction?: number };
+
+const SCORE_COLUMNS = ["logits", "probability"] as const;
 
 /** One record of the input. */
 export interface TextRecord {
@@ -26,16 +28,21 @@ export interface TextRecords {
 /**
  * Opens JSON lines or CSV: CSV where the name ends in `.csv`, or where stdin (`-`) does not begin with `{`. Data errors
  * name file and line; they come when the record at fault is read. `onRead` is told the bytes that have been read.
+ * `predictions`: scores have one, for which CSV gets a column.
  */
-export async function openTextPairs(input: string, onRead?: (bytes: number) => void): Promise<TextRecords> {
+export async function openTextPairs(
+  input: string,
+  { onRead, predictions = false }: { onRead?: (bytes: number) => void; predictions?: boolean } = {},
+): Promise<TextRecords> {
+  const added = predictions ? [...SCORE_COLUMNS, "prediction"] : SCORE_COLUMNS;
   const name = input === "-" ? "stdin" : input;
   const pieces = readTextPieces(input, onRead);
   if (input !== "-") {
-    return extname(input).toLowerCase() === ".csv" ? await openRows(pieces, name) : openLines(pieces, name);
+    return extname(input).toLowerCase() === ".csv" ? await openRows(pieces, name, added) : openLines(pieces, name);
   }
   const start = await firstVisible(pieces);
   const all = chain(start, pieces);
-  return /^\s*(\{|$)/.test(start) ? openLines(all, name) : await openRows(all, name);
+  return /^\s*(\{|$)/.test(start) ? openLines(all, name) : await openRows(all, name, added);
 }
 
 /** The text up to the end of the piece that holds the first character that is no space. */
@@ -85,18 +92,24 @@ function lineRecord(text: string, name: string, line: number): TextRecord {
   };
 }
 
-async function openRows(pieces: AsyncIterable<string>, name: string): Promise<TextRecords> {
+async function openRows(
+  pieces: AsyncIterable<string>,
+  name: string,
+  added: readonly string[],
+): Promise<TextRecords> {
   const { columns, rows } = await parseCsv(pieces, name, ["post", "criterion"]);
-  const kept = columns.filter((column) => column !== "logits" && column !== "probability");
-  return { head: formatCsv([[...kept, "logits", "probability"]]), records: rowRecords(rows, kept) };
+  const kept = columns.filter((column) => !added.includes(column));
+  return { head: formatCsv([[...kept, ...added]]), records: rowRecords(rows, kept) };
 }
 
 /** CSV with a header; logits become a JSON list in a column. */
 async function* rowRecords(rows: AsyncIterable<CsvRow>, kept: readonly string[]): AsyncGenerator<TextRecord> {
   for await (const { values } of rows) {
     const { post, criterion } = values;
-    const withScore = ({ logits, probability }: PairScore): string =>
-      formatCsv([[...kept.map((column) => values[column]), JSON.stringify(logits), probability]]);
+    const withScore = ({ logits, probability, prediction }: PairScore): string => {
+      const score = [JSON.stringify(logits), probability, ...(prediction === undefined ? [] : [prediction])];
+      return formatCsv([[...kept.map((column) => values[column]), ...score]]);
+    };
     yield { post, criterion, withScore };
   }
 }

@@ -3,7 +3,7 @@ import { elements } from "../gpu/tensor.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import { MODELLING_FILE } from "./config_json.ts";
 import { headOf } from "./heads/registry.ts";
-import { baseModel, type ModelConfig, pairMaxLength } from "./model_config.ts";
+import { baseModel, carriedDecision, type ModelConfig, pairMaxLength } from "./model_config.ts";
 import { familyOf } from "./registry.ts";
 
 /** The card's text. `metrics` are those of the validation fold by name; without any there is no table of them. */
@@ -12,7 +12,7 @@ export function modelCard(
   specs: readonly ParameterSpec[],
   metrics: Readonly<Record<string, number>> = {},
 ): string {
-  const parts = [frontMatter(config), INTRODUCTION, facts(config, specs), validation(metrics), usage(config)];
+  const parts = [frontMatter(config), INTRODUCTION, facts(config, specs), validation(config, metrics), usage(config)];
   return parts.filter((part) => part !== "").join("\n\n") + "\n";
 }
 
@@ -39,7 +39,7 @@ const table = (rows: readonly (readonly [string, string])[]): string =>
   rows.map(([name, value]) => `| ${name} | ${value.replaceAll("|", "\\|")} |`).join("\n");
 
 function facts(config: ModelConfig, specs: readonly ParameterSpec[]): string {
-  const { classifierHead, labels, numHiddenLayers, hiddenSize, positiveThreshold } = config;
+  const { classifierHead, labels, numHiddenLayers, hiddenSize } = config;
   const maxLength = pairMaxLength(config);
   const meaning = labels.length === 1
     ? "evidence, as the logit of a probability (sigmoid)"
@@ -51,18 +51,38 @@ function facts(config: ModelConfig, specs: readonly ParameterSpec[]): string {
     ["Parameters", specs.reduce((sum, { shape }) => sum + elements(shape), 0).toLocaleString("en")],
     ["Head", `\`${classifierHead}\`: ${headOf(config).describe(config)}, then \`classifier\``],
     ["Labels", `${labels.map((label) => `\`${label}\``).join(", ")}: ${meaning}`],
-    ["Positive", `from a probability of ${positiveThreshold} on`],
+    ...decision(config),
     ...(maxLength === null ? [] : [["Longest pair", `${maxLength} tokens; a longer post is cut at its end`] as const]),
   ]);
 }
 
-function validation(metrics: Readonly<Record<string, number>>): string {
+/** From logits to a decision, as `predict` does it. */
+function decision(config: ModelConfig): [string, string][] {
+  const carried = carriedDecision(config);
+  const positive: [string, string] = ["Positive", `from a probability of ${config.positiveThreshold} on`];
+  if (carried === null) return [positive];
+  const log = config.labels.length === 1 ? "logit" : "(second logit − first)";
+  return [
+    ["Probability", `sigmoid(${log} / ${carried.temperature}), calibrated on the validation fold`],
+    positive,
+    ...Object.entries(carried.criterionThresholds)
+      .map(([text, threshold]) =>
+        [`Positive for “${text.replaceAll(/\s+/g, " ").replaceAll("|", "\\|")}”`, `from ${threshold} on`] as [
+          string,
+          string,
+        ]
+      ),
+  ];
+}
+
+function validation(config: ModelConfig, metrics: Readonly<Record<string, number>>): string {
+  const posts = carriedDecision(config) === null
+    ? "the posts that this fold was not trained on"
+    : "posts that this fold was not trained on, but on which the calibration and the threshold were chosen";
   const rows = Object.entries(metrics).map(([name, value]) => [name, value.toFixed(4)] as const);
   return rows.length === 0
     ? ""
-    : `## Validation\n\nThe best epoch, on the posts that this fold was not trained on.\n\n${
-      table([["Metric", "Value"], ["---", "---"], ...rows])
-    }`;
+    : `## Validation\n\nThe best epoch, on ${posts}.\n\n${table([["Metric", "Value"], ["---", "---"], ...rows])}`;
 }
 
 function usage(config: ModelConfig): string {

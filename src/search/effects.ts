@@ -10,6 +10,7 @@ type Condition = { key: string; is: ParamValue | readonly ParamValue[] } | { key
 
 const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
 const DEBERTA: Condition = { key: "model.architecture.model_type", is: "deberta-v2" };
+const CHOSEN: Condition = { key: "evaluation.threshold_mode", isNot: "fixed" };
 const FROM_SCRATCH: Condition = { key: "model.model_name", is: null };
 const POOLER: Condition = { key: "model.classifier_head", is: "pooler_linear" };
 const OWN_BATCH: Condition = { key: "training.target_effective_batch_size", is: null };
@@ -21,6 +22,9 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "augmentation.prob": [AUGMENTED],
   "data.annotations_csv": [AUGMENTED],
   "data.sample_seed": [{ key: "data.sample_size", isNot: null }],
+  // Where the threshold is fixed, a temperature does no more than another threshold: nothing at 0.5.
+  "evaluation.calibration": [CHOSEN],
+  "evaluation.threshold_global_init": [{ key: "evaluation.threshold_mode", is: "global" }],
   "kfold.n_splits": [{ key: "hpo.hpo_mode.mode", is: "kfold" }],
   "model.architecture": [FROM_SCRATCH],
   "model.architecture.attention_probs_dropout_prob": [{ key: "model.attention_dropout", is: null }],
@@ -29,6 +33,7 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "model.architecture.pooler_dropout": [DEBERTA, POOLER],
   "model.architecture.pooler_hidden_act": [DEBERTA, POOLER],
   "model.architecture.pooler_hidden_size": [DEBERTA, POOLER],
+  "model.positive_threshold": [{ key: "evaluation.threshold_mode", isNot: "global" }],
   ...Object.fromEntries(LOSS_KEYS.map((key) => [`model.${key}`, [{ key: "model.loss_type", is: lossesWith(key) }]])),
   "training.batch_size": [OWN_BATCH],
   "training.gradient_accumulation_steps": [OWN_BATCH],

@@ -4,10 +4,11 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Trial, TrialPruned } from "../studies/trial.ts";
 import { Diverged, trainFold } from "../training/fold.ts";
-import { meanStd } from "../training/metrics.ts";
+import { meanStd } from "../evaluation/metrics.ts";
 import type { EpochEntry } from "../training/metrics_log.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { foldSettings } from "../training/run.ts";
+import { judgedF1 } from "../training/state.ts";
 import { sampleConfig } from "./search_space.ts";
 import { createTrialMetrics, type TrialMetrics } from "./trial_metrics.ts";
 import type { Bench, Workbench } from "./workbench.ts";
@@ -150,15 +151,15 @@ async function trainTrialFold(
       },
     },
     signal,
-    async onEvaluation(epoch, bestF1) {
+    async onEvaluation(epoch, best) {
       // A last epoch that `training.max_steps` cut short counts as one.
       const step = Math.ceil(epoch);
       if (mode !== "single_split" || step < reported + interval) return;
       reported = step;
-      await report(trial, bestF1, step);
+      await report(trial, judgedF1(best), step);
     },
   });
-  return best!.metrics.f1;
+  return judgedF1(best!);
 }
 
 /** Tells the pruner how far the trial is, and ends it if that is not good enough. */

@@ -1,7 +1,7 @@
 /** What a trial has reached beside its value, as its user attributes. */
 import type { JsonValue } from "../studies/python_text.ts";
 import type { EpochEntry } from "../training/metrics_log.ts";
-import { meanStd } from "../training/metrics.ts";
+import { meanStd } from "../evaluation/metrics.ts";
 
 /** Folds to a list: with more, readers of 500 characters at most would see a part of it. */
 const FOLDS_AT_ONCE = 20;
@@ -35,7 +35,7 @@ export function createTrialMetrics(): TrialMetrics {
         recall: mean(({ eval_recall }) => eval_recall),
         auc: mean(({ eval_auc }) => eval_auc),
         epochs,
-        ...listed("fold_f1", folds.map(({ eval_f1 }) => eval_f1)),
+        ...listed("fold_f1", folds.map(({ eval_f1, eval_f1_cross_fitted }) => eval_f1_cross_fitted ?? eval_f1)),
         ...listed("best_epochs", folds.map(({ epoch }) => epoch)),
       };
     },

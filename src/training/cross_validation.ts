@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Config, setByPath } from "../config/config.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
+import { fitDecision } from "../evaluation/decision.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
@@ -11,7 +12,8 @@ import { describeEpochs, trainFold } from "./fold.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
 import { choosePrecision, describePrecision } from "./precision.ts";
-import { type Prediction, readPredictions } from "./predictions.ts";
+import { decisionSettings } from "./decisions.ts";
+import { readPredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
 import { foldSettings } from "./run.ts";
@@ -29,7 +31,7 @@ import {
 import { describeRun, markerOf, type RunRecord } from "./run_record.ts";
 import type { Startup } from "./startup.ts";
 import { skippedSteps, type TrainerState } from "./state.ts";
-import { summariseFolds, type Summary } from "./summary.ts";
+import { type FoldFacts, type RunPrediction, summarise, type Summary } from "./summary.ts";
 import { tunerOf } from "./tune_session.ts";
 
 export interface CrossValidateOptions {
@@ -63,13 +65,13 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
     const plan = await planRun(config, described, selected, fold);
     if (plan.kind === "finished") {
       reporter.info(`${config.output_dir}: finished already; overwrite=true trains it anew`);
-      return await summarise(config, plan.states);
+      return await summaryOf(config, plan.states);
     }
     if (plan.kind === "continue") reporter.info(continuation(config, plan.states));
     if (plan.notice) reporter.info(plan.notice);
     reporter.info(precisionOfRun(gpu, config, model.config, plan));
     await trainFolds(gpu, config, { ...options, model, split, plan, selected });
-    const summary = await summarise(config, await foldStates(config));
+    const summary = await summaryOf(config, await foldStates(config));
     await writeFileAtomic(join(config.output_dir, SUMMARY_FILE), JSON.stringify(summary, null, 2) + "\n");
     options.recorder?.runEnded(summary);
     return summary;
@@ -211,14 +213,17 @@ async function trainFolds(
 }
 
 /** The summary over the folds that are trained to their end. */
-async function summarise(config: Config, states: readonly (TrainerState | null)[]): Promise<Summary> {
-  const predictions: Prediction[] = [];
-  const folds: Summary["folds"] = [];
+async function summaryOf(config: Config, states: readonly (TrainerState | null)[]): Promise<Summary> {
+  const settings = decisionSettings(config);
+  const predictions: RunPrediction[] = [];
+  const folds: FoldFacts[] = [];
   for (const [fold, state] of states.entries()) {
     if (!state?.finished) continue;
-    const { epoch, loss, metrics } = state.best!;
-    folds.push({ fold, best_epoch: epoch, skipped_steps: skippedSteps(state), loss, metrics });
-    predictions.push(...await readPredictions(join(foldFolder(config.output_dir, fold), "predictions.csv")));
+    const { epoch, loss, chosen } = state.best!;
+    const decision = chosen?.decision ?? fitDecision([], settings);
+    folds.push({ fold, best_epoch: epoch, skipped_steps: skippedSteps(state), loss, decision });
+    const rows = await readPredictions(join(foldFolder(config.output_dir, fold), "predictions.csv"));
+    predictions.push(...rows.map((row) => ({ ...row, fold })));
   }
-  return { folds, ...summariseFolds(folds, predictions, config.model.positive_threshold) };
+  return summarise(folds, predictions, { settings, seed: config.seed });
 }

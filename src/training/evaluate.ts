@@ -1,7 +1,19 @@
 /** Scoring pairs and judging the scores. */
 import { packBatch, type TokenizedPair } from "../dataset/batches.ts";
+import { postNumbers } from "../dataset/groundtruth.ts";
+import { probabilityOf } from "../evaluation/calibration.ts";
+import {
+  crossFit,
+  decide,
+  type Decision,
+  type DecisionSettings,
+  fitDecision,
+  isChosen,
+  partOfPost,
+} from "../evaluation/decision.ts";
+import { measure, type Metrics } from "../evaluation/metrics.ts";
 import { type LossKind, type LossWeights, meanLoss, positiveLogit } from "../nn/loss.ts";
-import { evaluateBinary, type Metrics } from "./metrics.ts";
+import type { Prediction } from "./predictions.ts";
 import type { Session } from "./session.ts";
 
 /** Logits of the pairs with the given indices, in their order; batches are of like lengths and fill the session. */
@@ -33,34 +45,47 @@ export async function scorePairs(
 }
 
 /** Probability of the positive class: softmax of two logits, sigmoid of one. */
-export function positiveProbability(logits: ArrayLike<number>): number {
-  const z = positiveLogit(logits);
-  return z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z));
-}
+export const positiveProbability = (logits: ArrayLike<number>): number => probabilityOf(positiveLogit(logits));
 
 export interface Evaluation {
   loss: number;
+  /** Of decisions that may have been chosen on these very pairs. */
   metrics: Metrics;
-  /** Probability of each pair, in the order given. */
-  probabilities: number[];
+  decision: Decision;
+  /** The F1 of decisions chosen on other posts of these pairs than they judge; null where nothing is chosen. */
+  crossFittedF1: number | null;
+  /** Each pair with its probability and what is decided about it, in the order given. */
+  predictions: Prediction[];
 }
 
-/** Loss and metrics of the pairs with the given indices. */
+/** Loss and metrics of the pairs with the given indices. What `settings` leave open is chosen on them. */
 export async function evaluatePairs(
   session: Session,
-  { tokens, labels, posts, indices, threshold, lossKind, weights }: {
+  { tokens, pairs, indices, settings, decision, lossKind, weights }: {
     tokens: readonly TokenizedPair[];
-    labels: readonly number[];
-    posts: ArrayLike<number>;
+    pairs: readonly { postId: string; criterionId: string; label: number }[];
     indices: readonly number[];
-    threshold: number;
+    settings: DecisionSettings;
+    /** What was chosen before; absent: it is chosen here. */
+    decision?: Decision;
     lossKind: LossKind;
     weights: LossWeights;
   },
 ): Promise<Evaluation> {
   const logits = await scorePairs(session, tokens, indices);
-  const truth = indices.map((i) => labels[i]);
-  const probabilities = logits.map(positiveProbability);
-  const loss = meanLoss(logits, { labels: truth, posts: indices.map((i) => posts[i]) }, lossKind, weights);
-  return { loss, metrics: evaluateBinary(truth, probabilities, threshold), probabilities };
+  const scored = indices.map((index, i) => {
+    const { postId, criterionId, label } = pairs[index];
+    return { postId, criterionId, label, score: positiveLogit(logits[i]) };
+  });
+  const labels = scored.map(({ label }) => label);
+  const taken = decision ?? fitDecision(scored, settings);
+  const predictions = scored.map((pair) => decide(pair, taken));
+  const crossFitted = isChosen(settings) ? crossFit(scored, partOfPost(scored), settings).judged : null;
+  return {
+    loss: meanLoss(logits, { labels, posts: postNumbers(scored) }, lossKind, weights),
+    metrics: measure(predictions),
+    decision: taken,
+    crossFittedF1: crossFitted && measure(crossFitted).f1,
+    predictions,
+  };
 }

@@ -1,15 +1,14 @@
 /** Evaluating the best checkpoints of a training run again, each on the fold that it was not trained on. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { postNumbers } from "../dataset/groundtruth.ts";
 import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { decisionOf, decisionSettings, decisionsInVain } from "./decisions.ts";
 import { evaluatePairs } from "./evaluate.ts";
 import { readFolds } from "./folds_file.ts";
 import { LOSSES, lossWeights } from "./losses.ts";
-import type { Prediction } from "./predictions.ts";
 import type { Reporter } from "./reporter.ts";
 import { scoringCapacity } from "./run.ts";
 import { loadPairs, tokenizeFor } from "./run_data.ts";
@@ -17,23 +16,45 @@ import { checkMarker, CONFIG_FILE, foldFolder, FOLDS_FILE, type OpenRun } from "
 import { markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDigest } from "./run_record.ts";
 import { openSession } from "./session.ts";
 import { readState, skippedSteps } from "./state.ts";
-import { type FoldSummary, summariseFolds, type Summary } from "./summary.ts";
+import { type FoldFacts, type RunPrediction, summarise, type Summary } from "./summary.ts";
+
+export interface EvaluateRunOptions {
+  /** This fold only. */
+  fold?: number;
+  reporter: Reporter;
+}
+
+/** The summary of `scoreRun`. */
+export async function evaluateRun(gpu: Gpu, run: OpenRun, options: EvaluateRunOptions): Promise<Summary> {
+  return summariseRun(run, await scoreRun(gpu, run, options));
+}
+
+/** What a run's checkpoints say of their validation pairs. */
+export interface ScoredRun {
+  folds: FoldFacts[];
+  predictions: RunPrediction[];
+}
+
+export const summariseRun = ({ config }: OpenRun, { folds, predictions }: ScoredRun): Summary =>
+  summarise(folds, predictions, { settings: decisionSettings(config), seed: config.seed });
 
 /**
- * Metrics of the best checkpoint of every fold, or of the one given. `model.positive_threshold` may be another one than
- * in training. Data errors where the data, the criteria, the folds or a checkpoint are not those of the run: no pair is
- * ever scored with a checkpoint that was trained on it.
+ * Scores the validation pairs of every fold, or of the one given, with the fold's best checkpoint, and decides as that
+ * does. `model.positive_threshold` and `evaluation.*` may be other ones than in training: then the decision is chosen anew,
+ * on the fold's own validation pairs. Data errors where the data, the criteria, the folds or a checkpoint are not those of
+ * the run: no pair is ever scored with a checkpoint that was trained on it.
  */
-export async function evaluateRun(
+export async function scoreRun(
   gpu: Gpu,
   { config, record }: OpenRun,
-  { fold: only, reporter }: { fold?: number; reporter: Reporter },
-): Promise<Summary> {
-  const { kfold, model, training } = config;
+  { fold: only, reporter }: EvaluateRunOptions,
+): Promise<ScoredRun> {
+  const { kfold, training } = config;
   if (only !== undefined && only >= kfold.n_splits) {
     throw new EntailError("usage", `--fold ${only}: there are ${kfold.n_splits} folds, 0 to ${kfold.n_splits - 1}`);
   }
-  checkSettings(config, record);
+  const otherDecision = checkSettings(config, record).some((key) => OF_A_DECISION.test(key));
+  for (const line of decisionsInVain(config)) reporter.info(line);
   const data = await runFiles(config, record);
   const pairs = await loadPairs({ data });
   const folds = await recordedFolds(config, record, pairs);
@@ -44,8 +65,7 @@ export async function evaluateRun(
   const precision = asked === "auto" ? record.precision : asked;
   reporter.info(`computing in ${precision} (${asked === "auto" ? "auto: as the run was trained" : "as asked for"})`);
 
-  const summaries: FoldSummary[] = [];
-  const predictions: Prediction[] = [];
+  const scored: ScoredRun = { folds: [], predictions: [] };
   for (const fold of selected) {
     const checkpointFolder = foldFolder(config.checkpoint_dir, fold);
     const state = await readState(checkpointFolder);
@@ -63,34 +83,35 @@ export async function evaluateRun(
     try {
       await loadWeights(session.parameters, modelConfig, folder);
       const trainLabels = pairs.flatMap(({ label }, index) => folds[index] === fold ? [] : [label]);
-      const { loss, metrics, probabilities } = await evaluatePairs(session, {
+      const { loss, decision, predictions } = await evaluatePairs(session, {
         tokens,
-        labels: members.map(({ label }) => label),
-        posts: postNumbers(members),
+        pairs: members,
         indices: members.map((_, index) => index),
-        threshold: model.positive_threshold,
-        lossKind: LOSSES[model.loss_type].kind,
-        weights: lossWeights(model, trainLabels),
+        settings: decisionSettings(config),
+        decision: otherDecision ? undefined : decisionOf(modelConfig, members),
+        lossKind: LOSSES[config.model.loss_type].kind,
+        weights: lossWeights(config.model, trainLabels),
       });
       const skipped = state ? skippedSteps(state) : 0;
-      summaries.push({ fold, best_epoch: state?.best?.epoch ?? 0, skipped_steps: skipped, loss, metrics });
-      members.forEach(({ criterionId, label }, i) =>
-        predictions.push({ criterionId, label, probability: probabilities[i] })
-      );
+      scored.folds.push({ fold, best_epoch: state?.best?.epoch ?? 0, skipped_steps: skipped, loss, decision });
+      for (const prediction of predictions) scored.predictions.push({ ...prediction, fold });
     } finally {
       session.release();
     }
-    reporter.progress("evaluating folds", summaries.length, selected.length);
+    reporter.progress("evaluating folds", scored.folds.length, selected.length);
   }
-  return { folds: summaries, ...summariseFolds(summaries, predictions, model.positive_threshold) };
+  return scored;
 }
 
 /** What an evaluation may choose for itself. */
-const OF_AN_EVALUATION = /^(model\.positive_threshold|training\.optimization\.(precision|use_bf16))$/;
+const OF_A_DECISION = /^(model\.positive_threshold|evaluation\.(calibration|threshold_mode|threshold_global_init))$/;
+const OF_A_SCORE = /^training\.optimization\.(precision|use_bf16)$/;
 
-function checkSettings(config: Config, record: RunRecord): void {
-  const changed = settingDifferences(record, config).filter(({ key }) => !OF_AN_EVALUATION.test(key));
-  if (changed.length === 0) return;
+/** The keys that are other ones than in training. Data error for one that may not be. */
+function checkSettings(config: Config, record: RunRecord): string[] {
+  const differing = settingDifferences(record, config);
+  const changed = differing.filter(({ key }) => !OF_A_DECISION.test(key) && !OF_A_SCORE.test(key));
+  if (changed.length === 0) return differing.map(({ key }) => key);
   const { key, was, is } = changed[0];
   throw new EntailError(
     "data",

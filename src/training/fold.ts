@@ -6,8 +6,10 @@ import { type NegativeSampling, sampledCounts, sampleNegatives } from "../datase
 import { loadMoments, loadWeights } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { makeFolder } from "../formats/atomic_write.ts";
+import { type DecisionSettings, isChosen } from "../evaluation/decision.ts";
 import type { LossKind } from "../nn/loss.ts";
 import type { AugmentedEpoch } from "./augmentation.ts";
+import { carryDecision } from "./decisions.ts";
 import { evaluatePairs, type Evaluation } from "./evaluate.ts";
 import { appendEntries, epochEntry, type LogEntry, stepEntry, truncateLog } from "./metrics_log.ts";
 import { createPace } from "./pace.ts";
@@ -17,6 +19,7 @@ import type { Reporter } from "./reporter.ts";
 import { learningRateAt, type SchedulerType } from "./schedule.ts";
 import type { Session } from "./session.ts";
 import {
+  type BestEpoch,
   checkCounters,
   type FoldLength,
   type FoldResult,
@@ -43,7 +46,7 @@ export interface FoldSettings {
   maxSteps: number | null;
   /** Evaluations without a better F1 after which training ends; null: never. */
   patience: number | null;
-  threshold: number;
+  decision: DecisionSettings;
   lossKind: LossKind;
   step: StepSettings;
 }
@@ -70,8 +73,8 @@ export interface FoldInput {
   reporter: Reporter;
   recorder?: Pick<RunRecorder, "foldStarted" | "logged">;
   signal?: AbortSignal;
-  /** Called after each evaluation with the best F1 so far; may throw to end the training, as a pruned trial does. */
-  onEvaluation?(epoch: number, bestF1: number): Promise<void>;
+  /** Called after each evaluation with the best epoch so far; may throw to end the training, as a pruned trial does. */
+  onEvaluation?(epoch: number, best: BestEpoch): Promise<void>;
 }
 
 /** The loss or the gradient is no longer a number. */
@@ -168,11 +171,13 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     most: LOG_STEPS,
   });
 
-  const save = async () => {
+  const save = async (evaluation?: Evaluation) => {
     state.counters = step.counters;
     state.scaler = await step.readScaler();
     state.seconds = secondsBefore + (performance.now() - sittingStart) / 1000;
-    if (checkpointFolder) await saveLast(session, input.tokenizerFolder, checkpointFolder, state, input.marker);
+    if (!checkpointFolder) return;
+    const config = evaluation && configOf(input, evaluation);
+    await saveLast(session, input.tokenizerFolder, checkpointFolder, state, input.marker, config);
   };
   const stopIfAsked = async () => {
     if (!input.signal?.aborted) return;
@@ -214,10 +219,9 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     const seconds = (performance.now() - epochLoss.since) / 1000;
     const evaluation = await evaluatePairs(session, {
       tokens,
-      labels,
-      posts,
+      pairs,
       indices: validation,
-      threshold: settings.threshold,
+      settings: settings.decision,
       lossKind: settings.lossKind,
       weights: settings.step.loss,
     });
@@ -232,7 +236,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     }
     state.finished = step.counters.updates >= totalSteps ||
       (settings.patience !== null && state.evaluationsSinceBest >= settings.patience);
-    await save();
+    await save(evaluation);
     reporter.epoch({
       fold,
       epoch,
@@ -246,7 +250,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       samplesPerSecond: epochLoss.samples / seconds,
       seconds: state.seconds,
     });
-    await input.onEvaluation?.(epoch, state.best!.metrics.f1);
+    await input.onEvaluation?.(epoch, state.best!);
     if (!state.finished) await stopIfAsked();
     pace.restart();
   }
@@ -316,19 +320,26 @@ async function noteEvaluation(
   epoch: number,
   evaluation: Evaluation,
 ): Promise<void> {
-  const { session, settings, pairs, validation, outputFolder, checkpointFolder } = input;
+  const { session, settings, outputFolder, checkpointFolder } = input;
   state.evaluations++;
   if (state.best && evaluation.metrics.f1 <= state.best.metrics.f1) {
     state.evaluationsSinceBest++;
     return;
   }
   state.evaluationsSinceBest = 0;
-  state.best = { epoch, loss: evaluation.loss, metrics: evaluation.metrics };
+  const { loss, metrics, decision, crossFittedF1, predictions } = evaluation;
+  const chosen = crossFittedF1 === null ? {} : { chosen: { decision, crossFittedF1 } };
+  state.best = { epoch, loss, metrics, ...chosen };
   if (checkpointFolder) {
-    await saveBest(session, input.tokenizerFolder, checkpointFolder, input.marker, evaluation.metrics);
+    const config = configOf(input, evaluation);
+    await saveBest(session, input.tokenizerFolder, checkpointFolder, input.marker, metrics, config);
   }
   if (outputFolder) {
-    const rows = validation.map((index, i) => ({ pair: pairs[index], probability: evaluation.probabilities[i] }));
-    await writePredictions(join(outputFolder, "predictions.csv"), rows, settings.threshold);
+    const withScores = isChosen(settings.decision);
+    await writePredictions(join(outputFolder, "predictions.csv"), predictions, { withScores });
   }
 }
+
+/** The session's configuration with what was chosen for its parameters as they are. */
+const configOf = ({ session, settings, pairs }: FoldInput, { decision }: Evaluation): Session["config"] =>
+  isChosen(settings.decision) ? carryDecision(session.config, decision, pairs) : session.config;

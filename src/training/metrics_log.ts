@@ -26,6 +26,8 @@ export interface EpochEntry {
   eval_recall: number;
   eval_accuracy: number;
   eval_auc: number | null;
+  /** Where thresholds or a temperature are chosen: the F1 that `hpo` goes by, chosen on other posts than it judges. */
+  eval_f1_cross_fitted?: number;
 }
 
 export function stepEntry(
@@ -46,7 +48,7 @@ export function stepEntry(
 /** JSON has no other numbers. */
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-export function epochEntry(epoch: number, { loss, metrics }: Evaluation): EpochEntry {
+export function epochEntry(epoch: number, { loss, metrics, crossFittedF1 }: Evaluation): EpochEntry {
   return {
     epoch,
     eval_loss: loss,
@@ -55,6 +57,7 @@ export function epochEntry(epoch: number, { loss, metrics }: Evaluation): EpochE
     eval_recall: metrics.recall,
     eval_accuracy: metrics.accuracy,
     eval_auc: metrics.auc,
+    ...(crossFittedF1 === null ? {} : { eval_f1_cross_fitted: crossFittedF1 }),
   };
 }
 

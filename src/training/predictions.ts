@@ -1,38 +1,40 @@
 /** predictions.csv: a fold's validation pairs and what the model says of them. */
 import { stringify } from "csv-stringify/sync";
-import type { Pair } from "../dataset/groundtruth.ts";
+import type { ScoredPair } from "../evaluation/decision.ts";
+import type { JudgedPair } from "../evaluation/metrics.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { readCsv } from "../formats/csv.ts";
 
 const COLUMNS = ["post_id", "criterion_id", "label", "probability", "prediction"];
+const SCORE = "score";
 
+/** A pair of a run, its score and what is decided about it. */
+export interface Prediction extends ScoredPair, JudgedPair {
+  postId: string;
+}
+
+/** `withScores` adds the scores, which cannot be told from calibrated probabilities. */
 export async function writePredictions(
   path: string,
-  rows: readonly { pair: Pair; probability: number }[],
-  threshold: number,
+  rows: readonly Prediction[],
+  { withScores }: { withScores: boolean },
 ): Promise<void> {
-  const records = rows.map(({ pair, probability }) => [
-    pair.postId,
-    pair.criterionId,
-    pair.label,
-    probability,
-    probability >= threshold ? 1 : 0,
+  const records = rows.map(({ postId, criterionId, label, score, probability, prediction }) => [
+    ...[postId, criterionId, label, probability, prediction],
+    ...(withScores ? [score] : []),
   ]);
-  await writeFileAtomic(path, stringify([COLUMNS, ...records]));
+  await writeFileAtomic(path, stringify([withScores ? [...COLUMNS, SCORE] : COLUMNS, ...records]));
 }
 
-export interface Prediction {
-  criterionId: string;
-  label: number;
-  probability: number;
-}
-
-/** Reads what `writePredictions` wrote, in its order. */
+/** Reads what `writePredictions` wrote, in its order. A score that was not written is NaN. */
 export async function readPredictions(path: string): Promise<Prediction[]> {
   const { rows } = await readCsv(path, COLUMNS);
   return await Array.fromAsync(rows, ({ values }) => ({
+    postId: values.post_id,
     criterionId: values.criterion_id,
     label: Number(values.label),
+    score: Number(values[SCORE] ?? NaN),
     probability: Number(values.probability),
+    prediction: Number(values.prediction),
   }));
 }

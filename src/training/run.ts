@@ -7,6 +7,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { elementBytes } from "../gpu/dtype.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
 import { type Precision, storageOf } from "../nn/plan.ts";
+import { decisionSettings, decisionsInVain } from "./decisions.ts";
 import type { FoldSettings } from "./fold.ts";
 import { LOSSES, lossKeysInVain, lossWeights } from "./losses.ts";
 import { choosePrecision } from "./precision.ts";
@@ -14,7 +15,8 @@ import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
 
 /** What a configuration asks for in vain. A line for people about each. */
-export function settingsInVain({ gpu, model, training, reproducibility }: Config): string[] {
+export function settingsInVain(config: Config): string[] {
+  const { gpu, model, training, reproducibility } = config;
   const { use_torch_compile, fused_adamw } = training.optimization;
   const { layerwise_lr_decay, neg_per_pos, xpost_neg_frac } = training;
   return [
@@ -30,6 +32,7 @@ export function settingsInVain({ gpu, model, training, reproducibility }: Config
     model.freeze_backbone && layerwise_lr_decay !== 1 &&
     `training.layerwise_lr_decay=${layerwise_lr_decay} has no effect with model.freeze_backbone=true`,
     ...lossKeysInVain(model, parseConfigText("{}", "defaults").model),
+    ...decisionsInVain(config),
   ].filter((line) => line !== false);
 }
 
@@ -103,7 +106,7 @@ export function foldSettings(config: Config, model: ModelConfig, trainLabels: re
     epochs: training.num_epochs,
     maxSteps: training.max_steps,
     patience: training.early_stopping_patience,
-    threshold: config.model.positive_threshold,
+    decision: decisionSettings(config),
     lossKind: LOSSES[config.model.loss_type].kind,
     step: {
       seed: config.seed,

@@ -1,11 +1,14 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
 import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
-import { type ModelConfig, pairMaxLength } from "../models/model_config.ts";
+import { type CarriedDecision, carriedDecision, type ModelConfig, pairMaxLength } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
+import { probabilityOf } from "../evaluation/calibration.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
+import { positiveLogit } from "../nn/loss.ts";
 import type { Precision } from "../nn/plan.ts";
-import { positiveProbability, scorePairs } from "./evaluate.ts";
+import { carriedPrediction } from "./decisions.ts";
+import { scorePairs } from "./evaluate.ts";
 import { type AskedPrecision, choosePrecision } from "./precision.ts";
 import { scoringCapacity } from "./run.ts";
 import { tokenizeFor } from "./run_data.ts";
@@ -16,14 +19,18 @@ export interface TextPair {
   criterion: string;
 }
 
-/** `probability` is that of the positive class: softmax of two logits, sigmoid of one. */
+/** `probability` is that of the positive class: softmax of two logits, sigmoid of one, calibrated where the model is. */
 export interface TextScore {
   logits: number[];
   probability: number;
+  /** Of a model whose thresholds or temperature were chosen when it was trained: 1 where the pair is positive, else 0. */
+  prediction?: number;
 }
 
 export interface Scorer {
   readonly config: ModelConfig;
+  /** What was chosen when the model was trained. */
+  readonly decision: CarriedDecision | null;
   readonly folder: string;
   readonly maxLength: number;
   readonly batchSize: number;
@@ -65,6 +72,7 @@ export async function openScorer(
   await checkWeights(config, folder, { trained: true });
   const scorer: Scorer = {
     config,
+    decision: carriedDecision(config),
     folder,
     maxLength: maxLength ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
     batchSize,
@@ -101,8 +109,14 @@ export async function scoreTexts(
       await loadWeights(scorer.session.parameters, config, folder);
     }
     const logits = await scorePairs(scorer.session!, tokens, tokens.map((_, i) => i), (done) => onProgress(at + done));
-    for (const row of logits) scores.push({ logits: [...row], probability: positiveProbability(row) });
+    logits.forEach((row, i) => scores.push(textScore(row, window[i].criterion, scorer.decision)));
     if (signal?.aborted) throw new EntailError("interrupted", "interrupted before all pairs were scored");
   }
   return scores;
+}
+
+function textScore(logits: Float32Array, criterion: string, decision: CarriedDecision | null): TextScore {
+  const probability = probabilityOf(positiveLogit(logits), decision?.temperature);
+  const score = { logits: [...logits], probability };
+  return decision === null ? score : { ...score, prediction: carriedPrediction(decision, criterion, probability) };
 }

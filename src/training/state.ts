@@ -8,7 +8,8 @@ import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { readJson } from "../formats/json.ts";
 import type { Precision } from "../nn/plan.ts";
 import { initialScaler, type ScalerState } from "../nn/scaler.ts";
-import type { Metrics } from "./metrics.ts";
+import type { Decision } from "../evaluation/decision.ts";
+import type { Metrics } from "../evaluation/metrics.ts";
 import type { Session } from "./session.ts";
 import type { StepCounters } from "./step.ts";
 
@@ -22,12 +23,24 @@ export interface TrainerState {
   /** Evaluations done, and those since the best one. */
   evaluations: number;
   evaluationsSinceBest: number;
-  best: { epoch: number; loss: number; metrics: Metrics } | null;
+  best: BestEpoch | null;
   /** The training is over: all steps are done, or it was stopped early. */
   finished: boolean;
   /** Seconds spent so far, over all sittings. */
   seconds: number;
 }
+
+/** The epoch with the highest F1, and what its checkpoint decides by. */
+export interface BestEpoch {
+  epoch: number;
+  loss: number;
+  metrics: Metrics;
+  /** Absent where nothing was chosen. */
+  chosen?: { decision: Decision; crossFittedF1: number };
+}
+
+/** The F1 that a fold is judged by: of decisions that were not chosen on what they judge. */
+export const judgedF1 = ({ metrics, chosen }: BestEpoch): number => chosen?.crossFittedF1 ?? metrics.f1;
 
 /** What a fold's training has come to. */
 export type FoldResult = Pick<TrainerState, "best" | "evaluations" | "seconds"> & {
@@ -77,6 +90,14 @@ const StateSchema = z.object({
       accuracy: share,
       auc: share.nullable(),
     }),
+    chosen: z.object({
+      decision: z.object({
+        temperature: z.number().positive(),
+        threshold: share,
+        criterion_thresholds: z.record(z.string(), share).nullable(),
+      }),
+      crossFittedF1: share,
+    }).optional(),
   }).nullable(),
   finished: z.boolean(),
   seconds: z.number().min(0),
@@ -130,32 +151,40 @@ export function checkCounters(
   );
 }
 
-/** Replaces `<checkpointFolder>/last`: the model, its optimizer and the state, all or nothing. */
+/**
+ * Replaces `<checkpointFolder>/last`: the model, its optimizer and the state, all or nothing. `config` is the session's,
+ * with what was chosen for these parameters.
+ */
 export async function saveLast(
   session: Session,
   tokenizerFolder: string,
   checkpointFolder: string,
   state: TrainerState,
   marker?: Record<string, string>,
+  config = session.config,
 ): Promise<void> {
   await replaceFolder(join(checkpointFolder, "last"), async (folder) => {
-    await saveModel(session.parameters, session.config, tokenizerFolder, folder, marker);
+    await saveModel(session.parameters, config, tokenizerFolder, folder, marker);
     await saveMoments(session.parameters, folder);
     await writeFileAtomic(join(folder, STATE_FILE), JSON.stringify(state, null, 2) + "\n");
   });
 }
 
-/** Replaces `<checkpointFolder>/best` by the model as it is now; its card tells the `metrics` of its validation. */
+/**
+ * Replaces `<checkpointFolder>/best` by the model as it is now, with what was chosen for it in `config`; its card tells
+ * the `metrics` of its validation.
+ */
 export async function saveBest(
   session: Session,
   tokenizerFolder: string,
   checkpointFolder: string,
   marker: Record<string, string> | undefined,
   { f1, precision, recall, accuracy, auc }: Metrics,
+  config = session.config,
 ): Promise<void> {
   const metrics = { F1: f1, precision, recall, accuracy, ...(auc === null ? {} : { "ROC-AUC": auc }) };
   await replaceFolder(
     join(checkpointFolder, "best"),
-    (folder) => saveModel(session.parameters, session.config, tokenizerFolder, folder, marker, metrics),
+    (folder) => saveModel(session.parameters, config, tokenizerFolder, folder, marker, metrics),
   );
 }

@@ -6,10 +6,21 @@ import type { Summary } from "../../src/training/summary.ts";
 import type { LogEntry } from "../../src/training/metrics_log.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { entail } from "../support/command_line.ts";
+import { fitDecision } from "../../src/evaluation/decision.ts";
+import { BOOTSTRAP, bootstrapIntervals } from "../../src/evaluation/intervals.ts";
 import { inTemporaryFolder, runConfig, writeRunData } from "../support/run_data.ts";
 import { serveMlflow } from "../tracking/mlflow_server.ts";
 
-const AVERAGED = { f1: 0.5, precision: 1, recall: 0.25, accuracy: 0.75, auc: NaN };
+const AVERAGED = {
+  f1: 0.5,
+  precision: 1,
+  recall: 0.25,
+  accuracy: 0.75,
+  auc: NaN,
+  pr_auc: 0.5,
+  ece: 0.125,
+  brier: 0.25,
+};
 const COUNTS = { count: 4, truePositives: 1, falsePositives: 0, trueNegatives: 2, falseNegatives: 1 };
 const METRICS = { ...AVERAGED, ...COUNTS, positives: 2 };
 const step = (step: number): LogEntry => ({ step, epoch: step / 2, loss: 1 / step, learning_rate: 0.1, grad_norm: 2 });
@@ -22,6 +33,7 @@ const epoch = (epoch: number): LogEntry => ({
   eval_accuracy: 0.75,
   eval_auc: null,
 });
+const FIXED = { calibration: "none", thresholdMode: "fixed", positiveThreshold: 0.5, globalInit: 0.5 } as const;
 const RESULT = { best: { epoch: 1, loss: 0.5, metrics: METRICS }, evaluations: 1, seconds: 1, updates: 2, skipped: 0 };
 
 /** What `train` writes before and while it is recorded. */
@@ -71,13 +83,18 @@ Deno.test("openTrainingTracker: an interrupted training goes on in the same runs
       second.foldStarted(1);
       second.logged(1, [step(3), step(4), epoch(2)]);
       second.foldEnded(1, RESULT);
-      const folds = [0, 1].map((fold) => ({ fold, best_epoch: 1, skipped_steps: 0, loss: 0.5, metrics: METRICS }));
+      const facts = { best_epoch: 1, skipped_steps: 0, loss: 0.5, decision: fitDecision([], FIXED), metrics: METRICS };
+      const folds = [0, 1].map((fold) => ({ fold, ...facts }));
+      const none = bootstrapIntervals([], { seed: 1 });
       const summary: Summary = {
         folds,
         mean: AVERAGED,
         std: AVERAGED,
         overall: METRICS,
         per_criterion: { "A.1": METRICS },
+        intervals: { ...BOOTSTRAP, seed: 1, folds: {}, overall: none, per_criterion: {} },
+        in_sample: false,
+        cross_fitted: null,
       };
       second.runEnded(summary);
       await second.close();

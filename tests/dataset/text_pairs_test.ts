@@ -108,3 +108,21 @@ Deno.test("recordWindows: all records in order, in groups bounded by number and 
     assert.deepEqual(groups, [[0, 1, 2], [3, 4, 5], [6, 7], [8, 9, 10]]);
   });
 });
+
+Deno.test("openTextPairs: a prediction is a column of its own, in the place of one that was there", async () => {
+  const score = { ...SCORE, prediction: 1 };
+  const all = async (path: string, predictions: boolean) => {
+    const { head, records } = await openTextPairs(path, { predictions });
+    return head + (await Array.fromAsync(records, (record) => record.withScore(predictions ? score : SCORE))).join("");
+  };
+  await withFile("pairs.csv", "prediction,post,criterion\nold,a,b\n", async (path) => {
+    assert.equal(await all(path, true), 'post,criterion,logits,probability,prediction\na,b,"[-1,2.5]",0.75,1\n');
+    assert.equal(await all(path, false), 'prediction,post,criterion,logits,probability\nold,a,b,"[-1,2.5]",0.75\n');
+  });
+  await withFile("pairs.jsonl", '{"prediction":"old","post":"a","criterion":"b"}', async (path) => {
+    assert.equal(
+      await all(path, true),
+      '{"post":"a","criterion":"b","logits":[-1,2.5],"probability":0.75,"prediction":1}\n',
+    );
+  });
+});

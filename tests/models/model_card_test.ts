@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readModelConfig } from "../../src/models/checkpoint.ts";
-import { withOrigin } from "../../src/models/model_config.ts";
+import { withDecision, withOrigin } from "../../src/models/model_config.ts";
 import { modelCard } from "../../src/models/model_card.ts";
 import { modelParameters } from "../../src/models/parameters.ts";
 import { TEXT_MODEL } from "../support/run_data.ts";
@@ -35,4 +35,17 @@ Deno.test("modelCard: a head that transformers lacks needs trust_remote_code; fo
   assert.match(card, /sigmoid/);
   assert.doesNotMatch(card, /## Validation/);
   assert.ok(!card.includes(TEXT_MODEL));
+});
+
+Deno.test("modelCard: what was chosen on the validation fold stands with its texts in one line", async () => {
+  const config = withDecision(await readModelConfig(TEXT_MODEL), {
+    temperature: 1.5,
+    threshold: 0.25,
+    criterionThresholds: { "Sleep\nor | rest": 0.75 },
+  });
+  const card = modelCard(config, modelParameters(config), { F1: 0.5 });
+  assert.match(card, /not trained on, but on which the calibration and the threshold were chosen\./);
+  assert.match(card, /\| Probability \| sigmoid\(\(second logit − first\) \/ 1\.5\), calibrated/);
+  assert.ok(card.includes("| Positive | from a probability of 0.25 on |"));
+  assert.ok(card.includes("| Positive for “Sleep or \\| rest” | from 0.75 on |"));
 });

@@ -1,17 +1,26 @@
-"""Writes tests/fixtures/training/metrics.json: binary metrics. Made with scikit-learn 1.9.1, NumPy 2.4.6."""
+"""Writes tests/fixtures/evaluation/metrics.json: binary metrics. Made with scikit-learn 1.9.1, NumPy 2.4.6."""
 
 import json
 import warnings
 from pathlib import Path
 
 import numpy as np
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
-    accuracy_score, confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score,
+    accuracy_score, average_precision_score, brier_score_loss, confusion_matrix, f1_score, precision_score,
+    recall_score, roc_auc_score,
 )
 
 warnings.simplefilter("ignore")
-target = Path(__file__).parent.parent / "fixtures" / "training" / "metrics.json"
+target = Path(__file__).parent.parent / "fixtures" / "evaluation" / "metrics.json"
 rng = np.random.RandomState(3)
+
+
+def calibration_error(labels, scores, bins=15):
+    """Over scikit-learn's reliability curve, whose bins are (0, 1/15], …"""
+    share, mean = calibration_curve(labels, scores, n_bins=bins)
+    inside = np.bincount(np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], scores), minlength=bins)
+    return float(np.sum(inside[inside > 0] / len(labels) * np.abs(share - mean)))
 
 
 def case(labels, scores, threshold):
@@ -30,6 +39,9 @@ def case(labels, scores, threshold):
             "recall": recall_score(labels, predicted, zero_division=0),
             "accuracy": accuracy_score(labels, predicted),
             "auc": float(roc_auc_score(labels, scores)) if both else None,
+            "pr_auc": float(average_precision_score(labels, scores)) if labels.any() else None,
+            "ece": calibration_error(labels, scores),
+            "brier": float(brier_score_loss(labels, scores, labels=[0, 1])),
             "truePositives": tp, "falsePositives": fp, "trueNegatives": tn, "falseNegatives": fn,
         },
     }

@@ -57,6 +57,21 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
       /freeze_backbone is false; set model\.freeze_backbone=false/,
     ],
     ["{key: model.architecture.pooler_dropout, type: float, low: 0, high: 0.1}", [], /model\.model_name is null/],
+    [
+      "{key: evaluation.threshold_global_init, type: float, low: 0.3, high: 0.7}",
+      [],
+      /set evaluation\.threshold_mode=global, or/,
+    ],
+    [
+      "{key: evaluation.calibration, type: categorical, choices: [none, temperature]}",
+      [],
+      /evaluation\.threshold_mode is not fixed; set evaluation\.threshold_mode/,
+    ],
+    [
+      "{key: model.positive_threshold, type: float, low: 0.3, high: 0.7}",
+      ["evaluation.threshold_mode=global"],
+      /evaluation\.threshold_mode is not global/,
+    ],
   ];
   for (const [parameter, overrides, says] of cases) {
     const message = refusal("data=demo", SPACE + parameter, ...overrides)!;
@@ -113,6 +128,10 @@ Deno.test("checkEffects: where another parameter decides, the condition to write
   const cases = [
     ["hpo=pc_ce", "hpo.search_space.aug_prob.when=null"],
     ["hpo=pc_ce", `${SPACE}{key: augmentation.model_name, type: categorical, choices: [a, b]}`],
+    [
+      "+hpo.search_space.mode={key: evaluation.threshold_mode, type: categorical, choices: [per_class, global]}",
+      `${SPACE}{key: evaluation.threshold_global_init, type: float, low: 0.3, high: 0.7}`,
+    ],
     [
       "hpo.search_space.focal_gamma.when=null",
       "+hpo.search_space.loss={key: model.loss_type, type: categorical, choices: [ce, focal]}",

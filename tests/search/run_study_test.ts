@@ -72,6 +72,27 @@ gpuTest(
   },
 );
 
+gpuTest("runStudy: a trial that chooses thresholds is judged on posts that had no part in the choice", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const mode =
+      "+hpo.search_space.mode={key: evaluation.threshold_mode, type: categorical, choices: [global, per_class]}";
+    const config = runConfig(folder, ...SINGLE, ...SMALL, "evaluation.calibration=temperature", mode);
+    const entries = new Map<number, EpochEntry[]>();
+    const observer = {
+      evaluated: ({ number }: { number: number }, _: number, entry: EpochEntry) =>
+        void entries.set(number, [...entries.get(number) ?? [], entry]),
+    };
+    const storage = new MemoryStorage();
+    for (const { number, value } of await trialsOf(config, { ...options(gpu), storage, observer, nTrials: 3 })) {
+      const best = entries.get(number)!.reduce((a, b) => b.eval_f1 > a.eval_f1 ? b : a);
+      assert.equal(value, best.eval_f1_cross_fitted);
+    }
+    assert.ok(
+      [...entries.values()].flat().some(({ eval_f1, eval_f1_cross_fitted }) => eval_f1_cross_fitted! < eval_f1),
+    );
+  });
+});
+
 gpuTest("runStudy: equal trials give equal values, whatever trained before on the same session", async (gpu) => {
   await inTemporaryFolder(async (folder) => {
     const fixed = { learning_rate: 1e-2, hidden_dropout: 0.2, attention_dropout: 0.1, classifier_dropout: 0.3 };

@@ -30,6 +30,13 @@ Deno.test("createTrialMetrics: what stands at each fold's best epoch, the earlie
   });
 });
 
+Deno.test("createTrialMetrics: a fold's F1 is the one that the trial is judged by", () => {
+  const metrics = createTrialMetrics();
+  metrics.evaluated(0, { ...entry(1, 0.75), eval_f1_cross_fitted: 0.5 });
+  metrics.evaluated(0, { ...entry(2, 0.625), eval_f1_cross_fitted: 0.625 });
+  assert.deepEqual(metrics.attributes().fold_f1, [0.5]);
+});
+
 Deno.test("createTrialMetrics: no attribute has more than 500 characters, however many folds there are", () => {
   const metrics = createTrialMetrics();
   for (let fold = 0; fold < 50; fold++) {
