@@ -4,6 +4,7 @@ import { dropoutBackward, dropoutForward } from "../nn/dropout.ts";
 import { embeddingBackward, embeddingForward, embeddingSum, tableGradients } from "../nn/embedding.ts";
 import { layerNormBackward, layerNormForward } from "../nn/layer_norm.ts";
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../nn/linear.ts";
+import type { ParameterSpec } from "../nn/parameters.ts";
 import type { ParameterCollector } from "./collector.ts";
 import type { Normed } from "./layer.ts";
 import type { ModelConfig } from "./model_config.ts";
@@ -26,6 +27,11 @@ export interface EmbeddingPass extends Normed {
 }
 
 export const wordTable = (name: string): string => `${name}.word_embeddings.weight`;
+
+/** Columns of the table of word embeddings below a family's prefix. */
+export const wordWidth = (specs: readonly ParameterSpec[], prefix: string): number =>
+  specs.find(({ name }) => name === wordTable(`${prefix}embeddings`))!.shape[1];
+
 const projection = (name: string): string => `${name}.embed_proj.weight`;
 
 const isNarrow = ({ hiddenSize }: ModelConfig, { width = hiddenSize }: EmbeddingStyle): boolean => width !== hiddenSize;

@@ -6,7 +6,7 @@ import { type Tensor, viewOf } from "../gpu/tensor.ts";
 import { layerNormForward } from "../nn/layer_norm.ts";
 import { linearForward } from "../nn/linear.ts";
 import { poolForward } from "../nn/pooling.ts";
-import { wordTable } from "./embeddings.ts";
+import { wordTable, wordWidth } from "./embeddings.ts";
 import type { Encoder } from "./family.ts";
 import { familyOf } from "./registry.ts";
 import { linear, type Scope } from "./scope.ts";
@@ -26,6 +26,7 @@ export function maskedLmForward(scope: Scope, encoder: Encoder, masked: Tensor):
   const { plan, config, parameters, batch: { sequences } } = scope;
   const { hiddenSize: hidden, layerNormEps: eps } = config;
   const { prefix, maskedLm } = familyOf(config);
+  const width = wordWidth(parameters.specs, prefix);
   const { hiddenStates } = encoder.forward(scope);
 
   // Pooling takes the token that stands at a sequence's offset: here that of the mask.
@@ -38,16 +39,16 @@ export function maskedLmForward(scope: Scope, encoder: Encoder, masked: Tensor):
   const dense = linear(scope, maskedLm.dense, gathered, {
     rows: sequences,
     inFeatures: hidden,
-    outFeatures: hidden,
+    outFeatures: width,
     activation: "gelu",
-    y: plan.transient("transformed by the dense layer", [sequences.capacity, hidden]),
+    y: plan.transient("transformed by the dense layer", [sequences.capacity, width]),
   });
-  const x = plan.transient("transformed", [sequences.capacity, hidden]);
+  const x = plan.transient("transformed", [sequences.capacity, width]);
   const { norm } = maskedLm;
   layerNormForward(
     plan,
     { x: dense, weight: parameters.value(`${norm}.weight`), bias: parameters.value(`${norm}.bias`), y: x },
-    { rows: sequences, columns: hidden, eps },
+    { rows: sequences, columns: width, eps },
   );
 
   const bias = parameters.value(maskedLm.bias);
@@ -59,7 +60,7 @@ export function maskedLmForward(scope: Scope, encoder: Encoder, masked: Tensor):
     const logits = plan.result(`logits of tokens from ${rowBegin}`, [sequences.capacity, tokens]);
     linearForward(plan, { x, weight, bias: ownBias, y: logits }, {
       rows: sequences,
-      inFeatures: hidden,
+      inFeatures: width,
       outFeatures: tokens,
       label: "vocabulary",
     });

@@ -2,8 +2,9 @@
 import { elements } from "../gpu/tensor.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import { MODELLING_FILE } from "./config_json.ts";
+import { carriedDecision } from "./decision.ts";
 import { headOf } from "./heads/registry.ts";
-import { baseModel, carriedDecision, type ModelConfig, pairMaxLength } from "./model_config.ts";
+import { baseModel, type ModelConfig, pairMaxLength } from "./model_config.ts";
 import { familyOf } from "./registry.ts";
 
 /** The card's text. `metrics` are those of the validation fold by name; without any there is no table of them. */

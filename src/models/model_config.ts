@@ -1,5 +1,4 @@
 /** What the configuration of a model says in every family: what trainer, scorer, heads and checkpoints read. */
-import { EntailError } from "../errors.ts";
 
 export interface ModelConfig {
   /** transformers' name of the family, the key of its registration. */
@@ -55,40 +54,4 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]*\/[\w.-]+$/;
 export function withOrigin<Config extends ModelConfig>(config: Config, maxLength: number, name: string | null): Config {
   const base = name !== null && HUB_ID.test(name) ? { [BASE_MODEL]: name } : {};
   return { ...config, other: { ...config.other, [PAIR_MAX_LENGTH]: maxLength, ...base } };
-}
-
-/** Keys of config.json that are entail's: what was chosen on the validation pairs, beside `positive_threshold`. */
-const TEMPERATURE = "calibration_temperature";
-const CRITERION_THRESHOLDS = "criterion_thresholds";
-
-/** How a checkpoint decides about its logits. */
-export interface CarriedDecision {
-  /** The probability is the sigmoid of the log-odds divided by this. */
-  temperature: number;
-  /** Positive from this probability on; thresholds of single criteria, by their text, go before it. */
-  threshold: number;
-  criterionThresholds: Readonly<Record<string, number>>;
-}
-
-/** What was chosen when the model was trained; null where nothing was. Data error for what no choice can be. */
-export function carriedDecision({ other, positiveThreshold }: ModelConfig): CarriedDecision | null {
-  const { [TEMPERATURE]: temperature, [CRITERION_THRESHOLDS]: thresholds = {} } = other;
-  if (temperature === undefined) return null;
-  const isShare = (value: unknown) => typeof value === "number" && value >= 0 && value <= 1;
-  if (!(typeof temperature === "number" && temperature > 0 && temperature < Infinity)) {
-    throw new EntailError("data", `config.json: ${TEMPERATURE}: must be a number above 0`);
-  }
-  if (typeof thresholds !== "object" || thresholds === null || !Object.values(thresholds).every(isShare)) {
-    throw new EntailError("data", `config.json: ${CRITERION_THRESHOLDS}: must map texts to numbers in [0, 1]`);
-  }
-  return { temperature, threshold: positiveThreshold, criterionThresholds: thresholds as Record<string, number> };
-}
-
-/** The configuration of a model that decides so; null takes what was chosen for another training away. */
-export function withDecision(config: ModelConfig, decision: CarriedDecision | null): ModelConfig {
-  const { [TEMPERATURE]: _, [CRITERION_THRESHOLDS]: __, ...other } = config.other;
-  if (decision === null) return { ...config, other };
-  const { temperature, threshold, criterionThresholds } = decision;
-  const own = Object.keys(criterionThresholds).length === 0 ? {} : { [CRITERION_THRESHOLDS]: criterionThresholds };
-  return { ...config, positiveThreshold: threshold, other: { ...other, [TEMPERATURE]: temperature, ...own } };
 }

@@ -5,6 +5,7 @@ import { collectParameters } from "./collector.ts";
 import type { Family } from "./family.ts";
 import { headOf } from "./heads/registry.ts";
 import type { ModelConfig } from "./model_config.ts";
+import { wordWidth } from "./embeddings.ts";
 import { familyOf } from "./registry.ts";
 
 /** Whether a parameter belongs to the encoder, which a checkpoint must have: a head may be new. */
@@ -44,8 +45,9 @@ export function maskedLmParameters(config: ModelConfig): ParameterSpec[] {
   const { dense, norm, bias } = family.maskedLm;
   const parameters = collectParameters({ trainable: () => false, products: (name) => isEncoder(family, name) });
   family.encoderParameters(parameters, config);
-  parameters.linear(dense, config.hiddenSize, config.hiddenSize);
-  parameters.layerNorm(norm, config.hiddenSize);
+  const width = wordWidth(parameters.specs, family.prefix);
+  parameters.linear(dense, width, config.hiddenSize);
+  parameters.layerNorm(norm, width);
   parameters.add(bias, [config.vocabSize], { decay: false });
   return parameters.specs;
 }

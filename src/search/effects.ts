@@ -9,8 +9,8 @@ import { sampleValues, setterOf, valueOfKey } from "./sampling.ts";
 type Condition = { key: string; is: ParamValue | readonly ParamValue[] } | { key: string; isNot: ParamValue };
 
 const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
-const DEBERTA: Condition = { key: "model.architecture.model_type", is: "deberta-v2" };
 const CHOSEN: Condition = { key: "evaluation.threshold_mode", isNot: "fixed" };
+const DEBERTA: Condition = { key: "model.architecture.model_type", is: "deberta-v2" };
 const FROM_SCRATCH: Condition = { key: "model.model_name", is: null };
 const POOLER: Condition = { key: "model.classifier_head", is: "pooler_linear" };
 const OWN_BATCH: Condition = { key: "training.target_effective_batch_size", is: null };

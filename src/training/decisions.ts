@@ -1,6 +1,7 @@
 /** What a run decides by: from its configuration, into its checkpoints, and out of them again. */
 import type { Config } from "../config/schema.ts";
-import { type CarriedDecision, carriedDecision, type ModelConfig, withDecision } from "../models/model_config.ts";
+import { type CarriedDecision, carriedDecision, withDecision } from "../models/decision.ts";
+import type { ModelConfig } from "../models/model_config.ts";
 import type { Decision, DecisionSettings } from "../evaluation/decision.ts";
 
 export const decisionSettings = ({ model, evaluation }: Pick<Config, "model" | "evaluation">): DecisionSettings => ({

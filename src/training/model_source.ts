@@ -2,7 +2,8 @@
 import type { Config } from "../config/schema.ts";
 import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
 import { configFromArchitecture } from "../models/config_json.ts";
-import { type ModelConfig, withDecision, withOrigin } from "../models/model_config.ts";
+import { type ModelConfig, withOrigin } from "../models/model_config.ts";
+import { withDecision } from "../models/decision.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
 import { modelFolder } from "../hub/model_folder.ts";
 import { parseModelId } from "../hub/model_id.ts";

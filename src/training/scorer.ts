@@ -1,6 +1,8 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
 import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
-import { type CarriedDecision, carriedDecision, type ModelConfig, pairMaxLength } from "../models/model_config.ts";
+import { longestSequence } from "../models/model.ts";
+import { type ModelConfig, pairMaxLength } from "../models/model_config.ts";
+import { type CarriedDecision, carriedDecision } from "../models/decision.ts";
 import { EntailError } from "../errors.ts";
 import { probabilityOf } from "../evaluation/calibration.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -59,7 +61,7 @@ export interface ScorerOptions {
 
 /**
  * Opens a Hugging Face folder, or a model of the hub, for scoring. `maxLength` defaults to what the checkpoint was trained
- * with, else 512; `precision` to what suits the adapter.
+ * with, else 512, or what it has positions for; `precision` to what suits the adapter.
  * Data errors name the folder's file.
  */
 export async function openScorer(
@@ -74,7 +76,7 @@ export async function openScorer(
     config,
     decision: carriedDecision(config),
     folder,
-    maxLength: maxLength ?? pairMaxLength(config) ?? DEFAULT_MAX_LENGTH,
+    maxLength: maxLength ?? pairMaxLength(config) ?? Math.min(DEFAULT_MAX_LENGTH, longestSequence(config)),
     batchSize,
     precision: choosePrecision(gpu, precision),
     numWorkers,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { readModelConfig } from "../../src/models/checkpoint.ts";
-import { withDecision, withOrigin } from "../../src/models/model_config.ts";
+import { withOrigin } from "../../src/models/model_config.ts";
 import { modelCard } from "../../src/models/model_card.ts";
 import { modelParameters } from "../../src/models/parameters.ts";
+import { withDecision } from "../../src/models/decision.ts";
 import { TEXT_MODEL } from "../support/run_data.ts";
 
 const frontMatter = (card: string) => parse(card.split("---\n")[1]);

@@ -130,6 +130,23 @@ gpuTest("modelBackward: with a frozen encoder only the head has gradients, the s
   checkGradients(gradients, fixture);
 });
 
+gpuTest("modelForward, modelBackward: the variants for hardware compute every family alike", async (gpu) => {
+  for (const name of ["convolution", "narrow_embeddings", "roberta"] as const) {
+    const fixture = await loadModelFixture(name);
+    const { logits, gradients } = await runModel({ ...gpu, kind: "hardware" }, fixture, fixture.batch);
+    assertClose(logits, fixture.expected.get("logits")!.data, { atol: 2e-5, rtol: 2e-5 }, `logits of ${name}`);
+    const kept = [...gradients].filter(([parameter]) => !fixture.zeroGradients.includes(parameter));
+    checkGradients(new Map(kept), fixture);
+  }
+});
+
+gpuTest("modelBackward: BERT's pooler belongs to its backbone, as base_model in transformers", async (gpu) => {
+  const fixture = await loadModelFixture("bert");
+  const { gradients } = await runModel(gpu, fixture, fixture.batch, { freezeBackbone: true });
+  assert.deepEqual([...gradients.keys()], ["classifier.weight", "classifier.bias"]);
+  checkGradients(gradients, fixture);
+});
+
 /** |actual − expected| / |expected|, of all elements together. */
 function distance(actual: Iterable<Float32Array>, expected: Iterable<Float32Array>): number {
   const [a, b] = [actual, expected].map((arrays) => [...arrays].flatMap((array) => [...array]));
@@ -159,6 +176,14 @@ gpuTest("modelForward, modelBackward: half precision is fp32 but for a few round
   const even = { ...fixture, config: { ...fixture.config, ...sizes } };
   for (const initialiseFrom of [1, 2, 3]) await checkHalf(gpu, even, { initialiseFrom });
   await checkHalf({ ...gpu, kind: "hardware" }, even, { precisions: ["fp16"], initialiseFrom: 1 });
+});
+
+gpuTest("modelForward, modelBackward: half precision in every family", async (gpu) => {
+  const sizes = { hiddenSize: 32, numAttentionHeads: 4, intermediateSize: 48, initializerRange: 0.2 };
+  for (const [name, own] of [["roberta", {}], ["narrow_embeddings", { embeddingSize: 12, convGroups: 2 }]] as const) {
+    const fixture = await loadModelFixture(name);
+    await checkHalf(gpu, { ...fixture, config: { ...fixture.config, ...sizes, ...own } }, { initialiseFrom: 1 });
+  }
 });
 
 gpuTest(

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { packBatch } from "../../src/dataset/batches.ts";
 import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
 import { loadWeights, readModelConfig } from "../../src/models/checkpoint.ts";
+import { openScorer, scoreTexts } from "../../src/training/scorer.ts";
 import { openSession } from "../../src/training/session.ts";
 import { assertClose } from "../support/close.ts";
-import { loadTextFixture } from "../support/deberta_fixture.ts";
+import { loadTextFixture, TEXT_FAMILIES } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
 
 gpuTest("a Hugging Face folder: pairs of texts get transformers' token ids and logits", async (gpu) => {
@@ -31,3 +32,20 @@ gpuTest("a Hugging Face folder: pairs of texts get transformers' token ids and l
   );
   session.release();
 });
+
+for (const family of TEXT_FAMILIES) {
+  gpuTest(`a ${family} folder as published, bin and vocabulary: transformers' token ids and logits`, async (gpu) => {
+    const { folder, maxLength, pairs } = await loadTextFixture(family);
+    const tokenizer = await loadTokenizer(folder);
+    for (const { post, criterion, ids } of pairs) {
+      assert.deepEqual([...tokenizer.encodePair(post, criterion, maxLength).ids], ids, post);
+    }
+    assert.ok(pairs.some(({ ids }) => ids.length === maxLength), "some pairs are truncated");
+    const scorer = await openScorer(gpu, folder, { precision: "fp32", numWorkers: 0 });
+    assert.equal(scorer.maxLength, maxLength, "as many tokens as the model has positions for");
+    const scores = await scoreTexts(scorer, pairs);
+    scorer.release();
+    const close = { atol: 2e-5, rtol: 2e-5 };
+    assertClose(scores.flatMap(({ logits }) => logits), pairs.flatMap(({ logits }) => logits), close, "logits");
+  });
+}

@@ -20,11 +20,21 @@ import shutil
 from pathlib import Path
 
 import torch
-from families import DEBERTA_NO_DROPOUT, scatter
+from families import DEBERTA_NO_DROPOUT, NO_DROPOUT, scatter
 from deberta_text import POSTS
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM, DebertaV2Tokenizer, PreTrainedTokenizerFast
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForMaskedLM,
+    DebertaV2Config,
+    DebertaV2ForMaskedLM,
+    DebertaV2Tokenizer,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForMaskedLM,
+)
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / "tests" / "fixtures" / "deberta" / "masked_lm"
@@ -103,12 +113,13 @@ def logits_of(model, case):
         return model(torch.tensor([case["ids"]])).logits[0, case["masked"]]
 
 
-def write(name, tokenizer, seed, max_length, **options):
+def write(name, tokenizer, seed, max_length, config_class=DebertaV2Config, model_class=DebertaV2ForMaskedLM, **options):
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
-    config = DebertaV2Config(**DEBERTA_NO_DROPOUT, **options, vocab_size=len(tokenizer), initializer_range=0.2)
+    rates = DEBERTA_NO_DROPOUT if config_class is DebertaV2Config else NO_DROPOUT
+    config = config_class(**rates, **options, vocab_size=len(tokenizer), initializer_range=0.2)
     torch.manual_seed(seed)
-    model = DebertaV2ForMaskedLM._from_config(config, attn_implementation="eager").eval()
+    model = model_class._from_config(config, attn_implementation="eager").eval()
     scatter(model, torch.Generator().manual_seed(seed))
     model.tie_weights()
     model.save_pretrained(folder)
@@ -144,4 +155,15 @@ if __name__ == "__main__":
     write("lm_head", word_piece(), 301, 50, legacy=False, hidden_size=28, num_attention_heads=4, num_hidden_layers=1,
           intermediate_size=31, relative_attention=False, position_biased_input=True, max_position_embeddings=64,
           type_vocab_size=2)
+    # Embeddings narrower than the layers, and the convolution.
+    write("narrow", unigram(), 304, 60, hidden_size=30, num_attention_heads=5, num_hidden_layers=2, intermediate_size=37,
+          relative_attention=True, position_buckets=8, max_relative_positions=-1, max_position_embeddings=128,
+          share_att_key=True, norm_rel_ebd="layer_norm", pos_att_type=["p2c", "c2p"], position_biased_input=False,
+          embedding_size=17, conv_kernel_size=3, conv_act="gelu")
+    write("../../bert/masked_lm", word_piece(), 302, 60, BertConfig, BertForMaskedLM, hidden_size=28,
+          num_attention_heads=4, num_hidden_layers=2, intermediate_size=35, max_position_embeddings=60)
+    # Its padding is token 0: positions begin at 1.
+    write("../../roberta/masked_lm", unigram(), 303, 60, RobertaConfig, RobertaForMaskedLM, hidden_size=26,
+          num_attention_heads=2, num_hidden_layers=2, intermediate_size=33, max_position_embeddings=61, pad_token_id=0,
+          type_vocab_size=1, layer_norm_eps=1e-5)
     write_demo()

@@ -122,8 +122,13 @@ export async function loadModelFixture(name: ModelCase): Promise<ModelFixture> {
   };
 }
 
-export async function loadTextFixture(): Promise<TextFixture> {
-  const folder = decodeURIComponent(new URL("text", DEBERTA_FIXTURES).pathname);
+/** Families, beside DeBERTa, of which there is a folder as it is published (tests/oracles/family_texts.py). */
+export const TEXT_FAMILIES = ["bert", "roberta"] as const;
+
+export async function loadTextFixture(
+  family: "deberta" | typeof TEXT_FAMILIES[number] = "deberta",
+): Promise<TextFixture> {
+  const folder = decodeURIComponent(new URL(`../fixtures/${family}/text`, import.meta.url).pathname);
   return { folder, ...(await readJson(`${folder}/expected.json`) as Omit<TextFixture, "folder">) };
 }
 

@@ -18,7 +18,7 @@ import { type BatchSizes, fixedRows, type Rows } from "../../src/nn/plan.ts";
 
 let shared: Promise<Gpu> | undefined;
 
-/** Whose WebGPU the tests use: ENTAIL_TEST_BACKEND=dawn ./entail test tests/gpu tests/nn tests/deberta tests/training */
+/** Whose WebGPU the tests use: ENTAIL_TEST_BACKEND=dawn ./entail test tests/gpu tests/nn tests/models tests/training */
 export const testBackend = (Deno.env.get("ENTAIL_TEST_BACKEND") || "deno") as BackendName;
 
 /** A device of the test's own. Fails, never skips, where there is no adapter. */

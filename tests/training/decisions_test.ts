@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { composeConfig } from "../../src/config/config.ts";
 import { readModelConfig } from "../../src/models/checkpoint.ts";
-import { carriedDecision, withDecision } from "../../src/models/model_config.ts";
+import { carriedDecision, withDecision } from "../../src/models/decision.ts";
 import { fitDecision } from "../../src/evaluation/decision.ts";
 import { crossValidate } from "../../src/training/cross_validation.ts";
 import { carryDecision, decisionOf, decisionSettings, decisionsInVain } from "../../src/training/decisions.ts";

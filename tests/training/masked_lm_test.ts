@@ -47,7 +47,7 @@ async function logitsOf(
   return rows;
 }
 
-for (const name of ["legacy", "lm_head"]) {
+for (const name of ["legacy", "lm_head", "narrow", "../../bert/masked_lm", "../../roberta/masked_lm"]) {
   gpuTest(`openMaskedLm: logits of ${name} are transformers', with either kernels, and in shards`, async (gpu) => {
     const folder = pathOf(name);
     const { cases } = await readJson(`${folder}/expected.json`) as Expected;
@@ -120,7 +120,7 @@ Deno.test("checkMaskedLm: a model without the head, and one with a table of its 
     (error: unknown) =>
       error instanceof EntailError && error.kind === "data" && !error.message.includes("\n") &&
       error.message.startsWith(`${classifier}: has no masked language model head (no cls.predictions.`) &&
-      error.message.endsWith("name a DebertaV2ForMaskedLM folder"),
+      error.message.endsWith("name the folder of a …ForMaskedLM model"),
   );
   const config = await readModelConfig(pathOf("legacy"));
   await checkMaskedLm(config, pathOf("legacy"));
