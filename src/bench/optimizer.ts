@@ -25,8 +25,8 @@ export const OPTIMIZER_BENCHES: Readonly<Record<string, KernelBench>> = {
       writeScaler(bench.gpu, scaler, initialScaler("fp32"));
       const [dLogits, lossSum] = [await bench.output("dLogits", [m, 2]), await bench.output("loss sum", [1])];
       const tensors = { logits: logits.tensor, labels: await bench.words("labels", labels), parameters, scaler };
-      const sizes = { sequences: bench.rows(m), numLabels: 2, kind: "ce" } as const;
-      lossForwardBackward(bench.plan, { ...tensors, dLogits, lossSum }, sizes);
+      const sizes = { sequences: bench.rows(m), numLabels: 2, kind: "cross_entropy" } as const;
+      lossForwardBackward(bench.plan, { ...tensors, posts: tensors.labels, dLogits, lossSum }, sizes);
       const probability = (row: number, label: number) =>
         1 / (1 + Math.exp(logits.values[2 * row + 1 - label] - logits.values[2 * row + label]));
       const slope = (at: number) => {

@@ -1,10 +1,12 @@
 /** What walks rows or elements: LayerNorm, GELU, dropout, embeddings, pooling. */
+import { attentionPoolBackward, attentionPoolForward } from "../nn/attention_pooling.ts";
 import { accumulate, dropoutForward } from "../nn/dropout.ts";
 import { embeddingBackward, embeddingForward } from "../nn/embedding.ts";
 import { geluBackward, geluForward } from "../nn/gelu.ts";
 import { tanhBackward } from "../nn/tanh.ts";
 import { layerNormAgain, layerNormBackward, layerNormForward } from "../nn/layer_norm.ts";
 import { poolBackward, poolForward } from "../nn/pooling.ts";
+import { attentionPoolBackwardReference, attentionPoolReference } from "./reference/attention_pooling.ts";
 import { geluDerivativeReference, geluReference } from "./reference/gelu.ts";
 import { layerNormBackwardReference, layerNormReference } from "./reference/layer_norm.ts";
 import { dropoutFactor } from "./reference/philox.ts";
@@ -264,6 +266,48 @@ const POOLING: Readonly<Record<string, KernelBench>> = {
       return { flops: m * n, bytes: bytesOf(dPooled.tensor, dx), outputs: [{ tensor: dx, expected }] };
     },
   },
+  attention_pooling: {
+    shapes: LAYERS,
+    operation: "row",
+    async build(bench, shape) {
+      const { tensors, sizes, input } = await attentionPoolingOf(bench, shape);
+      attentionPoolForward(bench.plan, tensors, sizes);
+      const { m, n } = shape;
+      const outputs = [whole(tensors.pooled, () => attentionPoolReference(input))];
+      return { flops: 4 * m * n, bytes: bytesOf(tensors.x, tensors.x, tensors.pooled), outputs };
+    },
+  },
+  attention_pooling_backward: {
+    shapes: LAYERS,
+    operation: "row",
+    async build(bench, shape) {
+      const { m, n } = shape;
+      const { tensors, sizes, input, sequenceOf } = await attentionPoolingOf(bench, shape);
+      attentionPoolForward(bench.before, tensors, sizes);
+      const dPooled = await bench.random("dPooled", [input.lengths.length, n]);
+      const dx = await bench.output("dx", [m, n], bench.storage(n));
+      const dQuery = await bench.output("dQuery", [n]);
+      attentionPoolBackward(bench.plan, { ...tensors, sequenceOf, dPooled: dPooled.tensor, dQuery, dx }, sizes);
+      const reference = once(() => attentionPoolBackwardReference(input, dPooled.values));
+      const outputs = [whole(dx, () => reference().dx), whole(dQuery, () => reference().dQuery)];
+      return { flops: 10 * m * n, bytes: bytesOf(tensors.x, tensors.x, dPooled.tensor, dx), outputs };
+    },
+  },
 };
+
+/** Hidden states of a batch, and a query for them. */
+async function attentionPoolingOf(bench: Workbench, { m, n }: Shape) {
+  const x = await bench.activation("x", [m, n]);
+  const query = await bench.random("query", [n], -0.2, 0.2);
+  const { count, lengths, offsets, sequenceOf } = await sequencesOf(bench, m);
+  const weights = await bench.output("weights", [m]);
+  const pooled = await bench.output("pooled", [count, n]);
+  return {
+    tensors: { x: x.tensor, query: query.tensor, offsets, weights, pooled },
+    sizes: { tokens: bench.rows(m), sequences: bench.rows(count), columns: n },
+    input: { x: x.values, query: query.values, lengths },
+    sequenceOf,
+  };
+}
 
 export const ROW_BENCHES: Readonly<Record<string, KernelBench>> = { ...NORM, ...ELEMENTWISE, ...EMBEDDING, ...POOLING };

@@ -3,7 +3,7 @@ import { initialiseWeights } from "../models/checkpoint.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Executable } from "../gpu/program.ts";
-import type { LossKind } from "../nn/loss.ts";
+import { type LossKind, PLAIN_LOSS } from "../nn/loss.ts";
 import type { BatchSizes, Precision } from "../nn/plan.ts";
 import type { Tuner } from "../training/physical_batch.ts";
 import { openSession } from "../training/session.ts";
@@ -75,8 +75,9 @@ export async function openSteps(
   step.start({
     seed: 1,
     dropout: { hidden: 0.1, attention: 0.1, pooler: 0, classifier: 0.1 },
-    loss: { gamma: 2, alphaPositive: 0.5, alphaNegative: 0.5, positiveWeight: 1 },
+    loss: { ...PLAIN_LOSS, gamma: 2, positiveWeight: 0.5, negativeWeight: 0.5 },
     weightDecay: 0.01,
+    layerDecay: 1,
     maxGradNorm: 1,
   });
   return {

@@ -46,7 +46,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
   "the demo's model": {
     architecture: { ...V3, hidden_size: 64, num_attention_heads: 4, intermediate_size: 128 },
     head: "max_pooling",
-    loss: "ce",
+    loss: "cross_entropy",
     longest: 128,
     everyVariant: true,
   },
@@ -63,7 +63,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
     },
     head: "mean_pooling",
     labels: 1,
-    loss: "weighted_bce",
+    loss: "ranking",
     longest: 40,
     everyVariant: true,
   },
@@ -76,7 +76,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
       type_vocab_size: 2,
     },
     head: "linear",
-    loss: "bce",
+    loss: "cross_entropy",
     longest: 40,
   },
   "a model with a convolution and narrow embeddings": {
@@ -91,7 +91,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
       conv_groups: 2,
     },
     head: "linear",
-    loss: "ce",
+    loss: "cross_entropy",
     longest: 40,
   },
   "a BERT": {
@@ -103,13 +103,20 @@ export const MODELS: Readonly<Record<string, Model>> = {
       intermediate_size: 96,
     },
     head: "pooler_linear",
-    loss: "ce",
+    loss: "cross_entropy",
     longest: 40,
+  },
+  "a model with a learnt query": {
+    architecture: { vocab_size: 200, hidden_size: 32, num_attention_heads: 2, intermediate_size: 64 },
+    head: "attention_pooling",
+    loss: "focal",
+    longest: 40,
+    everyVariant: true,
   },
   "a model with heads of 128": {
     architecture: { ...V3, hidden_size: 256, num_attention_heads: 2, intermediate_size: 512, pos_att_type: ["c2p"] },
     head: "linear",
-    loss: "ce",
+    loss: "cross_entropy",
     longest: 64,
   },
 };
@@ -128,7 +135,7 @@ export async function plansOf(
   const capacity = { tokens: 4 * longest, sequences: 4, longest };
   const { programs } = await planSession(counting, config, {
     inference: capacity,
-    training: { capacity, lossKind: loss, freezeEncoder: false },
+    training: { capacity, lossKind: loss, freezeEncoder: false, layerRates: loss === "ranking" },
     precision,
   }, (resource) => resource);
   return [...programs, await maskedLm(counting, config, capacity, precision)];

@@ -9,6 +9,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
 import { measureRoof, type Roof } from "../tuning/roof.ts";
 import { pairLimits } from "../training/chunking.ts";
+import { LOSSES } from "../training/losses.ts";
 import { openModelSource } from "../training/model_source.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { tunerOf } from "../training/tune_session.ts";
@@ -121,7 +122,7 @@ async function stepResult(gpu: Gpu, config: Config, reporter: Reporter): Promise
   return await benchStep(gpu, config.model.model_name ?? "from scratch", model.config, {
     batchSize: config.training.batch_size,
     maxLength: pairLimits(config.data).maxLength,
-    lossKind: config.model.loss_type,
+    lossKind: LOSSES[config.model.loss_type].kind,
     precision: choosePrecision(gpu, config.training.optimization.precision),
     tuned: tunerOf(config, { reporter }),
   });

@@ -5,6 +5,7 @@ import { mebibytes } from "../gpu/tensor.ts";
 import { OPERATIONS } from "../nn/operations.ts";
 import type { Choice } from "../nn/plan.ts";
 import { pairLimits } from "../training/chunking.ts";
+import { LOSSES } from "../training/losses.ts";
 import { openModelSource } from "../training/model_source.ts";
 import { type AskedPrecision, choosePrecision, describePrecision } from "../training/precision.ts";
 import { sessionChoices } from "../training/session.ts";
@@ -37,7 +38,11 @@ async function choicesFor(gpu: Gpu, config: Config): Promise<Choice[]> {
   const { config: model } = await openModelSource(config);
   return await sessionChoices(gpu, model, {
     inference: capacity(training.eval_batch_size),
-    training: { capacity: capacity(training.batch_size), lossKind: loss_type, freezeEncoder: freeze_backbone },
+    training: {
+      capacity: capacity(training.batch_size),
+      lossKind: LOSSES[loss_type].kind,
+      freezeEncoder: freeze_backbone,
+    },
     precision: choosePrecision(gpu, training.optimization.precision),
   });
 }

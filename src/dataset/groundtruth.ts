@@ -13,6 +13,15 @@ export interface Pair {
   label: 0 | 1;
 }
 
+/** A number for the post of each pair. */
+export function postNumbers(pairs: readonly Pick<Pair, "postId">[]): Uint32Array<ArrayBuffer> {
+  const numbers = new Map<string, number>();
+  return Uint32Array.from(pairs, ({ postId }) => {
+    if (!numbers.has(postId)) numbers.set(postId, numbers.size);
+    return numbers.get(postId)!;
+  });
+}
+
 /** The columns of the groundtruth file, in order. */
 export const GROUNDTRUTH_COLUMNS = ["post_id", "post", "DSM5_symptom", "groundtruth"] as const;
 

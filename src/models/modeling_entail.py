@@ -34,19 +34,46 @@ def max_of_tokens(hidden, mask):
     return hidden.masked_fill(mask.unsqueeze(-1) == 0, lowest).max(dim=1).values
 
 
-POOLING = {"linear": first_token, "mean_pooling": mean_of_tokens, "max_pooling": max_of_tokens}
+class AttentionPooling(nn.Linear):
+    """The mean over all tokens, weighted by the softmax of their products with a learnt query."""
+
+    def __init__(self, hidden_size):
+        super().__init__(hidden_size, 1, bias=False)
+
+    def forward(self, hidden, mask):
+        scores = super().forward(hidden).squeeze(-1).masked_fill(mask == 0, -torch.inf)
+        return (scores.softmax(dim=1).unsqueeze(-1) * hidden).sum(dim=1)
+
+
+POOLING = {"mean_pooling": mean_of_tokens, "max_pooling": max_of_tokens}
+DENSE_LAYERS = {"mlp1": 1, "mlp2": 2}
 
 
 class Classifier:
-    """What the classes below have in common; `classifier_head` says what pools the last hidden states."""
+    """What the classes below have in common; `classifier_head` says what makes features of the last hidden states."""
 
     def build(self, config, encoder, dropout):
         self.num_labels = config.num_labels
-        self.pool = POOLING[config.classifier_head]
+        self.head = config.classifier_head
+        size = config.hidden_size
+        if self.head == "attention_pooling":
+            self.attention_pooling = AttentionPooling(size)
+        if self.head in DENSE_LAYERS:
+            self.mlp = nn.ModuleList(nn.Linear(size, size) for _ in range(DENSE_LAYERS[self.head]))
         setattr(self, self.base_model_prefix, encoder)
         self.dropout = nn.Dropout(config.hidden_dropout_prob if dropout is None else dropout)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         self.post_init()
+
+    def features(self, hidden, mask):
+        if self.head == "attention_pooling":
+            return self.dropout(self.attention_pooling(hidden, mask))
+        features = POOLING.get(self.head, first_token)(hidden, mask)
+        if self.head not in DENSE_LAYERS:
+            return self.dropout(features)
+        for layer in self.mlp:
+            features = self.dropout(functional.gelu(layer(features)))
+        return features
 
     def forward(
         self,
@@ -72,7 +99,7 @@ class Classifier:
         )
         hidden = outputs.last_hidden_state
         mask = torch.ones(hidden.shape[:2], device=hidden.device) if attention_mask is None else attention_mask
-        logits = self.classifier(self.dropout(self.pool(hidden, mask)))
+        logits = self.classifier(self.features(hidden, mask))
         loss = None if labels is None else self.loss_of(logits, labels)
         if return_dict is False:
             return (logits,) if loss is None else (loss, logits)

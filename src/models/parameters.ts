@@ -12,6 +12,10 @@ import { familyOf } from "./registry.ts";
 const isEncoder = ({ prefix, ownHead }: Family, name: string): boolean =>
   name.startsWith(prefix) && !name.startsWith(ownHead.dense);
 
+/** Whether a parameter belongs to the encoder, not to the head. */
+export const isEncoderParameter = (config: Pick<ModelConfig, "modelType">, name: string): boolean =>
+  isEncoder(familyOf(config), name);
+
 /**
  * All parameters of encoder and classification head, in transformers' order. Biases and LayerNorms have no weight
  * decay. A frozen backbone is all that stands below the family's prefix, as `base_model` in transformers; a table that

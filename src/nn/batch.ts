@@ -46,9 +46,11 @@ export interface DeviceBatch {
   readonly tokenOrder: Tensor;
   /** Class of each sequence, [sequences]. */
   readonly labels: Tensor;
+  /** A number for the post of each sequence, [sequences]. */
+  readonly posts: Tensor;
   readonly bytes: number;
-  /** Queues the upload of a batch and returns its sizes; never waits. */
-  write(batch: PackedBatch, labels: Uint32Array): BatchSizes;
+  /** Queues the upload of a batch and returns its sizes; never waits. Without `posts` those on the device stay. */
+  write(batch: PackedBatch, labels: Uint32Array, posts?: Uint32Array): BatchSizes;
   release(): void;
 }
 
@@ -75,6 +77,7 @@ export async function createDeviceBatch(gpu: Gpu, capacity: BatchCapacity): Prom
     tokenOrder: await words("token order", perToken),
     offsets: await words("offsets", perSequence + 1),
     labels: await words("labels", perSequence),
+    posts: await words("posts", perSequence),
   };
   const all = Object.values(tensors);
   return {
@@ -84,7 +87,7 @@ export async function createDeviceBatch(gpu: Gpu, capacity: BatchCapacity): Prom
     uniqueIds,
     ...tensors,
     bytes: all.reduce((sum, tensor) => sum + tensor.bytes, 0),
-    write(batch, labels) {
+    write(batch, labels, posts) {
       const count = batch.offsets.length - 1;
       const sizes: BatchSizes = {
         tokens: batch.ids.length,
@@ -109,6 +112,7 @@ export async function createDeviceBatch(gpu: Gpu, capacity: BatchCapacity): Prom
         [sequences.uniform, Uint32Array.of(count)],
         [uniqueIds.uniform, Uint32Array.of(sizes.uniqueIds)],
       ];
+      if (posts) uploads.push([tensors.posts, posts]);
       for (const [tensor, data] of uploads) writeTensor(gpu, tensor, data);
       return sizes;
     },

@@ -1,46 +1,75 @@
 /**
- * Classification losses with their gradients. With p the probability of the true class, softmax of two logits or
- * sigmoid of one:
+ * Classification losses with their gradients, on the device (kernels/loss.wgsl) and on the host. With s the logit of the
+ * positive class (of two labels: logit 1 − logit 0), p the probability sigmoid(±s) of a sequence's true class, w the weight
+ * of that class and w' of the other one:
  *
- * - ce, bce: −log p. They differ in nothing here: the softmax of two logits is the sigmoid of their difference.
- * - weighted_bce: the same, times `positiveWeight` where the true class is positive.
- * - focal: α_y (1 − p)^γ · −log p. Lin et al., "Focal Loss for Dense Object Detection", 2017.
- *
- * A model with two labels that is trained with bce sees the difference of its logits as the one logit.
+ * - cross_entropy: w (1 − ε/2) · −log p + w' ε/2 · −log(1 − p), binary cross-entropy with targets y (1 − ε) + ε/2. Softmax
+ *   of two logits is sigmoid of their difference, so that this is the cross-entropy of two labels as well.
+ * - focal: w (1 − p)^γ · −log p. Lin et al., "Focal Loss for Dense Object Detection", 2017.
+ * - ranking: cross_entropy and, per positive i and negative j of the same post, rankWeight / (number of such pairs) times
+ *   max(0, rankMargin − (s_i − s_j)).
  */
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";
+import { present } from "./rows.ts";
 
-export type LossKind = "ce" | "bce" | "weighted_bce" | "focal";
+export type LossKind = "cross_entropy" | "focal" | "ranking";
 
-const KINDS: Readonly<Record<LossKind, number>> = { ce: 0, bce: 0, weighted_bce: 1, focal: 2 };
+/** The constants of a loss; those that its kind does not have are ignored. */
+export interface LossWeights {
+  positiveWeight: number;
+  negativeWeight: number;
+  /** γ */
+  gamma: number;
+  /** ε */
+  smoothing: number;
+  rankWeight: number;
+  rankMargin: number;
+}
 
-export interface LossParameters {
+/** Plain cross-entropy's. */
+export const PLAIN_LOSS: LossWeights = {
+  positiveWeight: 1,
+  negativeWeight: 1,
+  gamma: 0,
+  smoothing: 0,
+  rankWeight: 0,
+  rankMargin: 0,
+};
+
+export interface LossParameters extends Partial<LossWeights> {
   /** Factor of every sequence's loss: 1 / (sequences · micro-batches) for a mean of means. */
   scale: number;
-  gamma?: number;
-  /** α of the two classes; 1 leaves α out. */
-  alphaPositive?: number;
-  alphaNegative?: number;
-  positiveWeight?: number;
+  /** Factor of every ranked pair's: 1 / (pairs · micro-batches), 0 where there is no pair. */
+  pairScale?: number;
 }
 
 /** The words of the `parameters` uniform. */
-export function lossUniform(
-  { scale, gamma = 0, alphaPositive = 1, alphaNegative = 1, positiveWeight = 1 }: LossParameters,
-): Float32Array<ArrayBuffer> {
-  return Float32Array.of(scale, gamma, alphaPositive, alphaNegative, positiveWeight, 0, 0, 0);
+export function lossUniform({ scale, pairScale = 0, ...weights }: LossParameters): Float32Array<ArrayBuffer> {
+  const { positiveWeight, negativeWeight, gamma, smoothing, rankWeight, rankMargin } = { ...PLAIN_LOSS, ...weights };
+  return Float32Array.of(
+    scale,
+    gamma,
+    positiveWeight,
+    negativeWeight,
+    smoothing / 2,
+    rankWeight * pairScale,
+    rankMargin,
+    0,
+  );
 }
 
 /**
- * Writes dLogits [sequences, numLabels], multiplied by the loss scale in `scaler` (see scaler.ts), and adds the scaled loss of the batch to `lossSum` [1], in the order of the
- * sequences. `labels` u32 [sequences], 0 or 1; `parameters`: a uniform that holds `lossUniform(…)`.
+ * Writes dLogits [sequences, numLabels], multiplied by the loss scale in `scaler` (see scaler.ts), and adds the scaled
+ * loss of the batch to `lossSum` [1], in the order of the sequences. u32 [sequences]: `labels`, 0 or 1, and `posts`, which
+ * only "ranking" reads. `parameters`: a uniform that holds `lossUniform(…)`.
  */
 export function lossForwardBackward(
   plan: Plan,
-  { logits, labels, parameters, scaler, dLogits, lossSum }: {
+  { logits, labels, posts, parameters, scaler, dLogits, lossSum }: {
     logits: Tensor;
     labels: Tensor;
+    posts: Tensor;
     parameters: Tensor;
     scaler: Tensor;
     dLogits: Tensor;
@@ -49,13 +78,14 @@ export function lossForwardBackward(
   { sequences, numLabels, kind }: { sequences: Rows; numLabels: 1 | 2; kind: LossKind },
 ): void {
   const losses = plan.transient("losses", [sequences.capacity]);
-  const constants = { KIND: KINDS[kind], LABELS: numLabels };
+  const constants = { KIND: kind, LABELS: numLabels };
   const rows = sequences.uniform;
+  const ranked = kind === "ranking" ? posts : undefined;
   plan.dispatch({
     kernel: "loss",
     entry: "per_sequence",
     constants,
-    bindings: { rows, parameters, scaler, logits, labels, dLogits, losses },
+    bindings: present({ rows, parameters, scaler, logits, labels, posts: ranked, dLogits, losses }),
     grid: (sizes) => [Math.ceil(sequences.count(sizes) / 32)],
   });
   plan.dispatch({
@@ -65,4 +95,56 @@ export function lossForwardBackward(
     bindings: { rows, losses, lossSum },
     grid: () => [1],
   });
+}
+
+/** s: the logit of the positive class against that of the negative one. */
+export const positiveLogit = (logits: ArrayLike<number>): number =>
+  logits.length === 1 ? logits[0] : logits[1] - logits[0];
+
+/** −log sigmoid(m) without cancellation. */
+const negativeLog = (m: number): number => Math.max(-m, 0) + Math.log1p(Math.exp(-Math.abs(m)));
+
+/** The mean loss on the host, in float64, of what has these scores s: sequences, or pairs of several. */
+export function meanLoss(
+  scores: readonly number[],
+  { labels, posts }: { labels: ArrayLike<number>; posts: ArrayLike<number> },
+  kind: LossKind,
+  weights: LossWeights,
+): number {
+  const own = scores.reduce((sum, score, i) => sum + sequenceLoss(score, labels[i] === 1, kind, weights), 0);
+  const mean = own / scores.length;
+  if (kind !== "ranking") return mean;
+  const pairs = rankedPairs(labels, posts);
+  const gaps = pairs.map(([i, j]) => Math.max(0, weights.rankMargin - (scores[i] - scores[j])));
+  return mean + weights.rankWeight * gaps.reduce((sum, gap) => sum + gap, 0) / Math.max(pairs.length, 1);
+}
+
+function sequenceLoss(
+  score: number,
+  positive: boolean,
+  kind: LossKind,
+  { positiveWeight, negativeWeight, gamma, smoothing }: LossWeights,
+): number {
+  const margin = positive ? score : -score;
+  const nll = negativeLog(margin);
+  const [weight, other] = positive ? [positiveWeight, negativeWeight] : [negativeWeight, positiveWeight];
+  if (kind === "focal") return weight * Math.exp(-gamma * negativeLog(-margin)) * nll;
+  return weight * (1 - smoothing / 2) * nll + other * (smoothing / 2) * negativeLog(-margin);
+}
+
+/** Every positive with every negative of its post, as places in the two lists. */
+export function rankedPairs(labels: ArrayLike<number>, posts: ArrayLike<number>): [number, number][] {
+  const negatives = new Map<number, number[]>();
+  for (let j = 0; j < labels.length; j++) {
+    if (labels[j] === 1) continue;
+    const found = negatives.get(posts[j]);
+    if (found) found.push(j);
+    else negatives.set(posts[j], [j]);
+  }
+  const pairs: [number, number][] = [];
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i] !== 1) continue;
+    for (const j of negatives.get(posts[i]) ?? []) pairs.push([i, j]);
+  }
+  return pairs;
 }

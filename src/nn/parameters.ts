@@ -49,6 +49,8 @@ export interface ParameterChunk {
   /** Elements below this index have weight decay, those from it on do not. */
   readonly decayedElements: number;
   readonly trainable: boolean;
+  /** What lies where, in order and without gaps: elements `begin` … `end`, padding included, are the named parameter's. */
+  readonly parts: readonly { name: string; begin: number; end: number }[];
   /** Null where only the half copy is held. */
   readonly values: Tensor | null;
   readonly compute: Tensor | null;
@@ -274,6 +276,11 @@ export async function createParameterStore(
       elements: layout.elements,
       decayedElements: layout.decayedElements,
       trainable: layout.trainable,
+      parts: layout.pieces.toSorted((a, b) => a.offset - b.offset).map(({ spec: { name }, offset, count }) => ({
+        name,
+        begin: offset,
+        end: offset + padded(count, layout.dtype),
+      })),
       values: tensors[index].value,
       compute: tensors[index].compute,
       gradients: tensors[index].gradient,

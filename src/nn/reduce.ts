@@ -14,17 +14,17 @@ export function partialsFor(plan: Plan, label: string, rows: Rows, columns: numb
   return plan.transient(label, [Math.ceil(rows.capacity / GROUP), columns]);
 }
 
-/** into[column] += sum of `partials`[group, column] over the groups that the batch's `rows` fill. */
+/** into[column] += sum of `partials`[i, column] over the groups of `group` rows each that the batch's `rows` fill. */
 export function addPartials(
   plan: Plan,
   { partials, into }: { partials: Tensor; into: Tensor },
-  { rows, columns }: { rows: Rows; columns: number },
+  { rows, columns, group = GROUP }: { rows: Rows; columns: number; group?: number },
 ): void {
   const workgroups = Math.ceil(quadsOf(columns) / 8);
   plan.dispatch({
     kernel: "reduce",
     entry: "add_partials",
-    constants: { COLUMNS: columns, GROUP },
+    constants: { COLUMNS: columns, GROUP: group },
     bindings: { rows: rows.uniform, partials, into },
     grid: () => [workgroups],
     label: `${into.label} sum`,

@@ -2,16 +2,16 @@
 import { conditionNames, type Config, getByPath, type SearchParameter } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import type { ParamValue } from "../studies/distributions.ts";
+import { LOSS_KEYS, lossesWith } from "../training/losses.ts";
 import { sampleValues, setterOf, valueOfKey } from "./sampling.ts";
 
-/** What another key must be, or must not be, for a key to have an effect. */
-type Condition = { key: string; is: ParamValue } | { key: string; isNot: ParamValue };
+/** What another key must be, or must not be, for a key to have an effect. `is` names several values if any will do. */
+type Condition = { key: string; is: ParamValue | readonly ParamValue[] } | { key: string; isNot: ParamValue };
 
 const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
 const CHOSEN: Condition = { key: "evaluation.threshold_mode", isNot: "fixed" };
 const CHUNKED: Condition = { key: "data.chunk_max_len", isNot: null };
 const DEBERTA: Condition = { key: "model.architecture.model_type", is: "deberta-v2" };
-const FOCAL: Condition = { key: "model.loss_type", is: "focal" };
 const FROM_SCRATCH: Condition = { key: "model.model_name", is: null };
 const POOLER: Condition = { key: "model.classifier_head", is: "pooler_linear" };
 const OWN_BATCH: Condition = { key: "training.target_effective_batch_size", is: null };
@@ -44,12 +44,13 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "model.architecture.pooler_dropout": [DEBERTA, POOLER],
   "model.architecture.pooler_hidden_act": [DEBERTA, POOLER],
   "model.architecture.pooler_hidden_size": [DEBERTA, POOLER],
-  "model.focal_alpha": [FOCAL],
-  "model.focal_gamma": [FOCAL],
   "model.positive_threshold": [{ key: "evaluation.threshold_mode", isNot: "global" }],
+  ...Object.fromEntries(LOSS_KEYS.map((key) => [`model.${key}`, [{ key: "model.loss_type", is: lossesWith(key) }]])),
   "training.batch_size": [OWN_BATCH],
   "training.gradient_accumulation_steps": [OWN_BATCH],
+  "training.layerwise_lr_decay": [{ key: "model.freeze_backbone", is: false }],
   "training.num_epochs": [{ key: "training.max_steps", is: null }],
+  "training.xpost_neg_frac": [{ key: "training.neg_per_pos", isNot: null }],
 };
 
 /** Keys, or groups of keys, that say how something is computed and not what. */
@@ -68,11 +69,15 @@ const withGroups = (key: string): string[] =>
 
 const conditionsOf = (key: string): Condition[] => withGroups(key).flatMap((group) => CONDITIONS[group] ?? []);
 
+/** The values that a condition names. */
+const namedValues = (condition: Condition): readonly ParamValue[] =>
+  [("is" in condition ? condition.is : condition.isNot) as ParamValue | ParamValue[]].flat();
+
 const holds = (condition: Condition, value: unknown): boolean =>
-  "is" in condition ? value === condition.is : value !== condition.isNot;
+  namedValues(condition).includes(value as ParamValue) === ("is" in condition);
 
 const conditionText = (condition: Condition): string =>
-  "is" in condition ? `${condition.key} is ${condition.is}` : `${condition.key} is not ${condition.isNot}`;
+  `${condition.key} is ${"is" in condition ? "" : "not "}${namedValues(condition).map(String).join(" or ")}`;
 
 /** Says no to a parameter that has no effect, in any trial or in some in which it is sampled. Names it, and a way out. */
 export function checkEffects(config: Config): void {
@@ -88,22 +93,19 @@ function effectFault(config: Config, name: string): string | undefined {
   const { key } = config.hpo.search_space[name];
   const without = `leave the parameter out with ~hpo.search_space.${name}`;
   for (const condition of conditionsOf(key)) {
-    const met = new Set<boolean>();
-    for (const values of possibleTrials(config, name, [condition.key])) {
-      if (Object.hasOwn(values, name)) met.add(holds(condition, valueOfKey(config, values, condition.key)));
-    }
-    if (!met.has(false)) continue;
-    if (met.has(true)) {
-      const remedy = "is" in condition
-        ? `add hpo.search_space.${name}.when={${condition.key}: ${condition.is}}`
-        : without;
+    const values = possibleTrials(config, name, [condition.key]).filter((trial) => Object.hasOwn(trial, name))
+      .map((trial) => valueOfKey(config, trial, condition.key));
+    if (values.every((value) => holds(condition, value))) continue;
+    const met = values.find((value) => holds(condition, value));
+    if (met !== undefined) {
+      const remedy = "is" in condition ? `add hpo.search_space.${name}.when={${condition.key}: ${met}}` : without;
       return `${key} has an effect only where ${conditionText(condition)}; ${remedy}`;
     }
     const isSampled = conditionNames(config.hpo.search_space, condition.key).length > 0;
     const way = isSampled
       ? ""
       : "is" in condition
-      ? `set ${condition.key}=${condition.is}, or `
+      ? `set ${condition.key}=${namedValues(condition)[0]}, or `
       : `set ${condition.key}, or `;
     return `${key} has no effect, it needs that ${conditionText(condition)}; ${way}${without}`;
   }
@@ -170,7 +172,7 @@ function candidates(space: Readonly<Record<string, SearchParameter>>, name: stri
   const named = [
     ...Object.values(space).flatMap(({ when }) => [when?.[name], when?.[key]]),
     ...Object.values(CONDITIONS).flat().filter((condition) => condition.key === key)
-      .map((condition) => "is" in condition ? condition.is : condition.isNot),
+      .flatMap(namedValues),
   ];
   const isNamed = (value: ParamValue) => named.includes(value);
   if (choices !== null) {

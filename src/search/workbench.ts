@@ -10,6 +10,7 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
 import { type Augmentation, createAugmenter } from "../training/augmentation.ts";
+import { LOSSES } from "../training/losses.ts";
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession, withPhysicalBatch } from "../training/physical_batch.ts";
 import type { Reporter } from "../training/reporter.ts";
@@ -81,6 +82,7 @@ export async function openWorkbench(
   async function prepareSession(config: Config, model: ModelConfig, runData: RunData) {
     const { target_effective_batch_size: target, batch_size, eval_batch_size } = config.training;
     const { loss_type, freeze_backbone } = config.model;
+    const { layerwise_lr_decay } = config.training;
     const tuned = tunerOf(config, { reporter, signal });
     // Longer pairs need other memory; the method and the probability of their replacements do not.
     const augmented = runData.evidence !== undefined;
@@ -88,7 +90,8 @@ export async function openWorkbench(
       data!.key,
       augmented,
       withoutRates(model),
-      loss_type,
+      LOSSES[loss_type].kind,
+      layerwise_lr_decay !== 1,
       freeze_backbone,
       config.training.optimization.precision,
       eval_batch_size,

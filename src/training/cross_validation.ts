@@ -8,7 +8,7 @@ import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
 import { addChosenKernels, chosenKernels } from "./chosen_kernels.ts";
-import { trainFold } from "./fold.ts";
+import { describeEpochs, trainFold } from "./fold.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
 import { choosePrecision, describePrecision } from "./precision.ts";
@@ -182,9 +182,13 @@ async function trainFolds(
     const indices = pairs.map((_, index) => index);
     for (const fold of selected) {
       const train = indices.filter((index) => folds[index] !== fold);
+      const trainLabels = train.map((index) => pairs[index].label);
+      const settings = foldSettings(fitted, model.config, trainLabels);
+      const epochs = describeEpochs(fold, trainLabels, settings);
+      if (epochs !== null) reporter.info(epochs);
       const result = await trainFold({
         session,
-        settings: foldSettings(fitted, model.config, train.map((index) => pairs[index].label)),
+        settings,
         fold,
         pairs,
         tokens,

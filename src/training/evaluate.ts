@@ -1,7 +1,6 @@
 /** Scoring pairs and judging the scores. */
 import { type EncodedPair, packBatch, type TokenizedPair } from "../dataset/batches.ts";
-import type { Aggregation } from "../models/chunking.ts";
-import type { LossKind } from "../nn/loss.ts";
+import { postNumbers } from "../dataset/groundtruth.ts";
 import {
   crossFit,
   decide,
@@ -12,10 +11,11 @@ import {
   partOfPost,
 } from "../evaluation/decision.ts";
 import { measure, type Metrics } from "../evaluation/metrics.ts";
+import type { Aggregation } from "../models/chunking.ts";
+import { type LossKind, type LossWeights, meanLoss, positiveLogit } from "../nn/loss.ts";
 import { aggregate } from "./chunking.ts";
 import type { Prediction } from "./predictions.ts";
 import type { Session } from "./session.ts";
-import type { LossWeights } from "./step.ts";
 
 /** Logits of sequences, in their order; batches are of like lengths and fill the session. */
 export async function scoreSequences(
@@ -66,25 +66,10 @@ export async function scorePairs(
   let end = 0;
   return pairs.map(({ chunks }) => {
     const rows = logits.slice(end, end += chunks.length);
-    const scores = rows.map(positiveScore);
+    const scores = rows.map(positiveLogit);
     const best = scores.indexOf(scores.reduce((most, score) => Math.max(most, score)));
     return { logits: rows[best] ?? rows[0], score: aggregation === null ? scores[0] : aggregate(scores, aggregation) };
   });
-}
-
-/** The log-odds of the positive class: the only logit, or the difference of the two. */
-export const positiveScore = (logits: ArrayLike<number>): number =>
-  logits.length === 1 ? logits[0] : logits[1] - logits[0];
-
-/** The training loss of one pair from its score z, on the host, in float64: the formulas of kernels/loss.wgsl. */
-export function pairLoss(z: number, label: number, kind: LossKind, weights: LossWeights): number {
-  const signed = label === 1 ? z : -z;
-  // −log p of the true class, and p itself, without cancellation.
-  const negLog = signed >= 0 ? Math.log1p(Math.exp(-signed)) : -signed + Math.log1p(Math.exp(signed));
-  if (kind === "weighted_bce") return (label === 1 ? weights.positiveWeight : 1) * negLog;
-  if (kind !== "focal") return negLog;
-  const alpha = label === 1 ? weights.alphaPositive : weights.alphaNegative;
-  return alpha * (-Math.expm1(-negLog)) ** weights.gamma * negLog;
 }
 
 export interface Evaluation {
@@ -118,12 +103,12 @@ export async function evaluatePairs(
     const { postId, criterionId, label } = pairs[index];
     return { postId, criterionId, label, score: scores[i].score };
   });
-  const total = scored.reduce((sum, { score, label }) => sum + pairLoss(score, label, lossKind, weights), 0);
+  const labels = scored.map(({ label }) => label);
   const taken = decision ?? fitDecision(scored, settings);
   const predictions = scored.map((pair) => decide(pair, taken));
   const crossFitted = isChosen(settings) ? crossFit(scored, partOfPost(scored), settings).judged : null;
   return {
-    loss: total / scored.length,
+    loss: meanLoss(scored.map(({ score }) => score), { labels, posts: postNumbers(scored) }, lossKind, weights),
     metrics: measure(predictions),
     decision: taken,
     crossFittedF1: crossFitted && measure(crossFitted).f1,

@@ -9,8 +9,9 @@ import { chunkingOf, pairLimits } from "./chunking.ts";
 import { decisionOf, decisionSettings, decisionsInVain } from "./decisions.ts";
 import { evaluatePairs } from "./evaluate.ts";
 import { readFolds } from "./folds_file.ts";
+import { LOSSES, lossWeights } from "./losses.ts";
 import type { Reporter } from "./reporter.ts";
-import { lossWeights, scoringCapacity } from "./run.ts";
+import { scoringCapacity } from "./run.ts";
 import { loadPairs, tokenizeFor } from "./run_data.ts";
 import { checkMarker, CONFIG_FILE, foldFolder, FOLDS_FILE, type OpenRun } from "./run_folder.ts";
 import { markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDigest } from "./run_record.ts";
@@ -93,7 +94,7 @@ export async function scoreRun(
         aggregation: chunkingOf(config),
         settings: decisionSettings(config),
         decision: otherDecision ? undefined : decisionOf(modelConfig, members),
-        lossKind: config.model.loss_type,
+        lossKind: LOSSES[config.model.loss_type].kind,
         weights: lossWeights(config.model, trainLabels),
       });
       const skipped = state ? skippedSteps(state) : 0;

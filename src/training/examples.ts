@@ -1,6 +1,7 @@
 /** What an epoch trains on: the pairs' sequences, one for each chunk of a post. */
 import type { EncodedPair, TokenizedPair } from "../dataset/batches.ts";
-import { positiveScore, scoreSequences } from "./evaluate.ts";
+import { positiveLogit } from "../nn/loss.ts";
+import { scoreSequences } from "./evaluate.ts";
 import type { Session } from "./session.ts";
 
 export interface Example {
@@ -31,8 +32,8 @@ export function epochExamples(
   });
 }
 
-/** The number of examples of every epoch. */
-export const examplesPerEpoch = (
+/** The number of examples of an epoch. */
+export const countExamples = (
   train: readonly number[],
   tokens: readonly EncodedPair[],
   topChunks: number | null,
@@ -49,7 +50,7 @@ export async function highestChunks(
   const logits = await scoreSequences(session, long.flatMap((pair) => tokens[pair].chunks));
   let end = 0;
   return Object.fromEntries(long.map((pair) => {
-    const scores = logits.slice(end, end += tokens[pair].chunks.length).map(positiveScore);
+    const scores = logits.slice(end, end += tokens[pair].chunks.length).map(positiveLogit);
     const order = scores.map((_, chunk) => chunk).sort((a, b) => scores[b] - scores[a]);
     return [pair, order.slice(0, topChunks).sort((a, b) => a - b)];
   }));

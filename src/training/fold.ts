@@ -1,7 +1,8 @@
 /** The training of one fold: epochs of optimizer steps, an evaluation after each, the best and the last checkpoint. */
 import { join } from "node:path";
 import { type EncodedPair, epochBatches, packBatch } from "../dataset/batches.ts";
-import type { Pair } from "../dataset/groundtruth.ts";
+import { type Pair, postNumbers } from "../dataset/groundtruth.ts";
+import { type NegativeSampling, sampledCounts, sampleNegatives } from "../dataset/negatives.ts";
 import { loadMoments, loadWeights } from "../models/checkpoint.ts";
 import type { Aggregation } from "../models/chunking.ts";
 import { EntailError } from "../errors.ts";
@@ -10,8 +11,9 @@ import { type DecisionSettings, isChosen } from "../evaluation/decision.ts";
 import type { LossKind } from "../nn/loss.ts";
 import type { AugmentedEpoch } from "./augmentation.ts";
 import { carryDecision } from "./decisions.ts";
+import { type EpochPlan, epochsAfter, planEpochs, stepsOf } from "./epochs.ts";
 import { evaluatePairs, type Evaluation } from "./evaluate.ts";
-import { epochExamples, examplesPerEpoch, fitsPairs, highestChunks, likeChunksOf } from "./examples.ts";
+import { countExamples, epochExamples, fitsPairs, highestChunks, likeChunksOf } from "./examples.ts";
 import { appendEntries, epochEntry, type LogEntry, stepEntry, truncateLog } from "./metrics_log.ts";
 import { createPace } from "./pace.ts";
 import { writePredictions } from "./predictions.ts";
@@ -22,7 +24,6 @@ import type { Session } from "./session.ts";
 import {
   type BestEpoch,
   checkCounters,
-  type FoldLength,
   type FoldResult,
   initialState,
   readState,
@@ -38,6 +39,8 @@ export interface FoldSettings {
   batchSize: number;
   accumulation: number;
   shuffle: boolean;
+  /** How each epoch draws its negatives; null: it has every pair. */
+  negatives: NegativeSampling | null;
   learningRate: number;
   warmupRatio: number;
   scheduler: SchedulerType;
@@ -112,6 +115,7 @@ function checkRecords(records: readonly StepRecord[], fold: number, first: numbe
 export async function trainFold(input: FoldInput): Promise<FoldResult> {
   const { session, settings, fold, pairs, tokens, train, validation, outputFolder, checkpointFolder, reporter } = input;
   const labels = pairs.map((pair) => pair.label);
+  const posts = postNumbers(pairs);
   const step = session.step!;
   const metricsFile = outputFolder && join(outputFolder, "metrics.jsonl");
   if (outputFolder) await makeFolder(outputFolder);
@@ -121,14 +125,10 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     if (metricsFile) await appendEntries(metricsFile, entries);
   };
 
-  const examples = examplesPerEpoch(train, tokens, settings.topChunks);
-  const batchesPerEpoch = Math.ceil(examples / settings.batchSize);
-  const stepsPerEpoch = Math.ceil(batchesPerEpoch / settings.accumulation);
-  const totalSteps = settings.maxSteps ?? stepsPerEpoch * settings.epochs;
-  const length = { batchesPerEpoch, accumulation: settings.accumulation, totalSteps };
-  const state = await startFold(input, length, metricsFile);
+  const plan = planFold(input);
+  const { totalSteps, batches: { length: epochs } } = plan;
+  const state = await startFold(input, plan, metricsFile);
   input.recorder?.foldStarted(fold);
-  const epochs = Math.ceil(totalSteps / stepsPerEpoch);
   const schedule = {
     type: settings.scheduler,
     learningRate: settings.learningRate,
@@ -152,7 +152,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     },
     async seen({ samples, records }, milliseconds) {
       const first = logged;
-      await log(records.map((record, i) => stepEntry(first + i + 1, stepsPerEpoch, record)));
+      await log(records.map((record, i) => stepEntry(first + i + 1, epochsAfter(plan, first + i + 1), record)));
       checkRecords(records, fold, first);
       logged += records.length;
       const losses = records.map(({ loss }) => loss).filter(Number.isFinite);
@@ -196,7 +196,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     // The next epoch's, while the device works on this one.
     if (state.epoch + 1 < epochs) prepared = prepareEpoch(input, state.epoch + 1);
     epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
-    const examples = epochExamples(train, epochTokens, settings.topChunks, state.keptChunks);
+    const examples = epochExamples(epochPairs(input, state.epoch), epochTokens, settings.topChunks, state.keptChunks);
     const sequences = examples.map(({ tokens }) => tokens);
     const batches = epochBatches({
       lengths: sequences.map(({ ids }) => ids.length),
@@ -207,10 +207,14 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     });
     for (let at = state.stepInEpoch * settings.accumulation; at < batches.length; at += settings.accumulation) {
       if (step.counters.updates >= totalSteps) break;
-      const microBatches = batches.slice(at, at + settings.accumulation).map((members) => ({
-        batch: packBatch(sequences, members),
-        labels: Uint32Array.from(members, (member) => labels[examples[member].pair]),
-      }));
+      const microBatches = batches.slice(at, at + settings.accumulation).map((members) => {
+        const ofPairs = <T>(values: ArrayLike<T>): T[] => members.map((member) => values[examples[member].pair]);
+        return {
+          batch: packBatch(sequences, members),
+          labels: Uint32Array.from(ofPairs(labels)),
+          posts: Uint32Array.from(ofPairs(posts)),
+        };
+      });
       step.step(microBatches, learningRateAt(schedule, step.counters.updates));
       unreported += microBatches.reduce((sum, micro) => sum + micro.labels.length, 0);
       state.stepInEpoch++;
@@ -228,8 +232,8 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       weights: settings.step.loss,
     });
     // A last epoch that `maxSteps` cut short counts as the fraction of an epoch that it is.
-    const wholeEpoch = state.stepInEpoch === stepsPerEpoch;
-    const epoch = wholeEpoch ? state.epoch + 1 : step.counters.updates / stepsPerEpoch;
+    const wholeEpoch = state.stepInEpoch === stepsOf(plan, state.epoch);
+    const epoch = wholeEpoch ? state.epoch + 1 : epochsAfter(plan, step.counters.updates);
     await log([epochEntry(epoch, evaluation)]);
     await noteEvaluation(input, state, epoch, evaluation);
     if (wholeEpoch) {
@@ -263,6 +267,37 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
   return { best, evaluations, seconds, updates, skipped: skippedSteps(state) };
 }
 
+/** What people are told of a fold's epochs; null where they have every pair. */
+export function describeEpochs(
+  fold: number,
+  trainLabels: readonly number[],
+  { negatives: sampling }: Pick<FoldSettings, "negatives">,
+): string | null {
+  if (!sampling) return null;
+  const { positives, negatives } = sampledCounts(trainLabels, sampling);
+  const total = positives + negatives;
+  return `fold ${fold}: an epoch has ${total} of ${trainLabels.length} pairs, ${positives} positives and ${negatives} ` +
+    "negatives";
+}
+
+/** The lengths of a fold's epochs, all the same unless each draws its negatives and posts have more than one chunk. */
+function planFold(input: FoldInput): EpochPlan {
+  const { settings, fold, pairs, tokens, train } = input;
+  if (settings.negatives && !train.some((index) => pairs[index].label === 1)) {
+    throw new EntailError("data", `training.neg_per_pos: fold ${fold} trains on no positive pair; set it to null`);
+  }
+  const batchesOf = (epoch: number) =>
+    Math.ceil(countExamples(epochPairs(input, epoch), tokens, settings.topChunks) / settings.batchSize);
+  const first = batchesOf(0);
+  const varies = settings.negatives !== null && train.some((index) => tokens[index].chunks.length > 1);
+  return planEpochs((epoch) => varies ? batchesOf(epoch) : first, settings);
+}
+
+/** The pairs that an epoch trains on, by index. */
+function epochPairs({ settings: { negatives, step: { seed } }, pairs, train }: FoldInput, epoch: number) {
+  return negatives ? sampleNegatives(pairs, train, { ...negatives, seed, epoch }) : train;
+}
+
 /** The tokens that an epoch trains on. Not awaited at once: an error is thrown where the epoch begins. */
 function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<readonly EncodedPair[]> {
   const prepared = augment
@@ -275,10 +310,10 @@ function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<re
 }
 
 /** Puts parameters, moments, counters and the log where the fold begins or where it was left. */
-async function startFold(input: FoldInput, length: FoldLength, metricsFile: string | null): Promise<TrainerState> {
+async function startFold(input: FoldInput, plan: EpochPlan, metricsFile: string | null): Promise<TrainerState> {
   const { session, settings, checkpointFolder, train, tokens } = input;
   const state = checkpointFolder ? await readState(checkpointFolder) : null;
-  if (state) checkCounters(state, length, session.precision, checkpointFolder!);
+  if (state) checkCounters(state, plan, session.precision, checkpointFolder!);
   if (state && state.epoch > 0 && !state.finished && !fitsPairs(state.keptChunks, train, tokens, settings.topChunks)) {
     throw new EntailError(
       "data",

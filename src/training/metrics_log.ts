@@ -32,12 +32,12 @@ export interface EpochEntry {
 
 export function stepEntry(
   step: number,
-  stepsPerEpoch: number,
+  epoch: number,
   { loss, learningRate, gradNorm, skipped }: StepRecord,
 ): StepEntry {
   const entry = {
     step,
-    epoch: step / stepsPerEpoch,
+    epoch,
     loss: finite(loss),
     learning_rate: learningRate,
     grad_norm: finite(gradNorm),

@@ -3,11 +3,9 @@ import type { Config } from "../config/schema.ts";
 import { checkWeights, initialiseWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
 import { withChunking } from "../models/chunking.ts";
 import { configFromArchitecture } from "../models/config_json.ts";
-import { CLASSIFIER_HEADS } from "../models/heads/registry.ts";
 import { type ModelConfig, withOrigin } from "../models/model_config.ts";
 import { withDecision } from "../models/decision.ts";
 import { loadFittingTokenizer } from "../dataset/tokenizer.ts";
-import { EntailError } from "../errors.ts";
 import { modelFolder } from "../hub/model_folder.ts";
 import { parseModelId } from "../hub/model_id.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
@@ -33,12 +31,6 @@ export async function openModelSource(
 ): Promise<ModelSource> {
   const { model, seed } = configured;
   const head = model.classifier_head;
-  if (!CLASSIFIER_HEADS.includes(head)) {
-    throw new EntailError(
-      "usage",
-      `model.classifier_head: ${head} is not available yet; use one of ${CLASSIFIER_HEADS.join(", ")}`,
-    );
-  }
   if (model.model_name === null) {
     const architecture = model.architecture!;
     const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });

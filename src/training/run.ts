@@ -1,5 +1,5 @@
 /** What a configuration means in numbers: what it asks for in vain, sizes of batches, settings of a fold. */
-import type { Config } from "../config/schema.ts";
+import { type Config, parseConfigText } from "../config/config.ts";
 import type { EncodedPair } from "../dataset/batches.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import { dropoutRates } from "../models/model.ts";
@@ -10,15 +10,16 @@ import { type Precision, storageOf } from "../nn/plan.ts";
 import { chunkingOf, pairLimits } from "./chunking.ts";
 import { decisionSettings, decisionsInVain } from "./decisions.ts";
 import type { FoldSettings } from "./fold.ts";
+import { LOSSES, lossKeysInVain, lossWeights } from "./losses.ts";
 import { choosePrecision } from "./precision.ts";
 import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
-import type { LossWeights } from "./step.ts";
 
-/** What a configuration asks for in vain: there is only one way to do it here. A line for people about each. */
+/** What a configuration asks for in vain. A line for people about each. */
 export function settingsInVain(config: Config): string[] {
-  const { gpu, data, training: { optimization }, reproducibility } = config;
-  const { use_torch_compile, fused_adamw } = optimization;
+  const { gpu, data, model, training, reproducibility } = config;
+  const { use_torch_compile, fused_adamw } = training.optimization;
+  const { layerwise_lr_decay, neg_per_pos, xpost_neg_frac } = training;
   return [
     !use_torch_compile &&
     (gpu.tune === "off"
@@ -29,6 +30,11 @@ export function settingsInVain(config: Config): string[] {
     "reproducibility.deterministic=false has no effect: the same seed always gives the same bits",
     data.pc_topM_enable && data.chunk_max_len === null &&
     "data.pc_topM_enable=true has no effect: posts are not cut into chunks; set data.chunk_max_len",
+    neg_per_pos === null && xpost_neg_frac !== 0 &&
+    `training.xpost_neg_frac=${xpost_neg_frac} has no effect without training.neg_per_pos`,
+    model.freeze_backbone && layerwise_lr_decay !== 1 &&
+    `training.layerwise_lr_decay=${layerwise_lr_decay} has no effect with model.freeze_backbone=true`,
+    ...lossKeysInVain(model, parseConfigText("{}", "defaults").model),
     ...decisionsInVain(config),
   ].filter((line) => line !== false);
 }
@@ -79,8 +85,9 @@ export function trainingOptions(
     precision,
     training: {
       capacity: batchCapacity(tokens, config.training.batch_size, growing),
-      lossKind: config.model.loss_type,
+      lossKind: LOSSES[config.model.loss_type].kind,
       freezeEncoder: config.model.freeze_backbone,
+      layerRates: config.training.layerwise_lr_decay !== 1,
     },
   };
 }
@@ -95,6 +102,9 @@ export function foldSettings(config: Config, model: ModelConfig, trainLabels: re
     batchSize: training.batch_size,
     accumulation: training.gradient_accumulation_steps,
     shuffle: training.shuffle,
+    negatives: training.neg_per_pos === null
+      ? null
+      : { perPositive: training.neg_per_pos, crossPostFraction: training.xpost_neg_frac },
     learningRate: training.learning_rate,
     warmupRatio: training.warmup_ratio,
     scheduler: training.scheduler_type,
@@ -104,28 +114,14 @@ export function foldSettings(config: Config, model: ModelConfig, trainLabels: re
     decision: decisionSettings(config),
     aggregation: chunkingOf(config),
     topChunks: config.data.chunk_max_len !== null && config.data.pc_topM_enable ? config.data.pc_topM_M : null,
-    lossKind: config.model.loss_type,
+    lossKind: LOSSES[config.model.loss_type].kind,
     step: {
       seed: config.seed,
       dropout: dropoutRates(model),
       loss: lossWeights(config.model, trainLabels),
       weightDecay: training.weight_decay,
+      layerDecay: training.layerwise_lr_decay,
       maxGradNorm: training.max_grad_norm ?? 0,
     },
   };
-}
-
-/** Class weights from the configuration and, where it leaves them to the data, from the training labels. */
-export function lossWeights(
-  { focal_gamma, focal_alpha }: Pick<Config["model"], "focal_gamma" | "focal_alpha">,
-  trainLabels: readonly number[],
-): LossWeights {
-  const positives = trainLabels.reduce((sum, label) => sum + label, 0);
-  const negatives = trainLabels.length - positives;
-  const [alphaPositive, alphaNegative] = focal_alpha === "none"
-    ? [1, 1]
-    : focal_alpha === null
-    ? [negatives / trainLabels.length, positives / trainLabels.length]
-    : [focal_alpha, 1 - focal_alpha];
-  return { gamma: focal_gamma, alphaPositive, alphaNegative, positiveWeight: negatives / positives };
 }

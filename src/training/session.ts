@@ -14,14 +14,24 @@ import { type BatchCapacity, createDeviceBatch, type DeviceBatch, type PackedBat
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore, type ParameterStore } from "../nn/parameters.ts";
 import { type Choice, createPlan, type Plan, type Precision } from "../nn/plan.ts";
+import { depths } from "./layer_decay.ts";
 import { createPace } from "./pace.ts";
 import { createStepTensors, createTrainingStep, planStep, type TrainingStep } from "./step.ts";
+
+export interface TrainingOptions {
+  /** The largest micro-batches. */
+  capacity: BatchCapacity;
+  lossKind: LossKind;
+  freezeEncoder: boolean;
+  /** Whether each layer has a learning rate of its own. */
+  layerRates?: boolean;
+}
 
 export interface SessionOptions {
   /** The largest batches of sequences to be scored. */
   inference: BatchCapacity;
-  /** The largest micro-batches to be trained on, and how; absent for a session that only scores. */
-  training?: { capacity: BatchCapacity; lossKind: LossKind; freezeEncoder: boolean };
+  /** Absent for a session that only scores. */
+  training?: TrainingOptions;
   /** "fp32" by default. */
   precision?: Precision;
 }
@@ -72,7 +82,8 @@ export async function planSession(
   if (training) {
     const batch = keep(await createDeviceBatch(gpu, training.capacity));
     const encoder = await createEncoder(gpu, config, training.capacity.longest);
-    stepParts = { batch, tensors: await createStepTensors(gpu) };
+    const rates = training.layerRates ? depths(config) : 1;
+    stepParts = { batch, tensors: await createStepTensors(gpu, rates) };
     programs.push(...planStep(gpu, { config, parameters, encoder, precision, ...stepParts, ...training }));
   }
   const scoring = await planScoring(gpu, config, parameters, inference, precision);

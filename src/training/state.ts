@@ -10,6 +10,7 @@ import type { Precision } from "../nn/plan.ts";
 import { initialScaler, type ScalerState } from "../nn/scaler.ts";
 import type { Decision } from "../evaluation/decision.ts";
 import type { Metrics } from "../evaluation/metrics.ts";
+import type { EpochPlan } from "./epochs.ts";
 import type { KeptChunks } from "./examples.ts";
 import type { Session } from "./session.ts";
 import type { StepCounters } from "./step.ts";
@@ -124,25 +125,19 @@ export async function readState(checkpointFolder: string): Promise<TrainerState 
   throw new EntailError("data", `${file}: ${[...path, message].join(": ")}; train anew with overwrite=true`);
 }
 
-/** The length of a fold's training. */
-export interface FoldLength {
-  batchesPerEpoch: number;
-  accumulation: number;
-  totalSteps: number;
-}
-
 /** Data error where a state's counters do not fit each other, or not the training that goes on from it. */
 export function checkCounters(
   { counters, scaler, epoch, stepInEpoch, evaluations, evaluationsSinceBest, best, finished }: TrainerState,
-  { batchesPerEpoch, accumulation, totalSteps }: FoldLength,
+  { batches, accumulation, stepsBefore, totalSteps }: EpochPlan,
   precision: Precision,
   checkpointFolder: string,
 ): void {
-  const stepsPerEpoch = Math.ceil(batchesPerEpoch / accumulation);
+  const batchesBefore = batches.slice(0, epoch).reduce((sum, count) => sum + count, 0);
+  const batchesInEpoch = batches[epoch] ?? 0;
   const cutShort = finished && stepInEpoch > 0;
-  const fits = stepInEpoch <= stepsPerEpoch &&
-    counters.updates === epoch * stepsPerEpoch + stepInEpoch && counters.updates <= totalSteps &&
-    counters.microBatches === epoch * batchesPerEpoch + Math.min(stepInEpoch * accumulation, batchesPerEpoch) &&
+  const fits = stepInEpoch <= Math.ceil(batchesInEpoch / accumulation) &&
+    counters.updates === stepsBefore[epoch] + stepInEpoch && counters.updates <= totalSteps &&
+    counters.microBatches === batchesBefore + Math.min(stepInEpoch * accumulation, batchesInEpoch) &&
     evaluations === epoch + (cutShort ? 1 : 0) && evaluationsSinceBest <= evaluations &&
     (best !== null) === (evaluations > 0) &&
     scaler.goodSteps <= scaler.applied && scaler.applied <= counters.updates &&

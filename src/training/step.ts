@@ -13,12 +13,12 @@ import type { DropoutUniforms } from "../models/scope.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Executable } from "../gpu/program.ts";
-import { createTensor, createUniform, readTensor, type Tensor, writeTensor } from "../gpu/tensor.ts";
+import { createTensor, createUniform, readTensor, type Tensor, windowOf, writeTensor } from "../gpu/tensor.ts";
 import { adamw, adamwUniform } from "../nn/adamw.ts";
 import type { DeviceBatch, PackedBatch } from "../nn/batch.ts";
 import { gradNorm, LOG_WORDS, recordStep } from "../nn/grad_norm.ts";
-import { lossForwardBackward, type LossKind, lossUniform } from "../nn/loss.ts";
-import type { ParameterStore } from "../nn/parameters.ts";
+import { lossForwardBackward, type LossKind, lossUniform, type LossWeights, rankedPairs } from "../nn/loss.ts";
+import type { ParameterChunk, ParameterStore } from "../nn/parameters.ts";
 import { type BatchSizes, createPlan, type Plan, type Precision } from "../nn/plan.ts";
 import {
   createUpdateTensors,
@@ -28,6 +28,7 @@ import {
   type UpdateTensors,
   writeScaler,
 } from "../nn/scaler.ts";
+import { type Stretch, stretchesOf } from "./layer_decay.ts";
 
 /** Steps whose loss, norm and learning rate the device can hold before the host must read them. */
 export const LOG_STEPS = 1024;
@@ -39,16 +40,17 @@ export interface StepSettings {
   dropout: { hidden: number; attention: number; pooler: number; classifier: number };
   loss: LossWeights;
   weightDecay: number;
+  /** What the learning rate is multiplied by from layer to layer down from the head; 1: nothing. */
+  layerDecay: number;
   /** 0 or less: no clipping. */
   maxGradNorm: number;
 }
 
-/** Class weights of the loss; what does not apply to its kind is ignored. */
-export interface LossWeights {
-  gamma: number;
-  alphaPositive: number;
-  alphaNegative: number;
-  positiveWeight: number;
+/** Sequences with their classes; `posts`, a number for each one's post, are needed where the loss ranks them. */
+export interface MicroBatch {
+  batch: PackedBatch;
+  labels: Uint32Array;
+  posts?: Uint32Array;
 }
 
 /** One line of the step log. `gradNorm` is the norm before clipping, unscaled. */
@@ -75,7 +77,7 @@ export interface TrainingStep {
   /** Starts a run, or goes on with one: sets what does not change within it, the counters and the scaler. */
   start(settings: StepSettings, from?: { counters: StepCounters; scaler: ScalerState }): void;
   /** Queues one optimizer step over the given micro-batches. */
-  step(microBatches: { batch: PackedBatch; labels: Uint32Array }[], learningRate: number): void;
+  step(microBatches: MicroBatch[], learningRate: number): void;
   /**
    * Records of the steps since the last call, in order; waits for the device, and steps may be queued meanwhile. At most
    * `LOG_STEPS` may be pending.
@@ -96,13 +98,15 @@ export interface StepTensors extends UpdateTensors {
   dropout: DropoutUniforms;
   loss: Tensor;
   lossSum: Tensor;
-  optimizer: Tensor;
+  /** Of each depth below the head; of the head alone where all learn alike. */
+  optimizers: readonly Tensor[];
   maxNorm: Tensor;
   log: Tensor;
   slot: Tensor;
 }
 
-export async function createStepTensors(gpu: Gpu): Promise<StepTensors> {
+/** `depths`: how many learning rates there are, see layer_decay.ts. */
+export async function createStepTensors(gpu: Gpu, depths = 1): Promise<StepTensors> {
   const dropout = (label: string) => createUniform(gpu, `${label} dropout`, 8);
   return {
     dropout: {
@@ -113,7 +117,7 @@ export async function createStepTensors(gpu: Gpu): Promise<StepTensors> {
     },
     loss: createUniform(gpu, "loss parameters", 8),
     lossSum: await createTensor(gpu, "loss sum", [1]),
-    optimizer: createUniform(gpu, "optimizer parameters", 8),
+    optimizers: Array.from({ length: depths }, () => createUniform(gpu, "optimizer parameters", 8)),
     ...await createUpdateTensors(gpu, BETAS),
     maxNorm: createUniform(gpu, "largest gradient norm", 4),
     log: await createTensor(gpu, "step log", [LOG_STEPS, LOG_WORDS]),
@@ -147,27 +151,40 @@ export function planStep(
   const dLogits = micro.transient("d logits", logits.shape);
   lossForwardBackward(
     micro,
-    { ...tensors, logits, labels: batch.labels, parameters: tensors.loss, dLogits },
+    { ...tensors, logits, labels: batch.labels, posts: batch.posts, parameters: tensors.loss, dLogits },
     { sequences: batch.sequences, numLabels: config.labels.length as 1 | 2, kind: lossKind },
   );
   modelBackward(scope, dLogits, pass, { frozenEncoder: freezeEncoder });
 
   const update = createPlan(gpu, "update", { precision });
-  const { optimizer, lossSum, log, slot } = tensors;
+  const { optimizers, lossSum, log, slot } = tensors;
   gradNorm(update, { ...tensors, gradientChunks: trainable.map((chunk) => chunk.gradients!) });
-  for (const { values, compute, gradients, firstMoment, secondMoment, elements, decayedElements } of trainable) {
-    adamw(update, {
-      values: values!,
-      compute,
-      gradients: gradients!,
-      firstMoment: firstMoment!,
-      secondMoment: secondMoment!,
-      update: tensors.update,
-      optimizer,
-    }, { elements, decayedElements });
+  for (const chunk of trainable) {
+    const whole = [{ depth: 0, begin: 0, end: chunk.elements }];
+    for (const stretch of optimizers.length > 1 ? stretchesOf(chunk, config) : whole) {
+      updateStretch(update, chunk, stretch, { update: tensors.update, optimizer: optimizers[stretch.depth] });
+    }
   }
-  recordStep(update, { lossSum, update: tensors.update, optimizer, log, slot });
+  recordStep(update, { lossSum, update: tensors.update, optimizer: optimizers[0], log, slot });
   return [begin, micro, update];
+}
+
+function updateStretch(
+  plan: Plan,
+  { values, compute, gradients, firstMoment, secondMoment, decayedElements }: ParameterChunk,
+  { begin, end }: Stretch,
+  tensors: { update: Tensor; optimizer: Tensor },
+): void {
+  const elements = end - begin;
+  const part = (tensor: Tensor | null) => windowOf(tensor!, tensor!.label, begin, [elements]);
+  adamw(plan, {
+    values: part(values),
+    compute: compute && part(compute),
+    gradients: part(gradients),
+    firstMoment: part(firstMoment),
+    secondMoment: part(secondMoment),
+    ...tensors,
+  }, { elements, decayedElements: Math.min(Math.max(decayedElements - begin, 0), elements) });
 }
 
 /** The step as the training loop uses it, over the compiled programs of `planStep`. */
@@ -200,6 +217,9 @@ export function createTrainingStep(
       return { ...counters };
     },
     start(newSettings, from = { counters: { updates: 0, microBatches: 0 }, scaler: initialScaler(precision) }) {
+      if (newSettings.layerDecay !== 1 && tensors.optimizers.length === 1) {
+        throw new Error("the step was planned with one learning rate for all layers");
+      }
       settings = newSettings;
       counters = { ...from.counters };
       recorded = 0;
@@ -208,20 +228,24 @@ export function createTrainingStep(
     },
     step(microBatches, learningRate) {
       if (recorded === LOG_STEPS) throw new Error("the step log is full: read it first");
-      const { loss, weightDecay } = settings!;
+      const { loss, weightDecay, layerDecay } = settings!;
       begin.run(none);
-      for (const { batch: packed, labels } of microBatches) {
-        const sizes = batch.write(packed, labels);
+      for (const { batch: packed, labels, posts } of microBatches) {
+        const sizes = batch.write(packed, labels, posts);
         const scale = 1 / (sizes.sequences * microBatches.length);
-        writeTensor(gpu, tensors.loss, lossUniform({ scale, ...loss }));
+        const pairs = posts ? rankedPairs(labels, posts).length : 0;
+        const pairScale = pairs > 0 ? 1 / (pairs * microBatches.length) : 0;
+        writeTensor(gpu, tensors.loss, lossUniform({ scale, pairScale, ...loss }));
         writeDropout();
         micro.run(sizes);
         counters.microBatches++;
       }
       counters.updates++;
       const [beta1, beta2] = BETAS;
-      const optimizer = { learningRate, beta1, beta2, eps: EPS, weightDecay };
-      writeTensor(gpu, tensors.optimizer, adamwUniform(optimizer));
+      const hyper = { beta1, beta2, eps: EPS, weightDecay };
+      for (const [depth, optimizer] of tensors.optimizers.entries()) {
+        writeTensor(gpu, optimizer, adamwUniform({ ...hyper, learningRate: learningRate * layerDecay ** depth }));
+      }
       writeTensor(gpu, tensors.slot, Uint32Array.of(recorded));
       update.run(none);
       recorded++;
@@ -238,8 +262,8 @@ export function createTrainingStep(
     },
     readScaler: () => readScaler(gpu, tensors.scaler),
     release() {
-      const { dropout, ...rest } = tensors;
-      for (const { buffer } of [...Object.values(dropout), ...Object.values(rest)]) buffer?.destroy();
+      const { dropout, optimizers, ...rest } = tensors;
+      for (const { buffer } of [...Object.values(dropout), ...optimizers, ...Object.values(rest)]) buffer?.destroy();
     },
   };
 }

@@ -37,7 +37,9 @@ const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
   ],
   pooling: ["pooling.wgsl", "max(end - begin, 1u)", "max(end, 1u)"],
   pooling_backward: ["pooling.wgsl", "offsets[sequence + 1u] - offsets[sequence]", "offsets[sequence + 1u]"],
-  loss: ["loss.wgsl", "let log_q = -softplus(margin);", "let log_q = -softplus(-margin);"],
+  attention_pooling: ["attention_pooling.wgsl", "load_x(token, quad) * load_query", "load_x(token, quad) + load_query"],
+  attention_pooling_backward: ["attention_pooling.wgsl", "flowing + d_scores", "flowing - d_scores"],
+  loss: ["loss.wgsl", "let other_nll = softplus(margin);", "let other_nll = softplus(-margin);"],
   grad_norm: ["grad_norm.wgsl", "(q4 + q5) + (q6 + q7)", "(q4 + q5) + (q6 + q6)"],
   adamw: ["adamw.wgsl", "optimizer.beta2", "1.01 * optimizer.beta2"],
 };

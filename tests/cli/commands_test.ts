@@ -43,7 +43,7 @@ Deno.test("entail: mistakes on the command line end with status 2 and name the n
       ["train", "augmentation.enable=true", "augmentation.method=contextual", "augmentation.model_name=null"],
       /model_name/,
     ],
-    [["train", "model.classifier_head=mlp1"], /model\.classifier_head/],
+    [["train", "model.classifier_head=mlp3"], /model\.classifier_head/],
   ];
   const results = await Promise.all(cases.map(([args]) => failure(args)));
   results.forEach(([code, line], i) => {

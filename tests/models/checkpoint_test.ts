@@ -116,6 +116,9 @@ gpuTest(
 );
 
 // heads.json: what transformers makes of the folders, see tests/oracles/checkpoints_outside.py.
+/** What the parameters that TEXT_MODEL lacks are drawn from there. */
+const SEED = 42;
+
 for (const head of CLASSIFIER_HEADS) {
   gpuTest(
     `saveModel: a folder with ${head} gives the logits that transformers reads from it`,
@@ -125,7 +128,7 @@ for (const head of CLASSIFIER_HEADS) {
         const expected = await readJson(join(TEXT_MODEL, "heads.json")) as Record<string, number[][]>;
         const config = withOrigin({ ...await readModelConfig(TEXT_MODEL), classifierHead: head }, maxLength, null);
         await withParameters(gpu, config, { moments: false }, async (parameters) => {
-          await loadWeights(parameters, config, TEXT_MODEL);
+          await loadWeights(parameters, config, TEXT_MODEL, SEED);
           await saveModel(parameters, config, TEXT_MODEL, folder, {}, { F1: 0.5 });
         });
 

@@ -14,7 +14,7 @@ import { createParameterStore } from "../../src/nn/parameters.ts";
 import { createPlan, type Precision, storageOf } from "../../src/nn/plan.ts";
 import { createUpdateTensors, initialScaler, writeScaler } from "../../src/nn/scaler.ts";
 import { assertClose } from "../support/close.ts";
-import { loadModelFixture, type ModelFixture } from "../support/deberta_fixture.ts";
+import { loadModelFixture, lossOf, type ModelFixture } from "../support/deberta_fixture.ts";
 import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
 import { UNIT_ROUNDOFF } from "../support/half.ts";
 
@@ -31,7 +31,7 @@ async function runModel(
   indices: number[],
   options: { precision?: Precision; initialiseFrom?: number; maxChunkBytes?: number; freezeBackbone?: boolean } = {},
 ): Promise<Outcome> {
-  const { config, folder, loss } = fixture;
+  const { config, folder } = fixture;
   const { precision = "fp32", initialiseFrom, maxChunkBytes, freezeBackbone = false } = options;
   const specs = modelParameters(config, { freezeBackbone });
   const parameters = await createParameterStore(gpu, specs, { moments: true, precision, maxChunkBytes });
@@ -60,22 +60,16 @@ async function runModel(
   writeScaler(gpu, scaler, { ...initialScaler(precision), scale: lossScale });
   const lossSum = await createTensor(gpu, "loss", [1]);
   const lossParameters = uniform(gpu, "loss", Array(8).fill(0));
-  const alphas = loss.alpha === null ? [1, 1] : [loss.alpha, 1 - loss.alpha];
   writeTensor(
     gpu,
     lossParameters,
-    lossUniform({
-      scale: 1 / indices.length,
-      gamma: loss.gamma ?? 0,
-      alphaPositive: alphas[0],
-      alphaNegative: alphas[1],
-      positiveWeight: loss.posWeight ?? 1,
-    }),
+    lossUniform({ scale: 1 / indices.length, ...lossOf(fixture).weights }),
   );
-  lossForwardBackward(plan, { logits, labels: batch.labels, parameters: lossParameters, scaler, dLogits, lossSum }, {
+  const { labels, posts } = batch;
+  lossForwardBackward(plan, { logits, labels, posts, parameters: lossParameters, scaler, dLogits, lossSum }, {
     sequences: batch.sequences,
     numLabels: config.labels.length as 1 | 2,
-    kind: loss.type,
+    kind: lossOf(fixture).kind,
   });
   modelBackward(scope, dLogits, pass, { frozenEncoder: freezeBackbone });
 

@@ -7,7 +7,7 @@ import { learningRateAt } from "../../src/training/schedule.ts";
 import { openSession, type Session } from "../../src/training/session.ts";
 import type { StepSettings } from "../../src/training/step.ts";
 import { assertClose } from "../support/close.ts";
-import { loadModelFixture, MODEL_CASES, type ModelFixture } from "../support/deberta_fixture.ts";
+import { loadModelFixture, lossOf, MODEL_CASES, type ModelFixture } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
 
 /** A session for a fixture with its weights on the device. */
@@ -17,24 +17,20 @@ async function openFixture(gpu: Gpu, fixture: ModelFixture): Promise<Session> {
   const capacity = { tokens, sequences: fixture.sequences.length, longest };
   const session = await openSession(gpu, fixture.config, {
     inference: capacity,
-    training: { capacity, lossKind: fixture.loss.type, freezeEncoder: false },
+    training: { capacity, lossKind: lossOf(fixture).kind, freezeEncoder: false },
   });
   await loadWeights(session.parameters, fixture.config, fixture.folder);
   session.step!.start(settingsOf(fixture, 0, 0));
   return session;
 }
 
-function settingsOf({ loss }: ModelFixture, weightDecay: number, maxGradNorm: number): StepSettings {
+function settingsOf(fixture: ModelFixture, weightDecay: number, maxGradNorm: number): StepSettings {
   return {
     seed: 1,
     dropout: { hidden: 0, attention: 0, pooler: 0, classifier: 0 },
-    loss: {
-      gamma: loss.gamma ?? 0,
-      alphaPositive: loss.alpha ?? 1,
-      alphaNegative: loss.alpha === null ? 1 : 1 - loss.alpha,
-      positiveWeight: loss.posWeight ?? 1,
-    },
+    loss: lossOf(fixture).weights,
     weightDecay,
+    layerDecay: 1,
     maxGradNorm,
   };
 }

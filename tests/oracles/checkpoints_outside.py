@@ -33,7 +33,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipe
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEXT = PROJECT / "tests/fixtures/deberta/text"
-HEADS = ["pooler_linear", "linear", "mean_pooling", "max_pooling"]
+HEADS = ["pooler_linear", "linear", "mean_pooling", "max_pooling", "attention_pooling", "mlp1", "mlp2"]
 
 
 def entail(*arguments):

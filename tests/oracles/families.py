@@ -5,7 +5,7 @@ Run from the project folder: python tests/oracles/families.py [case …]
 Everything is fp32 with eager attention and all dropouts 0; the sequences are computed one by one, without padding.
 
 tests/fixtures/<family>/<case>/ holds
-  config.json, model.safetensors   a Hugging Face folder; heads that transformers does not have are `classifier` alone,
+  config.json, model.safetensors   a Hugging Face folder; heads that transformers does not have are
                                    named by the key `classifier_head`
   expected.safetensors             hidden_states.<i>      [tokens, hidden] of the forward batch, packed; 0 = embeddings
                                    logits                 [sequences, labels]
@@ -181,6 +181,31 @@ CASES = {
         config=dict(vocab_size=91, hidden_size=33, num_attention_heads=3, num_hidden_layers=2, intermediate_size=29,
                     max_position_embeddings=50, type_vocab_size=1, pad_token_id=3, layer_norm_eps=1e-5, num_labels=1),
     ),
+    # The other heads that transformers does not have.
+    "attention_pooling": dict(
+        head="attention_pooling",
+        loss=dict(type="ce"),
+        accumulations=[2],
+        config=dict(vocab_size=43, hidden_size=22, num_attention_heads=2, num_hidden_layers=1, intermediate_size=27,
+                    relative_attention=True, position_buckets=4, max_relative_positions=20, share_att_key=True,
+                    norm_rel_ebd="layer_norm", pos_att_type=["p2c", "c2p"], position_biased_input=False),
+    ),
+    "mlp1": dict(
+        head="mlp1",
+        loss=dict(type="bce"),
+        accumulations=[1],
+        config=dict(vocab_size=43, hidden_size=18, num_attention_heads=2, num_hidden_layers=1, intermediate_size=27,
+                    relative_attention=True, position_buckets=4, max_relative_positions=20, share_att_key=True,
+                    norm_rel_ebd="layer_norm", pos_att_type=["p2c", "c2p"], position_biased_input=False, num_labels=1),
+    ),
+    "mlp2": dict(
+        head="mlp2",
+        loss=dict(type="focal", gamma=2.0, alpha=0.75),
+        accumulations=[1],
+        config=dict(vocab_size=43, hidden_size=18, num_attention_heads=2, num_hidden_layers=1, intermediate_size=27,
+                    relative_attention=True, position_buckets=4, max_relative_positions=20, share_att_key=True,
+                    norm_rel_ebd="layer_norm", pos_att_type=["p2c", "c2p"], position_biased_input=False),
+    ),
 }
 
 
@@ -191,7 +216,12 @@ class PooledClassifier(nn.Module):
         super().__init__()
         self.encoder_name = PREFIXES[family]
         setattr(self, self.encoder_name, FAMILIES[family]["encoder"](config))
-        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        size = config.hidden_size
+        if head == "attention_pooling":
+            self.attention_pooling = nn.Linear(size, 1, bias=False)
+        if head.startswith("mlp"):
+            self.mlp = nn.ModuleList(nn.Linear(size, size) for _ in range(int(head[3:])))
+        self.classifier = nn.Linear(size, config.num_labels)
         self.head = head
 
     def forward(self, input_ids, token_type_ids=None):
@@ -201,6 +231,9 @@ class PooledClassifier(nn.Module):
             "linear": lambda: hidden[:, 0],
             "mean_pooling": lambda: hidden.mean(dim=1),
             "max_pooling": lambda: hidden.max(dim=1).values,
+            "attention_pooling": lambda: (self.attention_pooling(hidden).softmax(dim=1) * hidden).sum(dim=1),
+            "mlp1": lambda: functional.gelu(self.mlp[0](hidden[:, 0])),
+            "mlp2": lambda: functional.gelu(self.mlp[1](functional.gelu(self.mlp[0](hidden[:, 0])))),
         }[self.head]()
         return self.classifier(pooled), outputs.hidden_states
 

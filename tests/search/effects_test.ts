@@ -63,6 +63,19 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
     ["{key: training.num_workers, type: int, low: 1, high: 2}", [], /training\.num_workers changes no trial's value/],
     ["{key: training.optimization.fused_adamw, type: categorical, choices: [true, false]}", [], /changes no trial's/],
     ["{key: gpu.power_preference, type: categorical, choices: [null, low-power]}", [], /changes no trial's/],
+    ["{key: model.cb_beta, type: float, low: 0.995, high: 0.9995}", [], /loss_type is cb_focal; set model\.loss_type/],
+    ["{key: model.rank_margin, type: float, low: 0.1, high: 0.4}", [], /loss_type is bce\+rank; set model\.loss_type/],
+    [
+      "{key: model.label_smoothing, type: float, low: 0, high: 0.1}",
+      ["model.loss_type=focal"],
+      /loss_type is ce or bce or weighted_bce or bce\+rank; set model\.loss_type=ce/,
+    ],
+    ["{key: training.xpost_neg_frac, type: float, low: 0, high: 0.3}", [], /neg_per_pos is not null; set training/],
+    [
+      "{key: training.layerwise_lr_decay, type: float, low: 0.8, high: 1}",
+      ["model.freeze_backbone=true"],
+      /freeze_backbone is false; set model\.freeze_backbone=false/,
+    ],
     ["{key: model.architecture.pooler_dropout, type: float, low: 0, high: 0.1}", [], /model\.model_name is null/],
     [
       "{key: evaluation.threshold_global_init, type: float, low: 0.3, high: 0.7}",
@@ -115,6 +128,40 @@ Deno.test("checkEffects: the original's parameters of chunks are right together"
   );
 });
 
+Deno.test("checkEffects: the original's losses and samplers can be searched, each under its condition", () => {
+  const losses = [
+    `+hpo.search_space.loss_type={key: model.loss_type, type: categorical, choices: [bce+rank, cb_focal]}`,
+    ...["pos_weight_scale", "rank_margin", "rank_weight", "label_smoothing"].map((name) =>
+      `+hpo.search_space.${name}={key: model.${name}, type: float, low: 0.1, high: 0.4, when: {loss_type: bce+rank}}`
+    ),
+    "+hpo.search_space.cb_beta={key: model.cb_beta, type: float, low: 0.995, high: 0.9995, when: {loss_type: cb_focal}}",
+    "hpo.search_space.focal_gamma.when={model.loss_type: cb_focal}",
+    "+hpo.search_space.neg_per_pos={key: training.neg_per_pos, type: categorical, choices: [2, 4, 6, 8]}",
+    "+hpo.search_space.xpost_neg_frac={key: training.xpost_neg_frac, type: float, low: 0, high: 0.3}",
+  ];
+  assert.equal(refusal(...losses), null);
+  assert.deepEqual(leftOut(...losses), []);
+  const asked: string[] = [];
+  const { model, training } = sampleConfig({
+    suggestFloat: (name, low, high) => {
+      asked.push(name);
+      return (low + high) / 2;
+    },
+    suggestInt: (_, low) => low,
+    suggestCategorical: (name, choices) => {
+      asked.push(name);
+      return choices[0];
+    },
+  }, composeConfig(losses));
+  assert.deepEqual([model.loss_type, model.rank_margin, training.neg_per_pos, training.xpost_neg_frac], [
+    "bce+rank",
+    0.25,
+    2,
+    0.15,
+  ]);
+  assert.ok(asked.includes("label_smoothing") && !asked.includes("cb_beta") && !asked.includes("focal_gamma"));
+});
+
 Deno.test("checkEffects: where another parameter decides, the condition to write is named, and enough", () => {
   const cases = [
     ["hpo=pc_ce", "hpo.search_space.aug_prob.when=null"],
@@ -126,6 +173,10 @@ Deno.test("checkEffects: where another parameter decides, the condition to write
     [
       "hpo.search_space.focal_gamma.when=null",
       "+hpo.search_space.loss={key: model.loss_type, type: categorical, choices: [ce, focal]}",
+    ],
+    [
+      "hpo.search_space.focal_gamma.when=null",
+      "+hpo.search_space.loss={key: model.loss_type, type: categorical, choices: [bce+rank, cb_focal]}",
     ],
     [
       `${SPACE}{key: training.batch_size, type: int, low: 4, high: 8}`,

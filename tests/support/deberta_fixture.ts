@@ -3,6 +3,7 @@ import { parseConfig } from "../../src/models/config_json.ts";
 import type { ModelConfig } from "../../src/models/model_config.ts";
 import { readJson } from "../../src/formats/json.ts";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
+import { type LossKind, type LossWeights, PLAIN_LOSS } from "../../src/nn/loss.ts";
 
 /** Cases by family: tests/fixtures/<family>/<case>. */
 const CASES = {
@@ -15,6 +16,9 @@ const CASES = {
     "shared_c2p",
     "convolution",
     "narrow_embeddings",
+    "attention_pooling",
+    "mlp1",
+    "mlp2",
   ],
   bert: ["bert", "bert_mean"],
   roberta: ["roberta"],
@@ -88,6 +92,17 @@ export interface TextFixture {
     probability: number;
   }[];
 }
+
+/** The kind and the constants of a fixture's loss. */
+export const lossOf = ({ loss }: ModelFixture): { kind: LossKind; weights: LossWeights } => ({
+  kind: loss.type === "focal" ? "focal" : "cross_entropy",
+  weights: {
+    ...PLAIN_LOSS,
+    gamma: loss.gamma ?? 0,
+    positiveWeight: loss.posWeight ?? loss.alpha ?? 1,
+    negativeWeight: loss.alpha === null ? 1 : 1 - loss.alpha,
+  },
+});
 
 export const DEBERTA_FIXTURES = new URL("../fixtures/deberta/", import.meta.url);
 

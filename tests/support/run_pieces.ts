@@ -6,6 +6,14 @@ import { crossValidate } from "../../src/training/cross_validation.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { runConfig } from "./run_data.ts";
 
+/** Of a file's content, without the header of a safetensors file, which says which run it is of. */
+export async function digestOf(path: string): Promise<string> {
+  const bytes = await Deno.readFile(path);
+  const header = path.endsWith(".safetensors") ? 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true)) : 0;
+  const digest = await crypto.subtle.digest("SHA-256", bytes.subarray(header));
+  return new Uint8Array(digest).toHex();
+}
+
 /** Everything a run wrote that two equal runs must agree on, byte for byte. */
 export async function fingerprint(run: string): Promise<Record<string, string>> {
   const result: Record<string, string> = {};
@@ -19,11 +27,7 @@ export async function fingerprint(run: string): Promise<Record<string, string>> 
         `checkpoints/${fold}/last/optimizer.safetensors`,
       ]
     ) {
-      const bytes = await Deno.readFile(join(run, file));
-      // The header says which run it is of.
-      const header = file.endsWith(".safetensors") ? 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true)) : 0;
-      const digest = await crypto.subtle.digest("SHA-256", bytes.subarray(header));
-      result[file] = new Uint8Array(digest).toHex();
+      result[file] = await digestOf(join(run, file));
     }
   }
   return result;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setByPath } from "../../src/config/config.ts";
+import { sampleNegatives } from "../../src/dataset/negatives.ts";
 import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
 import { fitDecision } from "../../src/evaluation/decision.ts";
 import { crossValidate } from "../../src/training/cross_validation.ts";
@@ -130,6 +131,58 @@ gpuTest(
       assertClose(scores.map((s) => s.probability), rows.map((row) => row.probability), { atol: 1e-6, rtol: 0 }, "p");
       const { threshold } = summary.folds[0].decision;
       assert.ok(scores.every(({ probability, prediction }) => prediction === (probability >= threshold ? 1 : 0)));
+    });
+  },
+);
+
+gpuTest(
+  "crossValidate: chunks of sampled pairs: epochs are as long as what they drew, and resume to the bit",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      writeRunData(folder);
+      const sampled = [
+        "data.chunk_max_len=40",
+        "data.chunk_stride=2",
+        "model.loss_type=bce+rank",
+        "training.batch_size=2",
+        "training.neg_per_pos=1",
+        "training.num_epochs=2",
+        "training.xpost_neg_frac=0.5",
+      ];
+      const config = runConfig(folder, ...sampled);
+      await crossValidate(gpu, config, quiet);
+      const run = join(folder, "run");
+      const whole = await fingerprint(run);
+
+      const { encodePair } = await loadTokenizer(TEXT_MODEL);
+      const pairs = await loadPairs(config);
+      const limits = { maxLength: 40, chunkStride: 2 };
+      const counts = pairs.map(({ post, criterion }) => encodePair(post, criterion, limits).chunks.length);
+      const folds = (await Deno.readTextFile(join(run, "folds.csv"))).trim().split("\n").slice(1)
+        .map((line) => Number(line.split(",")[2]));
+      const train = pairs.flatMap((_, i) => folds[i] === 1 ? [] : [i]);
+      const steps = [0, 1].map((epoch) => {
+        const drawn = sampleNegatives(pairs, train, {
+          perPositive: 1,
+          crossPostFraction: 0.5,
+          seed: config.seed,
+          epoch,
+        });
+        return Math.ceil(Math.ceil(drawn.reduce((sum, i) => sum + counts[i], 0) / 2) / 2);
+      });
+      assert.ok(new Set(steps).size > 1, `${steps}`);
+      const lines = (await Deno.readTextFile(join(run, "fold_1/metrics.jsonl"))).trim().split("\n")
+        .map((line) => JSON.parse(line));
+      const ends = lines.flatMap((line, i) => "eval_f1" in line ? [lines[i - 1]] : []);
+      assert.deepEqual(ends.map(({ epoch }) => epoch), [1, 2]);
+      assert.deepEqual(
+        ends.map(({ step }) => step),
+        steps.map((_, e) => steps.slice(0, e + 1).reduce((a, b) => a + b)),
+      );
+
+      await Deno.remove(run, { recursive: true });
+      assert.ok(await runInPieces(gpu, folder, 4, ...sampled) >= 2, "the run was never interrupted");
+      assert.deepEqual(await fingerprint(run), whole);
     });
   },
 );

@@ -9,8 +9,8 @@ import { probabilityOf } from "../../src/evaluation/calibration.ts";
 import { aggregate, chunkingOf, pairLimits } from "../../src/training/chunking.ts";
 import { scorePairs } from "../../src/training/evaluate.ts";
 import {
+  countExamples,
   epochExamples,
-  examplesPerEpoch,
   fitsPairs,
   highestChunks,
   type KeptChunks,
@@ -64,7 +64,7 @@ Deno.test("epochExamples: every chunk with its pair; of long posts those kept, a
   assert.deepEqual(ids(train, tokens, 2, null), [[0, 1], [0, 2], [1, 4], [3, 7], [3, 8]]);
   const kept = { 0: [0, 2], 3: [1, 2] };
   assert.deepEqual(ids(train, tokens, 2, kept), [[0, 1], [0, 3], [1, 4], [3, 8], [3, 9]]);
-  assert.deepEqual([null, 2, 3].map((most) => examplesPerEpoch(train, tokens, most)), [7, 5, 7]);
+  assert.deepEqual([null, 2, 3].map((most) => countExamples(train, tokens, most)), [7, 5, 7]);
 
   assert.ok(
     fitsPairs(kept, train, tokens, 2) && fitsPairs(null, train, tokens, null) && fitsPairs({}, train, tokens, 3),

@@ -6,8 +6,9 @@ import { setByPath } from "../../src/config/config.ts";
 import { evaluateRun } from "../../src/training/evaluate_run.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { loadRun } from "../../src/training/run_folder.ts";
+import { assertClose } from "../support/close.ts";
 import { gpuTest } from "../support/gpu.ts";
-import { fingerprint, runInPieces } from "../support/run_pieces.ts";
+import { digestOf, fingerprint, runInPieces } from "../support/run_pieces.ts";
 import { inTemporaryFolder, runConfig, writeAnnotations, writeRunData } from "../support/run_data.ts";
 
 const quiet = { reporter: silentReporter };
@@ -92,6 +93,43 @@ gpuTest(
       assert.notDeepEqual(never, whole);
       await crossValidate(gpu, runConfig(folder, "model.attention_dropout=0", "overwrite=true"), quiet);
       assert.deepEqual(await fingerprint(run), never);
+    });
+  },
+);
+
+gpuTest(
+  "crossValidate: ranking with sampled negatives and rates by layer, and a resume gives the same bits",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      const changed = [
+        "model.loss_type=bce+rank",
+        "model.label_smoothing=0.05",
+        "training.neg_per_pos=1",
+        "training.xpost_neg_frac=0.5",
+        "training.layerwise_lr_decay=0.8",
+      ];
+      const notices: string[] = [];
+      const reporter = { ...silentReporter, info: (line: string) => void notices.push(line) };
+      const summary = await crossValidate(gpu, runConfig(folder, ...changed), { reporter });
+      assert.deepEqual(notices.slice(1), [
+        "fold 0: an epoch has 12 of 12 pairs, 6 positives and 6 negatives",
+        "fold 1: an epoch has 10 of 12 pairs, 5 positives and 5 negatives",
+      ]);
+      const run = join(folder, "run");
+      const whole = await fingerprint(run);
+      const evaluated = await evaluateRun(gpu, await loadRun(run), quiet);
+      const losses = ({ folds }: typeof summary) => folds.map(({ loss }) => loss);
+      assertClose(losses(evaluated), losses(summary), { atol: 0, rtol: 1e-6 }, "eval_loss");
+
+      await Deno.remove(run, { recursive: true });
+      assert.ok(await runInPieces(gpu, folder, 2, ...changed) >= 2, "the run was never interrupted");
+      assert.deepEqual(await fingerprint(run), whole);
+      // Each of the settings changes the run.
+      for (const other of ["training.xpost_neg_frac=0", "training.layerwise_lr_decay=1", "model.rank_weight=0"]) {
+        await crossValidate(gpu, runConfig(folder, ...changed, other, "overwrite=true"), { ...quiet, fold: 1 });
+        const weights = "checkpoints/fold_1/last/model.safetensors";
+        assert.notEqual(await digestOf(join(run, weights)), whole[weights], other);
+      }
     });
   },
 );

@@ -38,7 +38,7 @@ async function plannedGigabytes(
     workspaceBytes: workspaceMb * 2 ** 20,
   };
   const capacity = { tokens: sequences * longest, sequences, longest };
-  const training = { capacity, lossKind: "ce", freezeEncoder: false } as const;
+  const training = { capacity, lossKind: "cross_entropy", freezeEncoder: false } as const;
   return await sessionBytes(large, BASE, { inference: capacity, training, precision }) / 1e9;
 }
 

@@ -22,6 +22,7 @@ import { openScorer, scoreTexts } from "../../src/training/scorer.ts";
 import { openSession, type Session, sessionBytes } from "../../src/training/session.ts";
 import { assertClose } from "../support/close.ts";
 import { gpuTest } from "../support/gpu.ts";
+import { PLAIN_LOSS } from "../../src/nn/loss.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL } from "../support/run_data.ts";
 
 const PRECISIONS: readonly Precision[] = ["fp32", "fp16", "bf16"];
@@ -190,7 +191,7 @@ async function openTiny(gpu: Gpu, precision: Precision, hiddenSize = 32) {
   const capacity = { tokens: 32, sequences: 4, longest: 8 };
   const session = await openSession(gpu, config, {
     inference: capacity,
-    training: { capacity, lossKind: "weighted_bce", freezeEncoder: false },
+    training: { capacity, lossKind: "cross_entropy", freezeEncoder: false },
     precision,
   });
   initialiseWeights(session.parameters, config, 3);
@@ -202,7 +203,8 @@ async function openTiny(gpu: Gpu, precision: Precision, hiddenSize = 32) {
   session.step!.start({
     seed: 1,
     dropout: { hidden: 0.1, attention: 0.1, pooler: 0, classifier: 0.1 },
-    loss: { gamma: 0, alphaPositive: 1, alphaNegative: 1, positiveWeight: OVERFLOWING },
+    loss: { ...PLAIN_LOSS, positiveWeight: OVERFLOWING },
+    layerDecay: 1,
     weightDecay: 0.01,
     maxGradNorm: 1,
   }, {

@@ -8,10 +8,21 @@ Deno.test("settingsInVain: names what is asked for and cannot have an effect, an
     "training.optimization.use_torch_compile=false",
     "training.optimization.fused_adamw=false",
     "reproducibility.deterministic=false",
+    "training.xpost_neg_frac=0.2",
+    "model.rank_margin=0.3",
+    "model.focal_gamma=1",
   ];
   for (const override of cases) {
     const [line, ...more] = settingsInVain(composeConfig([override]));
     assert.deepEqual(more, []);
     assert.ok(line.startsWith(override), line);
   }
+  const together = [
+    ["training.xpost_neg_frac=0.2", "training.neg_per_pos=2"],
+    ["model.rank_margin=0.3", "model.loss_type=bce+rank"],
+    ["training.layerwise_lr_decay=0.9"],
+  ];
+  for (const overrides of together) assert.deepEqual(settingsInVain(composeConfig(overrides)), []);
+  const frozen = settingsInVain(composeConfig(["training.layerwise_lr_decay=0.9", "model.freeze_backbone=true"]));
+  assert.match(frozen[0], /^training\.layerwise_lr_decay=0\.9 has no effect with model\.freeze_backbone=true$/);
 });

@@ -6,6 +6,7 @@ import { trainingOptions } from "../../src/training/run.ts";
 import { loadRunData } from "../../src/training/run_data.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { gpuTest } from "../support/gpu.ts";
+import { PLAIN_LOSS } from "../../src/nn/loss.ts";
 import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
 
 gpuTest("openSession: room for longer training pairs changes no score and no step", async (gpu) => {
@@ -28,7 +29,8 @@ gpuTest("openSession: room for longer training pairs changes no score and no ste
           seed: 1,
           // Attention dropout counts its bits by the room for keys.
           dropout: { hidden: 0.1, attention: 0, pooler: 0, classifier: 0.1 },
-          loss: { gamma: 2, alphaPositive: 0.5, alphaNegative: 0.5, positiveWeight: 1 },
+          loss: { ...PLAIN_LOSS, gamma: 2, positiveWeight: 0.5, negativeWeight: 0.5 },
+          layerDecay: 1,
           weightDecay: 0.01,
           maxGradNorm: 1,
         });

@@ -88,7 +88,7 @@ await serve(async () => {
 
   async function step({ architecture, batchSize, maxLength }: StepJob): Promise<Task> {
     const config = configFromArchitecture(architecture, { numLabels: 2, classifierHead: "pooler_linear" });
-    const { run, bytes, release } = await openSteps(gpu, config, { batchSize, maxLength, lossKind: "ce" });
+    const { run, bytes, release } = await openSteps(gpu, config, { batchSize, maxLength, lossKind: "cross_entropy" });
     return { run, peakBytes: bytes, release };
   }
 

@@ -4,11 +4,13 @@ import { dropoutBackward, dropoutForward } from "../../nn/dropout.ts";
 import { dropoutSite, type Scope } from "../scope.ts";
 import type { Stage } from "./head.ts";
 
-/** `where` names the rate and the site. */
-export function drop({ plan, config, batch, dropout }: Scope, where: "pooler" | "classifier", x: Tensor): Stage {
+type Place = "pooler" | "classifier";
+
+/** `where` names the rate, and the site unless that is another one. */
+export function drop({ plan, config, batch, dropout }: Scope, where: Place, x: Tensor, at: Place = where): Stage {
   const { sequences } = batch;
   const shape = [sequences.capacity, x.shape[1]];
-  const sizes = { rows: sequences, columns: x.shape[1], site: dropoutSite[where](config.numHiddenLayers) };
+  const sizes = { rows: sequences, columns: x.shape[1], site: dropoutSite[at](config.numHiddenLayers) };
   let y = x;
   if (dropout) {
     y = plan.transient(`dropped before the ${where}`, shape);
