@@ -56,6 +56,20 @@ export const markerOf = ({ id }: Pick<RunRecord, "id">, fold: number): Marker =>
 
 const PROGRAM = `entail ${VERSION}, Deno ${Deno.version.deno}`;
 
+/** The annotations count as part of a run even where nothing reads them; then the way out is to name none. */
+async function annotationsDigest(path: string): Promise<string> {
+  try {
+    return await filesDigest([path]);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new EntailError(
+      "data",
+      `data.annotations_csv: ${message}; name the file, or set data.annotations_csv=null where nothing is augmented`,
+      { cause: error },
+    );
+  }
+}
+
 /** The record of the run that a configuration describes. Reads every file that it depends on. */
 export async function describeRun(
   config: Config,
@@ -70,7 +84,7 @@ export async function describeRun(
     "tokenizer": await tokenizerDigest(model.tokenizerFolder),
     "folds.csv": textDigest(foldsCsv(pairs, folds)),
   };
-  if (data.annotations_csv !== null) content["data.annotations_csv"] = await filesDigest([data.annotations_csv]);
+  if (data.annotations_csv !== null) content["data.annotations_csv"] = await annotationsDigest(data.annotations_csv);
   const progress = patiently(reporter, "reading the initial weights");
   if (model.folder !== null) content["model.model_name"] = await modelDigest(model.folder, progress);
   if (augmentation.enable && augmentation.method === "contextual") {

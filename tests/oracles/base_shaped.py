@@ -128,7 +128,7 @@ def expect(folder):
 ./entail predict --checkpoint {folder}/model --input {folder}/pairs.jsonl --output {folder}/scores.jsonl \\
   data.max_length={MAX_LENGTH}
 ./entail train --fold 0 data=redsm5 {common} data.groundtruth_csv={folder}/groundtruth.csv \\
-  data.criteria_json={folder}/criteria.json output_dir={folder}/run seed={SEED} kfold.n_splits={SPLITS} \\
+  data.criteria_json={folder}/criteria.json data.annotations_csv=null output_dir={folder}/run seed={SEED} kfold.n_splits={SPLITS} \\
   training.shuffle=false training.batch_size={BATCH_SIZE} training.max_steps={STEPS} \\
   training.learning_rate={LEARNING_RATE} training.warmup_ratio=0 training.scheduler_type=linear \\
   training.weight_decay=0.01 training.max_grad_norm=1 training.gradient_accumulation_steps=1 \\

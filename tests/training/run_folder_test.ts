@@ -126,6 +126,19 @@ gpuTest("crossValidate: the same run goes on, fold by fold, and is left as it is
   });
 });
 
+gpuTest("crossValidate: annotations that are not there are named, with the way out", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const missing = `data.annotations_csv=${folder}/none.csv`;
+    await assert.rejects(train(gpu, folder, [missing]), {
+      kind: "data",
+      message:
+        /^data\.annotations_csv: .*none\.csv: no such file; .* data\.annotations_csv=null where nothing is augmented$/,
+    });
+    await assert.rejects(Deno.stat(join(folder, "run")), Deno.errors.NotFound);
+    await train(gpu, folder, ["data.annotations_csv=null"]);
+  });
+});
+
 gpuTest("crossValidate: an unfinished run goes on, unless resume=false; overwrite=true begins anew", async (gpu) => {
   await inTemporaryFolder(async (folder) => {
     const run = join(folder, "run");
