@@ -1,7 +1,8 @@
 // What the cores of a matrix product have in common: C(matrix, m, n) = sum over k of A(matrix, m, k) B(matrix, k, n).
 // M, N, K: sizes, M or K 0 where it is the number of rows at hand. A_K, B_K: whether the operand's rows run along k
-// (A[m][k], B[n][k]) or along the other index (A[k][m], B[k][n]). BATCH: matrices. SHARES: of k, each with a result of its
-// own; these lie one after another in C, every one of them a batch.
+// (A[m][k], B[n][k]) or along the other index (A[k][m], B[k][n]). BY_WORDS: whether operands are f16 and read eight at a
+// time. BATCH: matrices. SHARES: of k, each with a result of its own; these lie one after another in C, every one of them a
+// batch.
 //#include "lib/product_result.wgsl"
 //#if HAS_rows
 @group(0) @binding(0) var<uniform> rows: u32;
@@ -9,15 +10,15 @@
 //#if A_UNIFORM
 //#tensor a uniform A_STRIDE in A_UNIFORM
 //#else
-//#tensor a read A_STRIDE
+//#tensor a ${BY_WORDS ? "words" : "read"} A_STRIDE
 //#end
-//#include "lib/product_operand.wgsl" OF="a" STRIDE=A_STRIDE STEP=A_STEP FIRST=HAS_a_first BINDING=1 WRITE=0
+//#include "lib/product_operand.wgsl" OF="a" STRIDE=A_STRIDE STEP=A_STEP FIRST=HAS_a_first BINDING=1 WRITE=0 UNIT=(BY_WORDS?8:4)
 //#if B_UNIFORM
 //#tensor b uniform B_STRIDE in B_UNIFORM
 //#else
-//#tensor b read B_STRIDE
+//#tensor b ${BY_WORDS ? "words" : "read"} B_STRIDE
 //#end
-//#include "lib/product_operand.wgsl" OF="b" STRIDE=B_STRIDE STEP=B_STEP FIRST=HAS_b_first BINDING=2 WRITE=0
+//#include "lib/product_operand.wgsl" OF="b" STRIDE=B_STRIDE STEP=B_STEP FIRST=HAS_b_first BINDING=2 WRITE=0 UNIT=(BY_WORDS?8:4)
 
 fn size_m() -> u32 {
   return ${M ? M : "rows"};

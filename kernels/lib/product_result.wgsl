@@ -1,7 +1,7 @@
 // The result C [m, N] of a matrix product, and what is done to finished sums on their way there.
 //#include "lib/gelu.wgsl"
 //#tensor c update C_STRIDE
-//#include "lib/product_operand.wgsl" OF="c" STRIDE=C_STRIDE STEP=C_STEP FIRST=HAS_c_first BINDING=3 WRITE=1
+//#include "lib/product_operand.wgsl" OF="c" STRIDE=C_STRIDE STEP=C_STEP FIRST=HAS_c_first BINDING=3 WRITE=1 UNIT=4
 //#tensor bias read N
 //#tensor residual read N
 //#tensor pre_activation write N

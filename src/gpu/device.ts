@@ -1,7 +1,15 @@
 /** Finding an adapter, asking it for everything the kernels may need, and turning its errors into ours. */
 import { EntailError } from "../errors.ts";
 import { type Activity, createActivity } from "./activity.ts";
-import { type Backend, type BackendName, type Capabilities, capabilitiesOf } from "./backend.ts";
+import {
+  type Backend,
+  type BackendName,
+  type Capabilities,
+  capabilitiesOf,
+  EMULATED,
+  type MatrixShape,
+  matrixShapes,
+} from "./backend.ts";
 import { dawnBackend } from "./dawn.ts";
 import { denoBackend } from "./deno.ts";
 import { type KernelCache, kernelCache } from "./kernel.ts";
@@ -28,6 +36,8 @@ export interface Gpu {
   /** Kernels come in variants; this is what chooses between them. */
   readonly kind: "software" | "hardware";
   readonly can: Capabilities;
+  /** Shape of the subgroup matrices that kernels multiply: the adapter's largest, or what is emulated where it has none. */
+  readonly matrix: MatrixShape;
   readonly features: readonly string[];
   readonly hasTimestamps: boolean;
   /** Largest range of a buffer that one binding can see, in bytes. */
@@ -112,7 +122,8 @@ export async function openGpu(
     name: backend.adapterName(adapter.info),
     vendor,
     kind,
-    can: capabilitiesOf(device),
+    can: capabilitiesOf(device, adapter.info),
+    matrix: matrixShapes(adapter.info)[0] ?? EMULATED,
     features: [...new Set([...adapter.features, ...device.features])].sort(),
     hasTimestamps: device.features.has("timestamp-query"),
     maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),

@@ -93,8 +93,8 @@ export function expandTemplate(file: string, { constants = {}, types = {}, read 
 
     function expandTensor(at: number, rest: string, names: Constants): void {
       const [, name, access, width, , elements] =
-        /^(\w+) (read|write|update|uniform) ((?:(?! in ).)+)( in (.+))?$/.exec(filledIn(rest, names, at)) ??
-          fail(at, "expected #tensor NAME read|write|update WIDTH, or #tensor NAME uniform WIDTH in ELEMENTS");
+        /^(\w+) (read|write|update|words|uniform) ((?:(?! in ).)+)( in (.+))?$/.exec(filledIn(rest, names, at)) ??
+          fail(at, "expected #tensor NAME read|write|update|words WIDTH, or #tensor NAME uniform WIDTH in ELEMENTS");
       expandFile("lib/tensor.wgsl", {
         NAME: name,
         ACCESS: access,

@@ -15,6 +15,7 @@ import {
   productKey,
   resultBindings,
 } from "./product_operands.ts";
+import { fitsMatrices, matrixConstants } from "./product_matrices.ts";
 import { appendWindows, fitsWindows } from "./product_windows.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
 import { quadsOf } from "./rows.ts";
@@ -24,10 +25,10 @@ export type { Matrix, Operand, Product } from "./product_operands.ts";
 
 export interface ProductVariant extends Variant<Product> {
   /** kernels/product_<core>.wgsl */
-  core: "registers" | "tiles" | "windows";
+  core: "registers" | "tiles" | "windows" | "matrices";
   /** Outputs of a workgroup, and its steps along k. */
   tile: readonly [m: number, n: number, k: number];
-  /** Outputs of an invocation. */
+  /** Outputs of an invocation, with tensor cores of a subgroup. */
   each: readonly [m: number, n: number];
   /** Workgroups that a sum over rows is split for. */
   workgroups: number;
@@ -42,7 +43,19 @@ const REGISTERS = { ...SOFTWARE, core: "registers" } as const;
 const WINDOWS = { ...SOFTWARE, core: "windows", suits: (_: Gpu, p: Product) => fitsWindows(p) } as const;
 const TILES = { adapters: ["hardware"], core: "tiles", workgroups: 512 } as const;
 
+/** For tensor cores; a subgroup computes `each`. */
+const matrices = (tile: ProductVariant["tile"], each: ProductVariant["each"]) =>
+  ({
+    ...TILES,
+    name: `matrices ${tile.join("x")}`,
+    core: "matrices",
+    tile,
+    each,
+    suits: fitsMatrices({ tile, each }),
+  }) as const;
+
 const always = () => true;
+const never = () => false;
 
 /** Rows of odd lengths are small in practice, and take long to compile because every output is stored by itself. */
 const byFour = (_: Gpu, { n }: Product) => n % 4 === 0;
@@ -53,6 +66,10 @@ export const PRODUCT: Operation<Product, ProductVariant> = {
   name: "product",
   key: productKey,
   variants: [
+    { ...matrices([128, 128, 32], [64, 64]), usual: fills(128, 128) },
+    { ...matrices([128, 128, 64], [64, 64]), usual: never },
+    { ...matrices([64, 64, 32], [32, 32]) },
+    { ...matrices([32, 32, 16], [16, 16]), usual: never },
     { name: "tiles 64x64x16", ...TILES, tile: [64, 64, 16], each: [8, 8], suits: always },
     { name: "tiles 128x64x16", ...TILES, tile: [128, 64, 16], each: [8, 8], suits: always },
     { name: "tiles 128x128x16", ...TILES, tile: [128, 128, 16], each: [8, 8], suits: always },
@@ -96,19 +113,17 @@ const tilesOf = ({ n }: Product, m: number, tile: ProductVariant["tile"]) =>
   [Math.ceil(n / tile[1]), Math.ceil(m / tile[0])] as const;
 
 /** One dispatch of a core; results of several shares of k lie one after another in C. */
-function appendShares(plan: Plan, p: Product, { core, tile, each }: ProductVariant, shares: number): void {
+function appendShares(plan: Plan, p: Product, variant: ProductVariant, shares: number): void {
+  const { core, tile, each } = variant;
   const [tileM, tileN, tileK] = tile;
-  const threads = tileM / each[0] * (tileN / each[1]);
-  const blocks = (size: number) => Math.ceil(size * tileK / 16 / threads);
   plan.dispatch({
     kernel: `product_${core}`,
     entry: "product",
     constants: {
       ...productConstants(p),
       SHARES: shares,
-      ...{ TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, EACH_M: each[0], EACH_N: each[1], THREADS: threads },
-      STEPS: p.a.alongK || p.b.alongK ? 4 : 1,
-      ...{ A_BLOCKS: blocks(tileM), B_BLOCKS: blocks(tileN) },
+      ...{ TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, EACH_M: each[0], EACH_N: each[1] },
+      ...(core === "matrices" ? matrixConstants(plan.gpu, p, variant) : blockConstants(p, variant)),
     },
     bindings: productBindings(plan, p),
     grid: unlessEmpty(
@@ -117,6 +132,13 @@ function appendShares(plan: Plan, p: Product, { core, tile, each }: ProductVaria
     ),
     label: p.label,
   });
+}
+
+/** Constants of the cores that bring operands in by blocks of 4 x 4. */
+function blockConstants({ a, b }: Product, { tile: [m, n, k], each }: ProductVariant): Record<string, number> {
+  const threads = m / each[0] * (n / each[1]);
+  const blocks = (size: number) => Math.ceil(size * k / 16 / threads);
+  return { THREADS: threads, STEPS: a.alongK || b.alongK ? 4 : 1, A_BLOCKS: blocks(m), B_BLOCKS: blocks(n) };
 }
 
 const unlessEmpty = ({ rows }: Product, grid: (rows: number) => Grid) => (sizes: BatchSizes): Grid =>

@@ -85,6 +85,7 @@ export function productConstants(p: Product): Record<string, number | string> {
     ...Object.fromEntries(distances),
     A_UNIFORM: 0,
     B_UNIFORM: 0,
+    BY_WORDS: 0,
     BATCH: p.batch ?? 1,
     SHARES: 1,
     ACCUMULATE: Number(p.accumulate ?? false),

@@ -149,6 +149,7 @@ async function check(gpu: Gpu, test: Case): Promise<void> {
 }
 
 const F16 = { a: "f16", b: "f16", c: "f16" } as const;
+const F16_IN = { a: "f16", b: "f16" } as const;
 const BF16 = { a: "bf16", b: "bf16", c: "bf16" } as const;
 
 /** What attention wants of its position tables: heads side by side in rows of more. */
@@ -156,7 +157,9 @@ const HEADS = { batch: { count: 2, around: 1 } };
 
 const CASES: Case[] = [
   // Every core and size in every layout, with strides, batches, parts of tiles and any mix of types:
-  ...PRODUCT.variants.filter(({ core }) => core !== "windows").flatMap(({ name: variant }): Case[] => [
+  ...PRODUCT.variants.filter(({ core }) => core !== "windows" && core !== "matrices").flatMap((
+    { name: variant },
+  ): Case[] => [
     { variant, layout: "nt", m: 70, n: 36, k: 32, types: { a: "f16", c: "f16" }, ...HEADS },
     { variant, layout: "nn", m: 70, n: 32, k: 36, types: BF16, ...HEADS, epilogue: "accumulate" },
     { variant, layout: "tn", m: 35, n: 32, k: 150, types: { b: "bf16" }, ...HEADS },
@@ -216,10 +219,33 @@ const CASES: Case[] = [
   { variant: "windows 8x20", layout: "tn", m: 260, n: 8, k: 150, types: { a: "bf16", b: "bf16" }, epilogue: "sums" },
 ];
 
+// Tensor cores: f16 in every layout, ends of tiles in every direction, strides, batches, shares, epilogues.
+const MATRICES: Omit<Case, "variant">[] = [
+  { layout: "nt", m: 70, n: 37, k: 40, capacity: 80, types: F16_IN, epilogue: "bias gelu residual" },
+  { layout: "nn", m: 70, n: 40, k: 24, types: F16, ...HEADS, epilogue: "accumulate" },
+  { layout: "tn", m: 40, n: 72, k: 150, capacity: 170, types: F16_IN, epilogue: "sums" },
+  { layout: "tt", m: 40, n: 40, k: 16, types: F16_IN, ...HEADS },
+  { layout: "nn", m: 9, n: 40, k: 72, types: F16, epilogue: "gelu backward" },
+  { layout: "nt", m: 9, n: 37, k: 8, types: F16_IN, epilogue: "bias tanh" },
+];
+
 const tests: Record<string, (gpu: Gpu) => Promise<void>> = {};
 for (const test of CASES) {
   const name = nameOf(test);
   tests[name] = gpuTest(`product: ${name}`, (gpu) => check(gpu, test));
+}
+
+/** Shapes that adapters have, with subgroups as wide as their rows, wider and narrower; emulated where this one lacks them. */
+for (const [m, n, k, subgroup] of [[8, 8, 8, 8], [16, 16, 16, 32], [16, 8, 16, 16], [16, 8, 8, 64]]) {
+  for (const rest of m === 8 ? MATRICES : MATRICES.slice(0, 3)) {
+    const test: Case = { variant: "matrices 32x32x16", ...rest };
+    const name = `${m}×${n}×${k} by ${subgroup}, ${nameOf(test)}`;
+    tests[name] = gpuTest(`product: ${name}`, async (gpu) => {
+      const isReal = gpu.can.matrices && Object.values(gpu.matrix).join() === [m, n, k, subgroup].join();
+      const emulating: Partial<Gpu> = { kind: "software", can: { ...gpu.can, matrices: false } };
+      await check({ ...gpu, ...(!isReal && emulating), matrix: { m, n, k, subgroup } }, test);
+    });
+  }
 }
 
 gpuTest("product: what is usual goes by shape and adapter, down to the version of lavapipe", async (gpu) => {
@@ -258,6 +284,11 @@ const tiles = "tiles 64x64x16, nt 70×37×30, bias gelu residual";
 control("product_tiles.wgsl", "k += ", "k += 4u + ", tiles);
 control("lib/product_tile.wgsl", "^ (along * 2u)", "^ along", tiles);
 control("lib/product_result.wgsl", "value += load_bias", "value -= load_bias", tiles);
+const emulated = "8×8×8 by 8, matrices 32x32x16, nt 70×37×40 f16·f16 → f32, bias gelu residual";
+control("product_matrices.wgsl", "k += ", "k += 8u + ", emulated);
+control("lib/matrix_tile.wgsl", "word * 8u >= k_end", "false", emulated);
+control("lib/matrix.wgsl", "place % 2u", "0u", emulated);
+control("lib/matrix_operand.wgsl", "right.at * 8u", "0u", emulated);
 const heads = "registers 8x8, tn 2 strided of 35×32×150 f32·bf16 → f32";
 control("product_registers.wgsl", "k < share.y", "k + 1u < share.y", heads);
 control("lib/product_operand.wgsl", "_first + matrix", "_first", heads);

@@ -1,0 +1,50 @@
+// Matrices that the invocations of a subgroup hold together: left [MATRIX_M, MATRIX_K] · right [MATRIX_K, MATRIX_N] of f16,
+// added to a result [MATRIX_M, MATRIX_N] of f32 (chromium_experimental_subgroup_matrix). They come from and go to `words`,
+// which the kernel declares: memory of the workgroup by words of 16 bytes, eight f16 or four f32. Places and strides count
+// words. lib/matrix_operand.wgsl loads left and right.
+// EMULATED: the same without such hardware. An invocation holds row `matrix_row` of left and result, and reads the right
+// matrix where it lies when it multiplies; so no invocation waits for another.
+//#if EMULATED
+var<private> matrix_row: u32;
+
+struct Left {
+  row: array<f32, ${MATRIX_K}>
+}
+struct Right {
+  at: u32
+}
+struct Result {
+  row: array<vec4<f32>, ${MATRIX_N / 4}>
+}
+
+fn begin_matrices(lane: u32) {
+  matrix_row = lane % ${MATRIX_M}u;
+}
+
+fn half_at(place: u32) -> f32 {
+  return unpack2x16float(words[place / 8u][(place / 2u) % 4u])[place % 2u];
+}
+
+fn store_result(at: u32, stride: u32, result: Result) {
+  for (var q = 0u; q < ${MATRIX_N / 4}u; q++) {
+    words[at + matrix_row * stride + q] = bitcast<vec4<u32>>(result.row[q]);
+  }
+}
+//#else
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+// Whether a subgroup is of one mind depends on its number, which the compiler cannot follow.
+diagnostic(off, chromium.subgroup_matrix_uniformity);
+
+alias Left = subgroup_matrix_left<f16, ${MATRIX_K}, ${MATRIX_M}>;
+alias Right = subgroup_matrix_right<f16, ${MATRIX_N}, ${MATRIX_K}>;
+alias Result = subgroup_matrix_result<f32, ${MATRIX_N}, ${MATRIX_M}>;
+
+fn begin_matrices(lane: u32) {
+}
+
+fn store_result(at: u32, stride: u32, result: Result) {
+  subgroupMatrixStore<row_major>(&words, at, result, stride);
+}
+//#end
