@@ -1,5 +1,9 @@
-/** Compiles every kernel as real models would use it, in every variant, on software and on hardware adapters, and runs none. */
+/**
+ * Compiles every kernel as real models would use it, in every variant, on software and on hardware adapters with and
+ * without tensor cores, and runs none.
+ */
 import { type Gpu, gpuError } from "../gpu/device.ts";
+import { withMatrices } from "../gpu/matrix.ts";
 import { entryPoints, type KernelSpec } from "../gpu/kernel.ts";
 import { specOf } from "../gpu/program.ts";
 import type { Plan, Precision } from "../nn/plan.ts";
@@ -41,34 +45,41 @@ export async function* kernelUses(
       yield { spec, user };
     }
   }
-  for (const kind of gpu.kind === "software" ? KINDS : KINDS.toReversed()) {
+  const adapters = Object.entries(ADAPTERS);
+  for (const [kind, as] of gpu.kind === "software" ? adapters : adapters.toReversed()) {
     for (const [name, model] of Object.entries(models)) {
       for (const precision of PRECISIONS) {
-        const user = `${name}, ${precision}, ${kind} adapter`;
-        for await (const plans of plansByVariant(gpu, model, { kind, precision })) yield* unseen(plans, user);
+        const user = `${name}, ${precision}, ${kind}`;
+        for await (const plans of plansByVariant(as(gpu), model, precision)) yield* unseen(plans, user);
       }
     }
   }
   yield* unseen([planRoof(gpu).copy, planRoof(gpu).arithmetic], "the roof of benchmarks");
 }
 
-const KINDS: Gpu["kind"][] = ["software", "hardware"];
+/** Kinds of adapter that plans differ for, as views of the one at hand. */
+const ADAPTERS: Record<string, (gpu: Gpu) => Gpu> = {
+  "software adapter": (gpu) => ({ ...gpu, kind: "software" }),
+  "hardware adapter": (gpu) => ({ ...gpu, kind: "hardware", can: { ...gpu.can, matrices: false } }),
+  "adapter with tensor cores": withMatrices,
+};
 const PRECISIONS: Precision[] = ["fp32", "fp16", "bf16"];
 
 /** The plans of a model as they usually are, then with the second variant of every choice, then with the third, … */
 async function* plansByVariant(
   gpu: Gpu,
   model: Model,
-  on: { kind: Gpu["kind"]; precision: Precision },
+  precision: Precision,
 ): AsyncGenerator<Plan[]> {
-  const usual = await plansOf(gpu, model, on);
+  const usual = await plansOf(gpu, model, precision);
   yield usual;
   if (!model.everyVariant) return;
   const choices = new Map(usual.flatMap((plan) => [...plan.choices]));
   const most = Math.max(0, ...[...choices.values()].map(({ variants }) => variants.length));
   for (let row = 1; row < most; row++) {
     const rows = [...choices].filter(([, { variants }]) => row < variants.length);
-    yield await plansOf(gpu, model, { ...on, tuned: new Map(rows.map(([id, { variants }]) => [id, variants[row]])) });
+    const tuned = new Map(rows.map(([id, { variants }]) => [id, variants[row]]));
+    yield await plansOf({ ...gpu, tuned }, model, precision);
   }
 }
 

@@ -121,13 +121,13 @@ export const MODELS: Readonly<Record<string, Model>> = {
   },
 };
 
-/** The plans for training, scoring and the masked LM of a model on an adapter of this kind, with these variants. */
+/** The plans for training, scoring and the masked LM of a model. */
 export async function plansOf(
   gpu: Gpu,
   { architecture, head, labels = 2, loss, longest }: Model,
-  { kind, precision, tuned = new Map() }: { kind: Gpu["kind"]; precision: Precision; tuned?: Gpu["tuned"] },
+  precision: Precision,
 ): Promise<Plan[]> {
-  const counting = { ...countingGpu(gpu).gpu, kind, tuned };
+  const counting = countingGpu(gpu).gpu;
   const config = configFromArchitecture({ ...architecture, num_hidden_layers: 1 }, {
     numLabels: labels,
     classifierHead: head,

@@ -1,4 +1,5 @@
 /** What differs between implementations of WebGPU. `deno.ts` and `dawn.ts` are the two; nobody else names a global of theirs. */
+import { matrixShapeOf } from "./matrix.ts";
 
 export type BackendName = "deno" | "dawn";
 
@@ -26,43 +27,12 @@ export interface Capabilities {
   readonly matrices: boolean;
 }
 
-/** An m × k by k × n product of f16 with f32 sums that a subgroup of so many invocations computes at once. */
-export interface MatrixShape {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly subgroup: number;
-}
-
-/** What is emulated where an adapter has none. */
-export const EMULATED: MatrixShape = { m: 8, n: 8, k: 8, subgroup: 8 };
-
 export function capabilitiesOf({ features }: GPUDevice, info: GPUAdapterInfo): Capabilities {
   return {
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups"),
-    matrices: features.has(SUBGROUP_MATRIX) && matrixShapes(info).length > 0,
+    matrices: features.has(SUBGROUP_MATRIX) && matrixShapeOf(info) !== undefined,
   };
-}
-
-interface MatrixConfig {
-  componentType: string;
-  resultComponentType: string;
-  M: number;
-  N: number;
-  K: number;
-}
-
-/** What the adapter multiplies f16 by f16 into f32 with, the largest first. */
-export function matrixShapes(info: GPUAdapterInfo): MatrixShape[] {
-  const { subgroupMatrixConfigs = [], subgroupMaxSize } = info as GPUAdapterInfo & {
-    subgroupMatrixConfigs?: Iterable<MatrixConfig>;
-    subgroupMaxSize: number;
-  };
-  return [...subgroupMatrixConfigs]
-    .filter(({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32")
-    .map(({ M, N, K }) => ({ m: M, n: N, k: K, subgroup: subgroupMaxSize }))
-    .toSorted((a, b) => b.m * b.n * b.k - a.m * a.n * a.k);
 }
 
 /** Known to Dawn alone so far. */

@@ -1,18 +1,11 @@
 /** Finding an adapter, asking it for everything the kernels may need, and turning its errors into ours. */
 import { EntailError } from "../errors.ts";
 import { type Activity, createActivity } from "./activity.ts";
-import {
-  type Backend,
-  type BackendName,
-  type Capabilities,
-  capabilitiesOf,
-  EMULATED,
-  type MatrixShape,
-  matrixShapes,
-} from "./backend.ts";
+import { type Backend, type BackendName, type Capabilities, capabilitiesOf } from "./backend.ts";
 import { dawnBackend } from "./dawn.ts";
 import { denoBackend } from "./deno.ts";
 import { type KernelCache, kernelCache } from "./kernel.ts";
+import { EMULATED, type MatrixShape, matrixShapeOf } from "./matrix.ts";
 
 export interface GpuOptions {
   /** Whose WebGPU: Deno's own, or Dawn where its package is installed. */
@@ -36,7 +29,7 @@ export interface Gpu {
   /** Kernels come in variants; this is what chooses between them. */
   readonly kind: "software" | "hardware";
   readonly can: Capabilities;
-  /** Shape of the subgroup matrices that kernels multiply: the adapter's largest, or what is emulated where it has none. */
+  /** What kernels for tensor cores multiply. */
   readonly matrix: MatrixShape;
   readonly features: readonly string[];
   readonly hasTimestamps: boolean;
@@ -123,7 +116,7 @@ export async function openGpu(
     vendor,
     kind,
     can: capabilitiesOf(device, adapter.info),
-    matrix: matrixShapes(adapter.info)[0] ?? EMULATED,
+    matrix: matrixShapeOf(adapter.info) ?? EMULATED,
     features: [...new Set([...adapter.features, ...device.features])].sort(),
     hasTimestamps: device.features.has("timestamp-query"),
     maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),

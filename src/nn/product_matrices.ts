@@ -11,23 +11,20 @@ interface Tiling {
   each: readonly [m: number, n: number];
 }
 
-/**
- * Whether tensor cores can compute it in such tiles: operands are f16 and every row of them begins with a whole word. An
- * adapter that has none emulates them if it runs on the CPU, for tests.
- */
+/** Whether tensor cores can compute it in such tiles: operands are f16 and every row of them begins with a whole word. */
 export const fitsMatrices = ({ tile, each }: Tiling) => (gpu: Gpu, p: Product): boolean => {
-  const { can, kind, matrix, maxWorkgroupBytes } = gpu;
+  const { can, matrix, maxWorkgroupBytes } = gpu;
   const isWhole = each[0] % matrix.m === 0 && each[1] % matrix.n === 0 && tile[2] % matrix.k === 0;
   const isByWords = ({ tensor, stride, step = 0 }: Operand, length: number) =>
     tensor.dtype === "f16" && [length, stride ?? length, step].every((size) => size % WORD === 0);
   const [m, k] = [atMost(p.m, p), atMost(p.k, p)];
-  return (can.matrices || kind === "software") && isWhole &&
+  return can.matrices && isWhole &&
     isByWords(p.a, p.a.alongK ? k : m) && isByWords(p.b, p.b.alongK ? k : p.n) &&
     matrixConstants(gpu, p, { tile, each }).WORDS * 16 <= maxWorkgroupBytes;
 };
 
 export function matrixConstants(
-  { can, matrix }: Gpu,
+  { matrix }: Gpu,
   p: Product,
   { tile: [m, n, k], each }: Tiling,
 ): Record<string, number> {
@@ -38,7 +35,7 @@ export function matrixConstants(
   const [aWords, bWords] = [words(m, p.a.alongK), words(n, p.b.alongK)];
   return {
     BY_WORDS: 1,
-    EMULATED: Number(!can.matrices),
+    EMULATED: Number(matrix.emulated),
     MATRIX_M: matrix.m,
     MATRIX_N: matrix.n,
     MATRIX_K: matrix.k,

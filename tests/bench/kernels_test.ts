@@ -3,7 +3,9 @@ import { BENCH_TYPES, benchKernel, type BenchType, benchVariants } from "../../s
 import { KERNEL_BENCHES } from "../../src/bench/kernels.ts";
 import { createWorkbench } from "../../src/bench/workbench.ts";
 import { exitStatus } from "../../src/errors.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
 import { entryPoints } from "../../src/gpu/kernel.ts";
+import { withMatrices } from "../../src/gpu/matrix.ts";
 import { brokenGpu, gpuTest } from "../support/gpu.ts";
 
 const SHAPE = { m: 100, n: 32, k: 24 };
@@ -85,10 +87,11 @@ const NOT_TIMED = [
 
 gpuTest("KERNEL_BENCHES: every kernel is in one of them", async (gpu) => {
   const timed = new Set<string>();
-  for (const kind of ["software", "hardware"] as const) {
+  const adapters: Gpu[] = [{ ...gpu, kind: "software" }, { ...gpu, kind: "hardware" }, withMatrices(gpu)];
+  for (const adapter of adapters) {
     for (const [kernel, { build }] of Object.entries(KERNEL_BENCHES)) {
       for (const [, precision] of Object.entries(BENCH_TYPES)) {
-        const bench = createWorkbench({ ...gpu, kind }, kernel, { precision });
+        const bench = createWorkbench(adapter, kernel, { precision });
         await build(bench, SHAPE);
         for (const command of [...bench.plan.commands, ...bench.before.commands]) {
           if (command.kind === "dispatch") timed.add(`${command.dispatch.kernel}.${command.dispatch.entry}`);

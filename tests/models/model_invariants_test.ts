@@ -6,6 +6,7 @@ import { createEncoder, modelBackward, modelForward } from "../../src/models/mod
 import { initialValues } from "../../src/models/initialise.ts";
 import { modelParameters } from "../../src/models/parameters.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { withMatrices } from "../../src/gpu/matrix.ts";
 import { allocateMemory, compileProgram, planMemory } from "../../src/gpu/program.ts";
 import { createTensor, readTensor, writeTensor } from "../../src/gpu/tensor.ts";
 import { createDeviceBatch } from "../../src/nn/batch.ts";
@@ -176,6 +177,7 @@ gpuTest("modelForward, modelBackward: half precision is fp32 but for a few round
   const even = { ...fixture, config: { ...fixture.config, ...sizes } };
   for (const initialiseFrom of [1, 2, 3]) await checkHalf(gpu, even, { initialiseFrom });
   await checkHalf({ ...gpu, kind: "hardware" }, even, { precisions: ["fp16"], initialiseFrom: 1 });
+  await checkHalf(withMatrices(gpu), even, { precisions: ["fp16"], initialiseFrom: 1 });
 });
 
 gpuTest("modelForward, modelBackward: half precision in every family", async (gpu) => {

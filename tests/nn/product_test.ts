@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { geluDerivativeReference, geluReference } from "../../src/bench/reference/gelu.ts";
 import { type DType, isHalf, narrow, widen } from "../../src/gpu/dtype.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { withMatrices } from "../../src/gpu/matrix.ts";
 import { createPlan } from "../../src/nn/plan.ts";
 import { type Matrix, type Operand, PRODUCT, type Product, product } from "../../src/nn/product.ts";
 import { assertClose, randomArray } from "../support/close.ts";
@@ -235,16 +236,12 @@ for (const test of CASES) {
   tests[name] = gpuTest(`product: ${name}`, (gpu) => check(gpu, test));
 }
 
-/** Shapes that adapters have, with subgroups as wide as their rows, wider and narrower; emulated where this one lacks them. */
+/** Shapes that adapters have, with subgroups as wide as their rows, wider and narrower: this one's if it has any. */
 for (const [m, n, k, subgroup] of [[8, 8, 8, 8], [16, 16, 16, 32], [16, 8, 16, 16], [16, 8, 8, 64]]) {
   for (const rest of m === 8 ? MATRICES : MATRICES.slice(0, 3)) {
     const test: Case = { variant: "matrices 32x32x16", ...rest };
     const name = `${m}×${n}×${k} by ${subgroup}, ${nameOf(test)}`;
-    tests[name] = gpuTest(`product: ${name}`, async (gpu) => {
-      const isReal = gpu.can.matrices && Object.values(gpu.matrix).join() === [m, n, k, subgroup].join();
-      const emulating: Partial<Gpu> = { kind: "software", can: { ...gpu.can, matrices: false } };
-      await check({ ...gpu, ...(!isReal && emulating), matrix: { m, n, k, subgroup } }, test);
-    });
+    tests[name] = gpuTest(`product: ${name}`, (gpu) => check(withMatrices(gpu, { m, n, k, subgroup }), test));
   }
 }
 

@@ -1,0 +1,39 @@
+/** Subgroup matrices, which is what WGSL calls tensor cores: their shapes, and what stands in for them. */
+import type { Gpu } from "./device.ts";
+
+/** f16 [m, k] · f16 [k, n], added to f32 [m, n], that the `subgroup` invocations of a subgroup compute at once. */
+export interface MatrixShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly subgroup: number;
+  /** Whether kernels compute it with ordinary instructions. */
+  readonly emulated: boolean;
+}
+
+export const EMULATED: MatrixShape = { m: 16, n: 16, k: 16, subgroup: 16, emulated: true };
+
+/** GPUAdapterInfo as Dawn has it. */
+interface MatrixInfo {
+  subgroupMaxSize: number;
+  subgroupMatrixConfigs?: Iterable<
+    { componentType: string; resultComponentType: string; M: number; N: number; K: number }
+  >;
+}
+
+/** The largest shape that an adapter has, if any. */
+export function matrixShapeOf(info: GPUAdapterInfo): MatrixShape | undefined {
+  const { subgroupMatrixConfigs = [], subgroupMaxSize: subgroup } = info as unknown as MatrixInfo;
+  const [largest] = [...subgroupMatrixConfigs]
+    .filter(({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32")
+    .toSorted((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
+  return largest && { m: largest.M, n: largest.N, k: largest.K, subgroup, emulated: false };
+}
+
+/** `gpu` as a hardware adapter with tensor cores: its own, or of this shape and emulated, for tests and checks anywhere. */
+export const withMatrices = (gpu: Gpu, shape: Omit<MatrixShape, "emulated"> = EMULATED): Gpu => ({
+  ...gpu,
+  kind: "hardware",
+  can: { ...gpu.can, matrices: true },
+  matrix: gpu.can.matrices ? gpu.matrix : { ...shape, emulated: true },
+});
