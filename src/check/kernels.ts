@@ -3,7 +3,7 @@
  * without tensor cores, and runs none.
  */
 import { type Gpu, gpuError } from "../gpu/device.ts";
-import { withMatrices } from "../gpu/matrix.ts";
+import { withMatrices } from "../gpu/emulation.ts";
 import { entryPoints, type KernelSpec } from "../gpu/kernel.ts";
 import { specOf } from "../gpu/program.ts";
 import type { Plan, Precision } from "../nn/plan.ts";

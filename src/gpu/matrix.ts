@@ -1,6 +1,4 @@
 /** Subgroup matrices, which is what WGSL calls tensor cores: their shapes, and what stands in for them. */
-import type { Gpu } from "./device.ts";
-
 /** f16 [m, k] · f16 [k, n], added to f32 [m, n], that the `subgroup` invocations of a subgroup compute at once. */
 export interface MatrixShape {
   readonly m: number;
@@ -29,11 +27,3 @@ export function matrixShapeOf(info: GPUAdapterInfo): MatrixShape | undefined {
     .toSorted((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
   return largest && { m: largest.M, n: largest.N, k: largest.K, subgroup, emulated: false };
 }
-
-/** `gpu` as a hardware adapter with tensor cores: its own, or of this shape and emulated, for tests and checks anywhere. */
-export const withMatrices = (gpu: Gpu, shape: Omit<MatrixShape, "emulated"> = EMULATED): Gpu => ({
-  ...gpu,
-  kind: "hardware",
-  can: { ...gpu.can, matrices: true },
-  matrix: gpu.can.matrices ? gpu.matrix : { ...shape, emulated: true },
-});

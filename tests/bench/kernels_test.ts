@@ -5,7 +5,7 @@ import { createWorkbench } from "../../src/bench/workbench.ts";
 import { exitStatus } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { entryPoints } from "../../src/gpu/kernel.ts";
-import { withMatrices } from "../../src/gpu/matrix.ts";
+import { withMatrices } from "../../src/gpu/emulation.ts";
 import { brokenGpu, gpuTest } from "../support/gpu.ts";
 
 const SHAPE = { m: 100, n: 32, k: 24 };

@@ -6,7 +6,7 @@ import { createEncoder, modelBackward, modelForward } from "../../src/models/mod
 import { initialValues } from "../../src/models/initialise.ts";
 import { modelParameters } from "../../src/models/parameters.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { withMatrices } from "../../src/gpu/matrix.ts";
+import { withMatrices } from "../../src/gpu/emulation.ts";
 import { allocateMemory, compileProgram, planMemory } from "../../src/gpu/program.ts";
 import { createTensor, readTensor, writeTensor } from "../../src/gpu/tensor.ts";
 import { createDeviceBatch } from "../../src/nn/batch.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { geluDerivativeReference, geluReference } from "../../src/bench/reference/gelu.ts";
 import { type DType, isHalf, narrow, widen } from "../../src/gpu/dtype.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { withMatrices } from "../../src/gpu/matrix.ts";
+import { withMatrices } from "../../src/gpu/emulation.ts";
 import { createPlan } from "../../src/nn/plan.ts";
 import { type Matrix, type Operand, PRODUCT, type Product, product } from "../../src/nn/product.ts";
 import { assertClose, randomArray } from "../support/close.ts";
