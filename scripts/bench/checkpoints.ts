@@ -1,41 +1,40 @@
 /**
- * Time and memory of reading the weights of Hugging Face folders, all of them, piece by piece as a model is loaded, and of
- * nothing else: `deno run -A scripts/bench/checkpoints.ts FOLDER …`. Each folder is read by a process of its own; memory
- * is what its peak (VmHWM) adds to what it had before.
+ * Time and memory of loading the models of Hugging Face folders onto the device, with a new head where they have none:
+ * `deno run -A scripts/bench/checkpoints.ts FOLDER …`. Each is loaded by a process of its own. Memory is what its peak
+ * (VmHWM) adds to what it had before, less the parameters themselves where the device's memory is the process's own.
  */
-import { openCheckpointTensors, weightFiles } from "../../src/formats/checkpoint_tensors.ts";
-import { elementCount } from "../../src/formats/safetensors_header.ts";
-
-/** Elements read at a time, as src/models/checkpoint.ts has it. */
-const PIECE = 1 << 22;
+import { openGpu } from "../../src/gpu/device.ts";
+import { weightFiles } from "../../src/formats/checkpoint_tensors.ts";
+import { elements } from "../../src/gpu/tensor.ts";
+import { loadWeights, readModelConfig } from "../../src/models/checkpoint.ts";
+import { modelParameters } from "../../src/models/parameters.ts";
+import { createParameterStore } from "../../src/nn/parameters.ts";
 
 const memoryOf = (field: "VmRSS" | "VmHWM"): number =>
   Number(new RegExp(`${field}:\\s+(\\d+)`).exec(Deno.readTextFileSync("/proc/self/status"))![1]) / 1024;
 
 async function measure(folder: string): Promise<string> {
+  const gpu = await openGpu();
+  const config = await readModelConfig(folder, { numLabels: 2 });
+  const parameters = await createParameterStore(gpu, modelParameters(config), { moments: false });
   const before = memoryOf("VmRSS");
   const began = performance.now();
-  const source = await openCheckpointTensors(folder);
-  let largest = 0;
-  let elements = 0;
-  for (const [name, { shape, dtype }] of source.tensors) {
-    if (dtype.startsWith("I")) continue;
-    const total = elementCount(shape);
-    for (let offsetElements = 0; offsetElements < total; offsetElements += PIECE) {
-      await source.readTensor(name, { offsetElements, countElements: Math.min(PIECE, total - offsetElements) });
-    }
-    largest = Math.max(largest, total * 4);
-    elements += total;
-  }
-  source.close();
+  await loadWeights(parameters, config, folder, 1);
+  gpu.device.queue.submit([]);
+  await gpu.device.queue.onSubmittedWorkDone();
   const seconds = (performance.now() - began) / 1000;
-  const bytes = (await weightFiles(folder)).reduce((sum, file) => sum + Deno.statSync(file).size, 0);
+  const device = gpu.kind === "software" ? parameters.bytes / 2 ** 20 : 0;
+  const peak = memoryOf("VmHWM") - before - device;
+  const sizes = parameters.specs.map(({ shape }) => elements(shape));
+  const files = await weightFiles(folder);
+  parameters.release();
+  gpu.close();
   const rows = {
-    "parameters (million)": elements / 1e6,
-    "file (MB)": bytes / 1e6,
+    "parameters (million)": sizes.reduce((sum, size) => sum + size) / 1e6,
+    "file (MB)": files.reduce((sum, file) => sum + Deno.statSync(file).size, 0) / 1e6,
     seconds,
-    "peak memory (MiB)": memoryOf("VmHWM") - before,
-    "largest tensor in fp32 (MiB)": largest / 2 ** 20,
+    "memory beyond the device's (MiB)": peak,
+    "largest tensor in fp32 (MiB)": Math.max(...sizes) * 4 / 2 ** 20,
   };
   return Object.entries(rows).map(([name, value]) => `${name}: ${value.toFixed(1)}`).join(", ");
 }

@@ -22,6 +22,9 @@ export const TENSOR_ALIGNMENT = 256;
 /** Uploads and downloads larger than this go in pieces, so that staging memory stays small. */
 const TRANSFER_BYTES = 32 << 20;
 
+/** Uploads from this size on are submitted at once. */
+const SUBMITTED_BYTES = 1 << 20;
+
 export const elements = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 export const alignBytes = (bytes: number): number => Math.ceil(bytes / TENSOR_ALIGNMENT) * TENSOR_ALIGNMENT;
@@ -139,8 +142,8 @@ export function writeTensor(
     const piece = data.subarray(at, at + step);
     const words = isHalf(dtype) ? narrow(piece as Float32Array, dtype) : piece;
     gpu.device.queue.writeBuffer(buffer!, offset + (offsetElements + at) * size, words as BufferSource);
-    // Staging memory is given back when the copy has been submitted.
-    if (data.length > step) gpu.device.queue.submit([]);
+    // Staging memory is given back when the copy has been submitted: small pieces wait for other work, or a large one.
+    if (piece.byteLength >= SUBMITTED_BYTES) gpu.device.queue.submit([]);
   }
 }
 

@@ -66,14 +66,18 @@ export async function modelOfHub(
 ): Promise<string> {
   const cache = repoCache(settings.cache, id.repo);
   const known = await cache.commitOf(id.revision);
-  const missing = known === undefined ? "no such revision" : await missingPart(cache.snapshot(known));
+  const missing = known !== undefined
+    ? await missingPart(cache.snapshot(known))
+    : await exists(cache.folder)
+    ? "no such revision"
+    : "nothing of it";
   if (settings.offline && missing !== null) {
     throw new EntailError(
       "data",
       `${
         idText(id)
       }: no such folder, and not whole in the cache ${cache.folder} (${missing}); HF_HUB_OFFLINE is set: ` +
-        "unset it once, or name a folder",
+        "unset it once to download it, or name a folder",
     );
   }
   if (missing === null && (settings.offline || isCommit(id.revision))) return cache.snapshot(known!);

@@ -21,25 +21,30 @@ const PIECE = 1 << 22;
 
 const WEIGHTS_FILE = "model.safetensors";
 
-/** Reads `config.json` of a Hugging Face folder. Data error where it is missing or not a supported model. */
-export async function readModelConfig(folder: string): Promise<ModelConfig> {
+/**
+ * Reads `config.json` of a Hugging Face folder, for a task with `numLabels` if given. Data error where it is missing or not
+ * a supported model.
+ */
+export async function readModelConfig(folder: string, task: { numLabels?: number } = {}): Promise<ModelConfig> {
   const file = join(folder, "config.json");
-  return parseConfig(await readJson(file), file);
+  return parseConfig(await readJson(file), file, task);
 }
 
 /**
  * Checks, without loading, that a folder has every encoder tensor in the right shape, and a head if it must be trained:
- * errors should come before hours of preparation, not after.
+ * errors should come before hours of preparation, not after. Returns the names of the head's parameters that it lacks.
  */
 export async function checkWeights(
   config: ModelConfig,
   folder: string,
   { trained = false }: { trained?: boolean } = {},
-): Promise<void> {
+): Promise<readonly string[]> {
   const source = await openCheckpointTensors(folder);
   source.close();
-  const { initialised } = matchTensors(config, modelParameters(config), shapesOf(source), folder);
+  const specs = modelParameters(config);
+  const { initialised } = matchTensors(config, specs, shapesOf(source), folder, { trained });
   if (trained) requireNone(initialised, folder);
+  return initialised;
 }
 
 function requireNone(initialised: readonly string[], folder: string): void {
@@ -72,8 +77,8 @@ export async function checkMaskedLm(config: ModelConfig, folder: string): Promis
 const shapesOf = ({ tensors }: TensorSource) => new Map([...tensors].map(([name, { shape }]) => [name, shape]));
 
 /**
- * Uploads the parameters of a Hugging Face folder. A head that the folder lacks is initialised from `seed`; without a
- * `seed` that is a data error. Returns the names of the initialised parameters.
+ * Uploads the parameters of a Hugging Face folder. A head that the folder lacks, or has for other labels, is initialised
+ * from `seed`; without a `seed` that is a data error. Returns the names of the initialised parameters.
  */
 export async function loadWeights(
   parameters: ParameterStore,
@@ -83,8 +88,9 @@ export async function loadWeights(
 ): Promise<readonly string[]> {
   const source = await openCheckpointTensors(folder);
   try {
-    const { sources, initialised } = matchTensors(config, parameters.specs, shapesOf(source), folder);
-    if (seed === undefined) requireNone(initialised, folder);
+    const trained = seed === undefined;
+    const { sources, initialised } = matchTensors(config, parameters.specs, shapesOf(source), folder, { trained });
+    if (trained) requireNone(initialised, folder);
     for (const spec of parameters.specs) {
       const stored = sources.get(spec.name);
       if (stored) await uploadTensor(parameters, spec.name, "value", source, stored);

@@ -77,7 +77,8 @@ export function fieldReader(given: Readonly<Record<string, unknown>>, { kind, pr
       }
       return [...new Set(terms as Word[])];
     },
-    labels(): string[] {
+    /** Names of the classes. A task that has `wanted` of them makes do with any model's: its classifier will be new. */
+    labels(wanted?: number): string[] {
       const names = json.id2label ?? null;
       if (names !== null && (typeof names !== "object" || Array.isArray(names))) {
         throw unfit("id2label", "an object from class indices to names");
@@ -90,10 +91,16 @@ export function fieldReader(given: Readonly<Record<string, unknown>>, { kind, pr
         (value) => Number.isSafeInteger(value) && value > 0,
         "an integer > 0",
       );
-      if (count > MOST_LABELS) {
-        throw error("num_labels", `is ${count}; only 1 (sigmoid) or 2 labels (softmax) are supported`);
+      const labelCount = wanted ?? count;
+      if (labelCount > MOST_LABELS) {
+        throw error(
+          "num_labels",
+          `is ${count}; only 1 (sigmoid) or 2 labels (softmax) can be scored; train gives it such a head`,
+        );
       }
-      if (count !== named) return Array.from({ length: count }, (_, index) => `LABEL_${index}`);
+      if (count !== named || count !== labelCount) {
+        return Array.from({ length: labelCount }, (_, index) => `LABEL_${index}`);
+      }
       const labels = Array.from({ length: count }, (_, index) => (names as Record<string, unknown>)[index]);
       if (!labels.every((label) => typeof label === "string")) {
         throw unfit("id2label", "an object from the class indices 0, 1, … to names");

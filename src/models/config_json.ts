@@ -22,10 +22,10 @@ const classesOf = ({ className }: Family) => ({
 });
 
 /**
- * A config.json, parsed. `file` names it in errors.
+ * A config.json, parsed. `file` names it in errors. `numLabels` are those of the task that the model is to be trained for.
  * Throws an `EntailError` of kind "data" for other model types, wrong values and options that are not supported.
  */
-export function parseConfig(json: unknown, file: string): ModelConfig {
+export function parseConfig(json: unknown, file: string, { numLabels }: { numLabels?: number } = {}): ModelConfig {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new EntailError("data", `${file}: not a model configuration: expected an object`);
   }
@@ -45,7 +45,7 @@ export function parseConfig(json: unknown, file: string): ModelConfig {
   if (isOwn && object.classifier_head === undefined) {
     throw new EntailError("data", `${file}: classifier_head: is missing, which a model of type ${type} must name`);
   }
-  return configFrom(family, object, { kind: "data", prefix: `${file}: ` });
+  return configFrom(family, object, { kind: "data", prefix: `${file}: ` }, numLabels);
 }
 
 /**
@@ -131,7 +131,12 @@ const NOT_HANDED_ON = new Set([
 /** Sizes beyond those of any model, which a damaged or hostile file may have: refused before anything is planned. */
 const MOST = { layers: 256, width: 1 << 14, inner: 1 << 16, positions: 1 << 20, tokens: 1 << 24 } as const;
 
-function configFrom(family: Family, json: Record<string, unknown>, source: Source): ModelConfig {
+function configFrom(
+  family: Family,
+  json: Record<string, unknown>,
+  source: Source,
+  numLabels?: number,
+): ModelConfig {
   const read = fieldReader(json, source);
   const { defaults } = family;
   const hiddenSize = read.integer("hidden_size", defaults.hidden_size, { min: 1, max: MOST.width });
@@ -162,7 +167,7 @@ function configFrom(family: Family, json: Record<string, unknown>, source: Sourc
     layerNormEps: read.number("layer_norm_eps", defaults.layer_norm_eps, (value) => value > 0, "a number > 0"),
     padTokenId,
     classifierDropout: null,
-    labels: read.labels(),
+    labels: read.labels(numLabels),
     classifierHead: read.word("classifier_head", "pooler_linear", CLASSIFIER_HEADS),
     positiveThreshold: read.number("positive_threshold", 0.5, (value) => value >= 0 && value <= 1, "in [0, 1]"),
     other: {},

@@ -56,7 +56,7 @@ export function maskedLmParameters(config: ModelConfig): ParameterSpec[] {
 export interface TensorMatch {
   /** The stored tensor of each parameter that the checkpoint has, by parameter name. */
   readonly sources: ReadonlyMap<string, string>;
-  /** Head parameters that the checkpoint lacks: to be initialised. */
+  /** Head parameters that the checkpoint lacks, or has in another shape: to be initialised. */
   readonly initialised: readonly string[];
   /** Stored tensors that the model does not have, such as a masked-LM head. */
   readonly ignored: readonly string[];
@@ -77,13 +77,15 @@ function storedNames({ prefix, maskedLm }: Family, name: string): string[] {
 /**
  * Finds every parameter of a model among the tensors of a checkpoint: with transformers' name, without the prefix of a
  * plain encoder, with either name of a masked-LM head, or with the LayerNorms' old names gamma and beta. `file` names the
- * checkpoint in errors. Throws an `EntailError` of kind "data" if an encoder tensor is missing or a shape differs.
+ * checkpoint in errors. Throws an `EntailError` of kind "data" if an encoder tensor is missing or a shape differs; a head
+ * that need not be `trained` may be one for other labels.
  */
 export function matchTensors(
   config: ModelConfig,
   specs: readonly ParameterSpec[],
   stored: ReadonlyMap<string, readonly number[]>,
   file: string,
+  { trained = true }: { trained?: boolean } = {},
 ): TensorMatch {
   const family = familyOf(config);
   const sources = new Map<string, string>();
@@ -96,6 +98,10 @@ export function matchTensors(
     }
     const found = stored.get(source)!;
     if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
+      if (!trained && !isEncoder(family, name)) {
+        absent.push(name);
+        continue;
+      }
       throw new EntailError(
         "data",
         `${file}: tensor ${source} has shape [${found.join(", ")}], the model's is [${shape.join(", ")}]`,

@@ -132,7 +132,9 @@ export async function openWorkbench(
       return gpu;
     },
     async load(config) {
-      await prepareData(config, await openModelSource(config, { reporter, signal }));
+      const model = await openModelSource(config, { reporter, signal });
+      if (model.newHead) reporter.info(model.newHead);
+      await prepareData(config, model);
     },
     async prepare(config) {
       const model = await openModelSource(config, { reporter, signal });

@@ -68,6 +68,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
       return await summaryOf(config, plan.states);
     }
     if (plan.kind === "continue") reporter.info(continuation(config, plan.states));
+    else if (model.newHead) reporter.info(model.newHead);
     if (plan.notice) reporter.info(plan.notice);
     reporter.info(precisionOfRun(gpu, config, model.config, plan));
     await trainFolds(gpu, config, { ...options, model, split, plan, selected });

@@ -17,6 +17,8 @@ export interface ModelSource {
   readonly tokenizerFolder: string;
   /** The folder of the weights that training starts from; null for a model from scratch. */
   readonly folder: string | null;
+  /** A line about the layers of the head that begin at random; null: none do, or all of the model does. */
+  readonly newHead: string | null;
   /** Uploads the parameters that training starts from; those that no file has come from the seed. */
   initialise(parameters: ParameterStore): Promise<void>;
 }
@@ -30,37 +32,43 @@ export async function openModelSource(
   { reporter = silentReporter, signal }: { reporter?: Reporter; signal?: AbortSignal } = {},
 ): Promise<ModelSource> {
   const { model, seed } = configured;
+  const { num_labels: numLabels } = model;
   const head = model.classifier_head;
   if (model.model_name === null) {
     const architecture = model.architecture!;
-    const config = configFromArchitecture(architecture, { numLabels: model.num_labels, classifierHead: head });
+    const config = configFromArchitecture(architecture, { numLabels, classifierHead: head });
     await loadFittingTokenizer(architecture.tokenizer, config.vocabSize);
     return {
       config: withOverrides(config, configured, null),
       tokenizerFolder: architecture.tokenizer,
       folder: null,
+      newHead: null,
       initialise: (parameters) => Promise.resolve(initialiseWeights(parameters, config, seed)),
     };
   }
   const folder = await modelFolder(model.model_name, {
     ...downloadReport(reporter),
     signal,
-    accept: readModelConfig,
+    accept: (folder) => readModelConfig(folder, { numLabels }),
   });
   const origin = folder === model.model_name ? null : parseModelId(model.model_name)!.repo;
-  const stored = await readModelConfig(folder);
+  const stored = await readModelConfig(folder, { numLabels });
   await loadFittingTokenizer(folder, stored.vocabSize);
-  const labels = stored.labels.length === model.num_labels
-    ? stored.labels
-    : Array.from({ length: model.num_labels }, (_, index) => `LABEL_${index}`);
-  const config = withOverrides({ ...stored, labels, classifierHead: head }, configured, origin);
-  await checkWeights(config, folder);
+  const config = withOverrides({ ...stored, classifierHead: head }, configured, origin);
+  const initialised = await checkWeights(config, folder);
   return {
     config,
     tokenizerFolder: folder,
     folder,
+    newHead: newHead(model.model_name, initialised, numLabels),
     initialise: async (parameters) => void await loadWeights(parameters, config, folder, seed),
   };
+}
+
+function newHead(modelName: string, initialised: readonly string[], numLabels: number): string | null {
+  if (initialised.length === 0) return null;
+  const layers = [...new Set(initialised.map((name) => name.replace(/\.(weight|bias)$/, "")))].join(" and ");
+  return `${modelName} has no ${layers} for ${numLabels === 1 ? "1 label" : `${numLabels} labels`}: new, from the seed`;
 }
 
 /**

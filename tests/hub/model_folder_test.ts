@@ -112,7 +112,7 @@ Deno.test("modelOfHub: a hub that is down leaves the cache, with a line that say
 Deno.test("modelOfHub: offline, what is missing is named, and nothing asked", () =>
   withHub(async ({ server, open }) => {
     const offline = { HF_HUB_OFFLINE: "1" };
-    await fails(open(offline), /models--org--model \(no such revision\); HF_HUB_OFFLINE/);
+    await fails(open(offline), /models--org--model \(nothing of it\); HF_HUB_OFFLINE/);
     assert.deepEqual(server.asked(), []);
     const folder = await open();
     for (const [name, missing] of [["model.safetensors", "no weights"], ["tokenizer.json", "no tokenizer"]]) {

@@ -193,6 +193,15 @@ Deno.test("parseConfig: more than two labels are refused, by count or by name", 
   assert.equal(parseConfig({ ...V3_BASE, id2label: names, num_labels: 2 }, "c").labels.length, 2);
 });
 
+Deno.test("parseConfig: a task has its own number of labels; as many names are kept", () => {
+  const labels = (names: object, numLabels: number) =>
+    parseConfig({ ...V3_BASE, id2label: names }, "c", { numLabels }).labels;
+  const names = { 0: "contradiction", 1: "entailment", 2: "neutral" };
+  assert.deepEqual(labels(names, 2), ["LABEL_0", "LABEL_1"]);
+  assert.deepEqual(labels({ 0: "no", 1: "yes" }, 2), ["no", "yes"]);
+  assert.deepEqual(labels({ 0: "no", 1: "yes" }, 1), ["LABEL_0"]);
+});
+
 Deno.test("writeConfig: a head that transformers lacks is a type of its own, with the classes that compute it", () => {
   const config = parseConfig({ ...V3_BASE, classifier_head: "mean_pooling" }, "c");
   const written = writeConfig(config);

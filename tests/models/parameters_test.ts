@@ -140,6 +140,11 @@ Deno.test("matchTensors: a missing encoder tensor and a wrong shape are data err
     () => matchTensors(CONFIG, specs, mismatching, "f"),
     dataError(/^f: tensor classifier\.weight has shape \[3, 30\], the model's is \[2, 30\]$/),
   );
+  mismatching.set("classifier.bias", [3]);
+  const { initialised } = matchTensors(CONFIG, specs, mismatching, "f", { trained: false });
+  assert.deepEqual(initialised, ["classifier.weight", "classifier.bias"]);
+  const other = stored(specs).set("deberta.embeddings.LayerNorm.weight", [31]);
+  assert.throws(() => matchTensors(CONFIG, specs, other, "f", { trained: false }), dataError(/LayerNorm\.weight has/));
 });
 
 Deno.test("maskedLmParameters: found under both of transformers' names, and older spellings of them", () => {
