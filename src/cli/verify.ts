@@ -155,11 +155,14 @@ async function checkMemory(
   target: number | null,
 ): Promise<[true, string]> {
   const asked = setByPath(config, "training.target_effective_batch_size", target);
-  const { session, config: { training } } = await openFittingSession(gpu, asked, model.config, data);
+  const { session, tokenBudget } = await openFittingSession(gpu, asked, model.config, data);
   const { bytes } = session;
   session.release();
-  const { batch_size, gradient_accumulation_steps } = training;
-  return [true, `a step of ${batch_size} pairs × ${gradient_accumulation_steps} takes ${mebibytes(bytes)}`];
+  const { batch_size, gradient_accumulation_steps } = config.training;
+  const split = target === null
+    ? `${batch_size} pairs × ${gradient_accumulation_steps}`
+    : `${target} pairs, at most ${tokenBudget} tokens at once,`;
+  return [true, `a step of ${split} takes ${mebibytes(bytes)}`];
 }
 
 async function checkStorage(config: Config): Promise<[true, string]> {

@@ -73,6 +73,36 @@ export function epochBatches({ lengths, batchSize, shuffle, seed, epoch }: Epoch
   return rest.length > 0 ? [...batches, rest] : batches;
 }
 
+/**
+ * Deals the sequences of an optimizer step into few micro-batches of at most `budget` tokens: first fit, the longest first;
+ * in each they stay in the order of `members`. Those of one number in `together` stay in one where they fit into it.
+ */
+export function dealByTokens(
+  members: readonly number[],
+  lengths: ArrayLike<number>,
+  budget: number,
+  together?: ArrayLike<number>,
+): number[][] {
+  const tokensOf = (some: readonly number[]) => some.reduce((sum, member) => sum + lengths[member], 0);
+  const groups = new Map<number, number[]>();
+  for (const member of members) {
+    const key = together ? together[member] : member;
+    groups.set(key, [...groups.get(key) ?? [], member]);
+  }
+  const pieces = [...groups.values()].flatMap((group) =>
+    group.length > 1 && tokensOf(group) > budget ? dealByTokens(group, lengths, budget) : [group]
+  );
+  const dealt: { room: number; members: Set<number> }[] = [];
+  for (const piece of pieces.sort((a, b) => tokensOf(b) - tokensOf(a))) {
+    const tokens = tokensOf(piece);
+    let batch = dealt.find(({ room }) => tokens <= room);
+    if (!batch) dealt.push(batch = { room: budget, members: new Set() });
+    batch.room -= tokens;
+    for (const member of piece) batch.members.add(member);
+  }
+  return dealt.map((batch) => members.filter((member) => batch.members.has(member)));
+}
+
 /** Puts the pairs with the given indices one after another, with what the kernels need to know about the tokens. */
 export function packBatch(pairs: readonly TokenizedPair[], indices: readonly number[]): PackedBatch {
   const sequences = indices.length;

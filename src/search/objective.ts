@@ -110,7 +110,7 @@ async function runTrial(
 
 async function trainTrialFold(
   { reporter, observer, signal }: ObjectiveParts,
-  { session, config, model, data, augmentation, initialise }: Bench,
+  { session, tokenBudget, config, model, data, augmentation, initialise }: Bench,
   trial: Trial,
   fold: number,
   told: { initialised(milliseconds: number): void; evaluated(entry: EpochEntry): void },
@@ -123,7 +123,7 @@ async function trainTrialFold(
   let reported = 0;
   const { best } = await trainFold({
     session,
-    settings: foldSettings(config, model.config, train.map((index) => pairs[index].label)),
+    settings: foldSettings(config, model.config, train.map((index) => pairs[index].label), tokenBudget),
     fold,
     pairs,
     tokens,

@@ -12,17 +12,17 @@ import type { ParameterStore } from "../nn/parameters.ts";
 import { type Augmentation, createAugmenter } from "../training/augmentation.ts";
 import { LOSSES } from "../training/losses.ts";
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
-import { openFittingSession, withPhysicalBatch } from "../training/physical_batch.ts";
+import { openFittingSession } from "../training/physical_batch.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { trainingOptions } from "../training/run.ts";
 import { loadRunData, type RunData } from "../training/run_data.ts";
-import { openSession, type Session } from "../training/session.ts";
+import type { Session } from "../training/session.ts";
 import { tunerOf } from "../training/tune_session.ts";
 
 /** Everything that one trial trains with. */
 export interface Bench {
   readonly session: Session;
-  /** The trial's configuration with its physical batch and accumulation. */
+  /** Tokens of its micro-batches; null where the configuration says how many pairs they have. */
+  readonly tokenBudget: number | null;
   readonly config: Config;
   readonly model: ModelSource;
   readonly data: RunData;
@@ -57,10 +57,10 @@ export async function openWorkbench(
 ): Promise<Workbench> {
   let gpu = await openDevice();
   let data: { key: string; data: RunData } | undefined;
-  let session: { key: string; session: Session } | undefined;
+  let session: { key: string; session: Session; tokenBudget: number | null } | undefined;
   let weights: { key: string; values: Weights } | undefined;
-  /** Micro-batches that were found to fit, by session and target. */
-  const batches = new Map<string, number>();
+  /** Token budgets that were found to fit, by session. */
+  const budgets = new Map<string, number | null>();
   const augmenter = createAugmenter(reporter);
 
   const releaseSession = () => {
@@ -86,7 +86,7 @@ export async function openWorkbench(
     const tuned = tunerOf(config, { reporter, signal });
     // Longer pairs need other memory; the method and the probability of their replacements do not.
     const augmented = runData.evidence !== undefined;
-    const shape = JSON.stringify([
+    const key = JSON.stringify([
       data!.key,
       augmented,
       withoutRates(model),
@@ -95,26 +95,16 @@ export async function openWorkbench(
       freeze_backbone,
       config.training.optimization.precision,
       eval_batch_size,
+      target,
+      target === null ? batch_size : null,
     ]);
-    const batchKey = `${shape} ${target}`;
-    const known = target === null ? batch_size : batches.get(batchKey);
-    if (known !== undefined) {
-      const fitted = withPhysicalBatch(config, known);
-      const key = `${shape} ${known}`;
-      if (session?.key === key) return { session: session.session, config: fitted };
-      releaseSession();
-      batches.delete(batchKey); // until it has been allocated again
-      const options = trainingOptions(gpu, fitted, model, runData);
-      session = { key, session: await openSession(await tuned(gpu, model, options), model, options) };
-      batches.set(batchKey, known);
-      return { session: session.session, config: fitted };
-    }
+    if (session?.key === key) return session;
     releaseSession();
-    const opened = await openFittingSession(gpu, config, model, runData, { tuned });
-    const found = opened.config.training.batch_size;
-    batches.set(batchKey, found);
-    session = { key: `${shape} ${found}`, session: opened.session };
-    return opened;
+    const known = budgets.get(key);
+    budgets.delete(key); // until it has been allocated again
+    const opened = await openFittingSession(gpu, config, model, runData, { known, tuned });
+    budgets.set(key, opened.tokenBudget);
+    return session = { key, ...opened };
   }
 
   async function initialise(config: Config, model: ModelSource, parameters: ParameterStore): Promise<void> {
@@ -142,11 +132,12 @@ export async function openWorkbench(
       const parts = { model, data: runData, gpu, makeRoom: releaseSession, signal };
       const augmentation = await augmenter.prepare(config, parts);
       const planned = { ...runData, evidence: augmentation?.evidence };
-      const { session, config: fitted } = await prepareSession(config, model.config, planned);
+      const { session, tokenBudget } = await prepareSession(config, model.config, planned);
       const { mode, validation_fraction } = config.hpo.hpo_mode;
       return {
         session,
-        config: fitted,
+        tokenBudget,
+        config,
         model,
         data: runData,
         augmentation,

@@ -164,15 +164,14 @@ async function trainFolds(
     startup?.ended("data");
     const known = plan.kind === "continue" ? await chosenKernels(config.output_dir, gpu) : undefined;
     const asked = setByPath(config, PRECISION, plan.record.precision);
-    const { session, config: fitted } = await openFittingSession(gpu, asked, model.config, data, {
-      known: plan.record.batch_size,
+    const { session, tokenBudget } = await openFittingSession(gpu, asked, model.config, data, {
+      known: plan.record.token_budget,
       tuned: tunerOf(config, { known, reporter, signal }),
     });
     held.push(session);
     startup?.ended("kernels");
 
-    const found = config.training.target_effective_batch_size === null ? null : fitted.training.batch_size;
-    const record = { ...plan.record, batch_size: found, directory: Deno.cwd() };
+    const record = { ...plan.record, token_budget: tokenBudget, directory: Deno.cwd() };
     if (plan.kind === "begin") await beginRun(config, record, split);
     else {
       await clearFolds(config, plan.clear);
@@ -184,7 +183,7 @@ async function trainFolds(
     for (const fold of selected) {
       const train = indices.filter((index) => folds[index] !== fold);
       const trainLabels = train.map((index) => pairs[index].label);
-      const settings = foldSettings(fitted, model.config, trainLabels);
+      const settings = foldSettings(config, model.config, trainLabels, tokenBudget);
       const epochs = describeEpochs(fold, trainLabels, settings);
       if (epochs !== null) reporter.info(epochs);
       const result = await trainFold({

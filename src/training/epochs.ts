@@ -5,6 +5,8 @@ export interface EpochPlan {
   batches: readonly number[];
   /** Batches of an optimizer step, but for the last of an epoch. */
   accumulation: number;
+  /** Micro-batches that each batch may be dealt into at most. */
+  parts: number;
   /** Optimizer steps before each epoch, and before the one after the last. */
   stepsBefore: readonly number[];
   totalSteps: number;
@@ -13,7 +15,12 @@ export interface EpochPlan {
 /** As many epochs as `epochs` says, or as it takes to make `maxSteps` steps. */
 export function planEpochs(
   batchesOf: (epoch: number) => number,
-  { accumulation, epochs, maxSteps }: { accumulation: number; epochs: number; maxSteps: number | null },
+  { accumulation, parts = 1, epochs, maxSteps }: {
+    accumulation: number;
+    parts?: number;
+    epochs: number;
+    maxSteps: number | null;
+  },
 ): EpochPlan {
   const batches: number[] = [];
   const stepsBefore = [0];
@@ -22,7 +29,7 @@ export function planEpochs(
     batches.push(count);
     steps += Math.ceil(count / accumulation);
   }
-  return { batches, accumulation, stepsBefore, totalSteps: maxSteps ?? stepsBefore.at(-1)! };
+  return { batches, accumulation, parts, stepsBefore, totalSteps: maxSteps ?? stepsBefore.at(-1)! };
 }
 
 export const stepsOf = ({ stepsBefore }: EpochPlan, epoch: number): number =>

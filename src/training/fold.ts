@@ -1,6 +1,6 @@
 /** The training of one fold: epochs of optimizer steps, an evaluation after each, the best and the last checkpoint. */
 import { join } from "node:path";
-import { type EncodedPair, epochBatches, packBatch } from "../dataset/batches.ts";
+import { dealByTokens, type EncodedPair, epochBatches, packBatch } from "../dataset/batches.ts";
 import { type Pair, postNumbers } from "../dataset/groundtruth.ts";
 import { type NegativeSampling, sampledCounts, sampleNegatives } from "../dataset/negatives.ts";
 import { loadMoments, loadWeights } from "../models/checkpoint.ts";
@@ -38,6 +38,8 @@ import { LOG_STEPS, type StepRecord, type StepSettings } from "./step.ts";
 export interface FoldSettings {
   batchSize: number;
   accumulation: number;
+  /** Tokens of a micro-batch at most, which batches are dealt into; null: each batch is one. */
+  tokenBudget: number | null;
   shuffle: boolean;
   /** How each epoch draws its negatives; null: it has every pair. */
   negatives: NegativeSampling | null;
@@ -198,8 +200,10 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
     const examples = epochExamples(epochPairs(input, state.epoch), epochTokens, settings.topChunks, state.keptChunks);
     const sequences = examples.map(({ tokens }) => tokens);
+    const lengths = sequences.map(({ ids }) => ids.length);
+    const dealt = dealing(settings, lengths, examples.map(({ pair }) => posts[pair]));
     const batches = epochBatches({
-      lengths: sequences.map(({ ids }) => ids.length),
+      lengths,
       batchSize: settings.batchSize,
       shuffle: settings.shuffle,
       seed: settings.step.seed,
@@ -207,7 +211,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     });
     for (let at = state.stepInEpoch * settings.accumulation; at < batches.length; at += settings.accumulation) {
       if (step.counters.updates >= totalSteps) break;
-      const microBatches = batches.slice(at, at + settings.accumulation).map((members) => {
+      const microBatches = batches.slice(at, at + settings.accumulation).flatMap(dealt).map((members) => {
         const ofPairs = <T>(values: ArrayLike<T>): T[] => members.map((member) => values[examples[member].pair]);
         return {
           batch: packBatch(sequences, members),
@@ -290,7 +294,18 @@ function planFold(input: FoldInput): EpochPlan {
     Math.ceil(countExamples(epochPairs(input, epoch), tokens, settings.topChunks) / settings.batchSize);
   const first = batchesOf(0);
   const varies = settings.negatives !== null && train.some((index) => tokens[index].chunks.length > 1);
-  return planEpochs((epoch) => varies ? batchesOf(epoch) : first, settings);
+  const parts = settings.tokenBudget === null ? 1 : settings.batchSize;
+  return planEpochs((epoch) => varies ? batchesOf(epoch) : first, { ...settings, parts });
+}
+
+/** How a batch is dealt into micro-batches; where the loss compares the sequences of a post, they stay together. */
+function dealing(
+  { tokenBudget, lossKind }: FoldSettings,
+  lengths: readonly number[],
+  posts: readonly number[],
+): (members: number[]) => number[][] {
+  const together = lossKind === "ranking" ? posts : undefined;
+  return (members) => tokenBudget === null ? [members] : dealByTokens(members, lengths, tokenBudget, together);
 }
 
 /** The pairs that an epoch trains on, by index. */

@@ -1,6 +1,6 @@
 /**
- * `training.target_effective_batch_size`: the pairs of an optimizer step as micro-batches times accumulation. The
- * micro-batch is the largest divisor of the target that the device has memory for, with a margin.
+ * `training.target_effective_batch_size`: the pairs of an optimizer step, dealt into micro-batches of as many tokens as the
+ * device has memory for, with a margin. Short posts make few micro-batches, long ones more; the step is the same everywhere.
  */
 import type { Config } from "../config/schema.ts";
 import type { ModelConfig } from "../models/model_config.ts";
@@ -15,31 +15,26 @@ import { openSession, type Session, sessionBytes, type SessionOptions } from "./
 const MARGIN = 0.9;
 
 /** Largest buffer of the memory that is taken for a moment to see that it is there. */
-const BALLAST_BYTES = 1 << 30;
+const PIECE_BYTES = 1 << 30;
 
-/** The configuration with so many pairs per micro-batch; the optimizer step keeps its size. */
-export function withPhysicalBatch(config: Config, batchSize: number): Config {
-  const { target_effective_batch_size: target } = config.training;
-  if (target === null) return config;
-  const training = { ...config.training, batch_size: batchSize, gradient_accumulation_steps: target / batchSize };
-  return { ...config, training };
-}
-
-/** The divisors of a number, the largest first. */
-export function divisors(target: number): number[] {
-  const small: number[] = [];
-  for (let d = 1; d * d <= target; d++) if (target % d === 0) small.push(d);
-  const large = small.map((d) => target / d).filter((d) => d * d > target);
-  return [...large, ...small.reverse()];
+/**
+ * Tokens that micro-batches may have, the most first: those of a whole step down to those of its longest sequence. Four to
+ * each halving, so that a little more or less memory seldom makes another budget, and with it other bits.
+ */
+export function tokenBudgets(most: number, least: number): number[] {
+  const budgets = new Set<number>();
+  for (let whole = most; whole > least; whole /= 2) {
+    for (const eighths of [8, 7, 6, 5]) budgets.add(Math.max(least, Math.floor(whole * eighths / 8)));
+  }
+  return [...budgets.add(least)];
 }
 
 /** What a session is opened on: the device with the variants of kernels that it is to use (tune_session.ts). */
 export type Tuner = (gpu: Gpu, model: ModelConfig, options: SessionOptions) => Promise<Gpu>;
 
 /**
- * Opens the session of a run and says in `config.training` with which batch size and accumulation. Without a target
- * that is the configuration's own; with one, batches that do not fit by plan are passed over, and the largest that
- * does is allocated, or the next smaller one where the device disagrees; `known` is the micro-batch that was found before,
+ * Opens the session of a run, and says how many tokens its micro-batches have where a target leaves that open: the largest
+ * budget that fits by plan, or the next smaller one where the device disagrees. `known` is the one that was found before,
  * which a run keeps for its bits. Throws an `EntailError` of kind "memory".
  */
 export async function openFittingSession(
@@ -48,50 +43,56 @@ export async function openFittingSession(
   model: ModelConfig,
   data: RunData,
   { known = null, tuned = (on) => Promise.resolve(on) }: { known?: number | null; tuned?: Tuner } = {},
-): Promise<{ session: Session; config: Config }> {
-  const { target_effective_batch_size: target } = config.training;
-  if (target === null || known !== null) {
-    const fitted = known === null ? config : withPhysicalBatch(config, known);
-    const options = trainingOptions(gpu, fitted, model, data);
-    return { session: await openSession(await tuned(gpu, model, options), model, options), config: fitted };
-  }
-  let refusal: unknown;
-  for (const batchSize of divisors(target)) {
-    const fitted = withPhysicalBatch(config, batchSize);
+): Promise<{ session: Session; tokenBudget: number | null }> {
+  const optionsFor = (tokenBudget: number | null) => trainingOptions(gpu, config, model, data, tokenBudget);
+  const open = async (tokenBudget: number | null) => {
+    const options = optionsFor(tokenBudget);
+    return { session: await openSession(await tuned(gpu, model, options), model, options), tokenBudget };
+  };
+  if (config.training.target_effective_batch_size === null || known !== null) return await open(known);
+  const { tokens, longest } = optionsFor(null).training!.capacity;
+  const budgets = tokenBudgets(tokens, longest);
+  const within = (budget: number) => fits(gpu, model, optionsFor(budget));
+  const fitting = await within(tokens) ? 0 : await firstThat(budgets.slice(0, -1), within);
+  for (const budget of budgets.slice(fitting, -1)) {
     try {
-      const options = trainingOptions(gpu, fitted, model, data);
-      return { session: await openWithMargin(gpu, model, options, tuned), config: fitted };
+      return await open(budget);
     } catch (error) {
-      if (!(error instanceof EntailError) || error.kind !== "memory") throw error;
-      refusal = error;
+      if (!isOutOfMemory(error)) throw error;
     }
   }
-  throw refusal;
+  return await open(longest);
 }
 
-async function openWithMargin(
-  gpu: Gpu,
-  model: ModelConfig,
-  options: SessionOptions,
-  tuned: Tuner,
-): Promise<Session> {
-  const open = async () => await openSession(await tuned(gpu, model, options), model, options);
-  const planned = await sessionBytes(gpu, model, options);
-  if (gpu.kind === "software") {
-    // Host memory is committed lazily, so that only the plan can tell; see `allocateBuffers`.
-    if (planned > MARGIN * availableHostBytes()) {
-      throw new EntailError("memory", `out of memory on the device: the plan needs ${planned} bytes`);
-    }
-    return await open();
+const isOutOfMemory = (error: unknown): boolean => error instanceof EntailError && error.kind === "memory";
+
+/** Where the items that `hold` begin, in a list in which no other follows one that does: its length where none does. */
+async function firstThat<T>(items: readonly T[], hold: (item: T) => Promise<boolean>): Promise<number> {
+  let [from, to] = [0, items.length];
+  while (from < to) {
+    const middle = from + to >> 1;
+    if (await hold(items[middle])) to = middle;
+    else from = middle + 1;
   }
-  // WebGPU does not say how much memory a GPU has left: the margin is there if it can be taken besides the rest.
-  const margin = Math.ceil(planned * (1 / MARGIN - 1));
-  const largest = Math.min(BALLAST_BYTES, gpu.maxBufferBytes);
-  const pieces = Array.from({ length: Math.ceil(margin / largest) }, (_, i) => Math.min(largest, margin - i * largest));
-  const ballast = await allocateBuffers(gpu, "memory margin", pieces);
+  return from;
+}
+
+/** Whether there is memory for a session, and a margin besides. */
+async function fits(gpu: Gpu, model: ModelConfig, options: SessionOptions): Promise<boolean> {
   try {
-    return await open();
-  } finally {
-    ballast.forEach((buffer) => buffer.destroy());
+    const needed = Math.ceil(await sessionBytes(gpu, model, options) / MARGIN);
+    // Host memory is committed lazily, so that only the plan can tell; see `allocateBuffers`.
+    if (gpu.kind === "software") return needed <= availableHostBytes();
+    // WebGPU does not say how much memory a GPU has left: it is there if it can be taken.
+    const largest = Math.min(PIECE_BYTES, gpu.maxBufferBytes);
+    const pieces = Array.from(
+      { length: Math.ceil(needed / largest) },
+      (_, i) => Math.min(largest, needed - i * largest),
+    );
+    (await allocateBuffers(gpu, "memory for a step", pieces)).forEach((buffer) => buffer.destroy());
+    return true;
+  } catch (error) {
+    if (isOutOfMemory(error)) return false;
+    throw error;
   }
 }

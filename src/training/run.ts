@@ -14,6 +14,7 @@ import { LOSSES, lossKeysInVain, lossWeights } from "./losses.ts";
 import { choosePrecision } from "./precision.ts";
 import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
+import type { StepSettings } from "./step.ts";
 
 /** What a configuration asks for in vain. A line for people about each. */
 export function settingsInVain(config: Config): string[] {
@@ -71,20 +72,23 @@ export function scoringCapacity(
   return { ...wanted, tokens: Math.max(wanted.longest, Math.min(wanted.tokens, fitting)) };
 }
 
-/** What the session for a run's folds must hold. */
+/** What the session for a run's folds must hold; with a `tokenBudget`, micro-batches have so many tokens at most. */
 export function trainingOptions(
   gpu: Gpu,
   config: Config,
   model: ModelConfig,
   { tokens, evidence }: RunData,
+  tokenBudget: number | null = null,
 ): SessionOptions {
   const growing = evidence && { pairs: evidence, maxLength: pairLimits(config.data).maxLength };
   const precision = choosePrecision(gpu, config.training.optimization.precision);
+  const { batchSize } = splitOf(config);
+  const capacity = batchCapacity(tokens, batchSize, growing);
   return {
     inference: scoringCapacity(gpu, model, tokens, config.training.eval_batch_size, precision),
     precision,
     training: {
-      capacity: batchCapacity(tokens, config.training.batch_size, growing),
+      capacity: { ...capacity, tokens: Math.min(capacity.tokens, tokenBudget ?? Infinity) },
       lossKind: LOSSES[config.model.loss_type].kind,
       freezeEncoder: config.model.freeze_backbone,
       layerRates: config.training.layerwise_lr_decay !== 1,
@@ -92,15 +96,28 @@ export function trainingOptions(
   };
 }
 
-/**
- * The settings of a fold whose training pairs have these labels. The batch is that of `openFittingSession`, which has
- * put `target_effective_batch_size` into numbers.
- */
-export function foldSettings(config: Config, model: ModelConfig, trainLabels: readonly number[]): FoldSettings {
+/** With a target, a batch is a whole step, which is dealt into micro-batches, and the mean of its loss is over its pairs. */
+function splitOf(
+  { training }: Config,
+): Pick<FoldSettings, "batchSize" | "accumulation"> & Pick<StepSettings, "meanOf"> {
+  const { target_effective_batch_size: target, batch_size, gradient_accumulation_steps } = training;
+  return target === null
+    ? { batchSize: batch_size, accumulation: gradient_accumulation_steps, meanOf: "micro-batches" }
+    : { batchSize: target, accumulation: 1, meanOf: "sequences" };
+}
+
+/** The settings of a fold whose training pairs have these labels; `tokenBudget` is that of `openFittingSession`. */
+export function foldSettings(
+  config: Config,
+  model: ModelConfig,
+  trainLabels: readonly number[],
+  tokenBudget: number | null = null,
+): FoldSettings {
   const { training } = config;
+  const { meanOf, ...split } = splitOf(config);
   return {
-    batchSize: training.batch_size,
-    accumulation: training.gradient_accumulation_steps,
+    ...split,
+    tokenBudget,
     shuffle: training.shuffle,
     negatives: training.neg_per_pos === null
       ? null
@@ -122,6 +139,7 @@ export function foldSettings(config: Config, model: ModelConfig, trainLabels: re
       weightDecay: training.weight_decay,
       layerDecay: training.layerwise_lr_decay,
       maxGradNorm: training.max_grad_norm ?? 0,
+      meanOf,
     },
   };
 }

@@ -31,8 +31,8 @@ export interface RunRecord {
   settings: Record<string, unknown>;
   /** SHA-256 by the key that names the file or folder; `tokenizer` and `folds.csv` have no key. */
   content: Record<string, string>;
-  /** The micro-batch that `training.target_effective_batch_size` came to on this device. */
-  batch_size: number | null;
+  /** Tokens of a micro-batch that `training.target_effective_batch_size` came to on this device; null without it. */
+  token_budget: number | null;
   /** What `training.optimization.precision` came to on this adapter. */
   precision: Precision;
   /** What the same bits can only be expected of. */
@@ -97,7 +97,7 @@ export async function describeRun(
     id: textDigest(JSON.stringify([settings, content])).slice(0, 32),
     settings,
     content,
-    batch_size: null,
+    token_budget: null,
     precision: choosePrecision(gpu, config.training.optimization.precision),
     program: PROGRAM,
     adapter: gpu.name,
@@ -159,13 +159,13 @@ export function changedConditions(before: RunRecord, now: RunRecord): string | n
 export async function readRecord(outputDir: string): Promise<RunRecord | null> {
   const file = join(outputDir, RECORD_FILE);
   if (!await Deno.stat(file).then(() => true, () => false)) return null;
-  const record = await readJson(file) as Partial<RunRecord> | null;
+  const record = { token_budget: null, ...await readJson(file) as Partial<RunRecord> | null };
   const isMapping = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
   if (
-    record?.version !== 1 || typeof record.id !== "string" || typeof record.directory !== "string" ||
+    record.version !== 1 || typeof record.id !== "string" || typeof record.directory !== "string" ||
     !isMapping(record.settings) || !isMapping(record.content) ||
     !["fp32", "fp16", "bf16"].includes(record.precision!) ||
-    !(record.batch_size === null || Number.isSafeInteger(record.batch_size) && record.batch_size! > 0)
+    !(record.token_budget === null || Number.isSafeInteger(record.token_budget) && record.token_budget > 0)
   ) {
     throw new EntailError("data", `${file}: not the record of a run; train anew with overwrite=true`);
   }

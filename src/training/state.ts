@@ -128,16 +128,17 @@ export async function readState(checkpointFolder: string): Promise<TrainerState 
 /** Data error where a state's counters do not fit each other, or not the training that goes on from it. */
 export function checkCounters(
   { counters, scaler, epoch, stepInEpoch, evaluations, evaluationsSinceBest, best, finished }: TrainerState,
-  { batches, accumulation, stepsBefore, totalSteps }: EpochPlan,
+  { batches, accumulation, parts, stepsBefore, totalSteps }: EpochPlan,
   precision: Precision,
   checkpointFolder: string,
 ): void {
   const batchesBefore = batches.slice(0, epoch).reduce((sum, count) => sum + count, 0);
   const batchesInEpoch = batches[epoch] ?? 0;
+  const batchesSeen = batchesBefore + Math.min(stepInEpoch * accumulation, batchesInEpoch);
   const cutShort = finished && stepInEpoch > 0;
   const fits = stepInEpoch <= Math.ceil(batchesInEpoch / accumulation) &&
     counters.updates === stepsBefore[epoch] + stepInEpoch && counters.updates <= totalSteps &&
-    counters.microBatches === batchesBefore + Math.min(stepInEpoch * accumulation, batchesInEpoch) &&
+    counters.microBatches >= batchesSeen && counters.microBatches <= batchesSeen * parts &&
     evaluations === epoch + (cutShort ? 1 : 0) && evaluationsSinceBest <= evaluations &&
     (best !== null) === (evaluations > 0) &&
     scaler.goodSteps <= scaler.applied && scaler.applied <= counters.updates &&

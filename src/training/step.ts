@@ -44,6 +44,8 @@ export interface StepSettings {
   layerDecay: number;
   /** 0 or less: no clipping. */
   maxGradNorm: number;
+  /** What the loss of a step is the mean of: its micro-batches' means, by default, or all of its sequences. */
+  meanOf?: "micro-batches" | "sequences";
 }
 
 /** Sequences with their classes; `posts`, a number for each one's post, are needed where the loss ranks them. */
@@ -228,13 +230,18 @@ export function createTrainingStep(
     },
     step(microBatches, learningRate) {
       if (recorded === LOG_STEPS) throw new Error("the step log is full: read it first");
-      const { loss, weightDecay, layerDecay } = settings!;
+      const { loss, weightDecay, layerDecay, meanOf = "micro-batches" } = settings!;
+      const sequences = microBatches.map(({ labels }) => labels.length);
+      const pairs = microBatches.map(({ labels, posts }) => posts ? rankedPairs(labels, posts).length : 0);
+      const scaleOf = (counts: readonly number[], at: number) => {
+        if (counts[at] === 0) return 0;
+        if (meanOf === "micro-batches") return 1 / (counts[at] * counts.length);
+        return 1 / counts.reduce((sum, count) => sum + count, 0);
+      };
       begin.run(none);
-      for (const { batch: packed, labels, posts } of microBatches) {
+      for (const [at, { batch: packed, labels, posts }] of microBatches.entries()) {
         const sizes = batch.write(packed, labels, posts);
-        const scale = 1 / (sizes.sequences * microBatches.length);
-        const pairs = posts ? rankedPairs(labels, posts).length : 0;
-        const pairScale = pairs > 0 ? 1 / (pairs * microBatches.length) : 0;
+        const [scale, pairScale] = [scaleOf(sequences, at), scaleOf(pairs, at)];
         writeTensor(gpu, tensors.loss, lossUniform({ scale, pairScale, ...loss }));
         writeDropout();
         micro.run(sizes);

@@ -144,7 +144,7 @@ Deno.test("entail status, best, verify: say what is missing", async () => {
     assert.match(verify.stdout, /^search space\tnote\thpo\.search_space\.focal_gamma: left out, /m);
     assert.match(verify.stdout, /^ready$/m);
     assert.match(verify.stdout, /^data\tok\t24 pairs/m);
-    assert.match(verify.stdout, /^memory\tok\ta step of 8 pairs × 1 takes \d/m);
+    assert.match(verify.stdout, /^memory\tok\ta step of 8 pairs, at most \d+ tokens at once, takes \d/m);
     assert.match(verify.stdout, /^storage\tok\t/m);
     // Looking leaves nothing behind.
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name).sort(), [

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { epochBatches, packBatch } from "../../src/dataset/batches.ts";
+import { dealByTokens, epochBatches, packBatch } from "../../src/dataset/batches.ts";
 import { Mt19937 } from "../../src/random/mt19937.ts";
 
 const random = new Mt19937(1);
@@ -40,6 +40,32 @@ Deno.test("epochBatches: lengths in a batch are alike, the order of batches is n
   const means = batches.map((batch) => batch.reduce((sum, i) => sum + lengths[i], 0) / batch.length);
   const rising = means.slice(1).filter((mean, i) => mean > means[i]).length / (means.length - 1);
   assert.ok(rising > 0.35 && rising < 0.65, `share of rising steps ${rising}`);
+});
+
+Deno.test("dealByTokens: every sequence once, in order, no batch over the budget, and few batches", () => {
+  const members = epochBatches({ lengths, batchSize: 64, shuffle: true, seed: 1, epoch: 0 })[3];
+  const tokensOf = (some: readonly number[]) => some.reduce((sum, i) => sum + lengths[i], 0);
+  const longest = Math.max(...members.map((i) => lengths[i]));
+  for (const budget of [longest, 2 * longest + 3, 1000, tokensOf(members)]) {
+    const dealt = dealByTokens(members, lengths, budget);
+    assert.deepEqual(dealt.flat().sort((a, b) => a - b), members.toSorted((a, b) => a - b));
+    for (const batch of dealt) {
+      assert.ok(batch.length > 0 && tokensOf(batch) <= budget);
+      assert.deepEqual(batch, members.filter((member) => batch.includes(member)));
+    }
+    // First fit leaves at most one batch that is no more than half full.
+    assert.ok(dealt.filter((batch) => tokensOf(batch) <= budget / 2).length <= 1);
+  }
+  assert.deepEqual(dealByTokens(members, lengths, tokensOf(members)), [members]);
+});
+
+Deno.test("dealByTokens: those of one number stay together where a batch has room for them", () => {
+  const own = [5, 4, 3, 6, 2, 9, 1];
+  const posts = [0, 1, 0, 2, 1, 2, 0];
+  // 15 tokens of post 2 are too many for a batch; 9 of post 0 are not.
+  const dealt = dealByTokens([0, 1, 2, 3, 4, 5, 6], own, 10, posts);
+  assert.deepEqual(dealt, [[0, 2, 6], [5], [1, 4], [3]]);
+  assert.equal(dealByTokens([0, 1, 2, 3, 4, 5, 6], own, 10).length, 3);
 });
 
 Deno.test("packBatch: tokens one after another with all that the kernels need", () => {

@@ -9,12 +9,7 @@ import { CONFIG_ATTRIBUTE, configOfTrial } from "../../src/search/stored_config.
 import type { ParamValue } from "../../src/studies/distributions.ts";
 import { MemoryStorage } from "../../src/studies/memory_storage.ts";
 import type { EpochEntry } from "../../src/training/metrics_log.ts";
-import { openModelSource } from "../../src/training/model_source.ts";
-import { openFittingSession } from "../../src/training/physical_batch.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
-import { trainingOptions } from "../../src/training/run.ts";
-import { loadRunData } from "../../src/training/run_data.ts";
-import { openSession, sessionBytes } from "../../src/training/session.ts";
 import { gpuTest, openTestGpu } from "../support/gpu.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
 
@@ -240,37 +235,6 @@ gpuTest("runStudy: a trial without memory is PRUNED and says so, and the study g
       assert.deepEqual([state, userAttrs[OUT_OF_MEMORY], value], ["PRUNED", true, null]);
     }
     assert.equal(trials.length, 2);
-  });
-});
-
-gpuTest("openFittingSession: less memory means smaller micro-batches and more of them", async (gpu) => {
-  await inTemporaryFolder(async (folder) => {
-    const config = runConfig(folder, "training.target_effective_batch_size=24", "training.eval_batch_size=1");
-    const model = await openModelSource(config);
-    const data = await loadRunData(config, model, silentReporter);
-    const batches: number[] = [];
-    for (const maxBindingBytes of [1 << 22, 48 << 10, 12 << 10]) {
-      const opened = await openFittingSession({ ...gpu, maxBindingBytes }, config, model.config, data);
-      opened.session.release();
-      const { batch_size, gradient_accumulation_steps } = opened.config.training;
-      assert.equal(batch_size * gradient_accumulation_steps, 24);
-      batches.push(batch_size);
-    }
-    assert.equal(batches[0], 24);
-    assert.ok(batches[1] < 24 && batches[2] < batches[1], `${batches}`);
-    // What is planned is what is taken, but for small tables that a device keeps for all its sessions.
-    const options = trainingOptions(gpu, config, model.config, data);
-    const { device } = gpu;
-    let taken = 0;
-    device.createBuffer = (descriptor) => {
-      taken += descriptor.size;
-      return GPUDevice.prototype.createBuffer.call(device, descriptor);
-    };
-    const session = await openSession(gpu, model.config, options);
-    Reflect.deleteProperty(device, "createBuffer");
-    const planned = await sessionBytes(gpu, model.config, options);
-    assert.ok(planned >= taken && planned <= taken + (1 << 17), `${planned} planned, ${taken} taken`);
-    session.release();
   });
 });
 

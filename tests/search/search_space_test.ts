@@ -15,7 +15,6 @@ import { createStudy } from "../../src/studies/study.ts";
 import { createAugmenter } from "../../src/training/augmentation.ts";
 import type { FoldSettings } from "../../src/training/fold.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
-import { divisors, withPhysicalBatch } from "../../src/training/physical_batch.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { foldSettings } from "../../src/training/run.ts";
 import { loadRunData } from "../../src/training/run_data.ts";
@@ -53,7 +52,7 @@ const NINE: Record<string, ParamValue> = {
 
 async function settingsOf(config: Config): Promise<FoldSettings> {
   const model = await openModelSource(config);
-  return foldSettings(withPhysicalBatch(config, 16), model.config, [0, 1, 1]);
+  return foldSettings(config, model.config, [0, 1, 1]);
 }
 
 Deno.test("sampleConfig: each of the nine parameters of hpo/optuna.yaml reaches the model, the loss or the loop", async () => {
@@ -78,7 +77,7 @@ Deno.test("sampleConfig: each of the nine parameters of hpo/optuna.yaml reaches 
     focal_gamma: s.step.loss.gamma,
   });
   assert.deepEqual(reached(settings), NINE);
-  assert.deepEqual([settings.batchSize, settings.accumulation], [16, 4]);
+  assert.deepEqual([settings.batchSize, settings.accumulation], [64, 1]);
   // None of the values was there before.
   const before = reached(await settingsOf(base));
   for (const [name, value] of Object.entries(NINE)) assert.notEqual(before[name], value, name);
@@ -197,13 +196,6 @@ Deno.test("checkSearchSpace: a study that may augment by context needs a languag
   assert.equal(refusal("augmentation.model_name=folder"), null);
   const annotations = refusal("augmentation.model_name=folder", "data.annotations_csv=null")!;
   assert.match(annotations, /^hpo\.search_space\.aug_enable: data\.annotations_csv: is null/);
-});
-
-Deno.test("divisors: the largest first", () => {
-  assert.deepEqual(divisors(16), [16, 8, 4, 2, 1]);
-  assert.deepEqual(divisors(12), [12, 6, 4, 3, 2, 1]);
-  assert.deepEqual(divisors(7), [7, 1]);
-  assert.deepEqual(divisors(1), [1]);
 });
 
 Deno.test("checkSearchSpace: refuses an empty space", () => {
