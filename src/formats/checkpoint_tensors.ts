@@ -16,7 +16,8 @@ export const WEIGHT_FILES = [
 
 const isIndex = (file: string): boolean => file.endsWith(".index.json");
 
-async function openFile(path: string): Promise<TensorSource> {
+/** Opens one file of tensors, whatever its format. */
+export async function openTensorFile(path: string): Promise<TensorSource> {
   await refusePointer(path);
   return path.endsWith(".bin") ? await openTorchFile(path) : await openSafetensors(path);
 }
@@ -39,7 +40,7 @@ async function refusePointer(path: string): Promise<void> {
  */
 export async function openCheckpointTensors(folder: string): Promise<TensorSource> {
   const file = await weightFile(folder);
-  return isIndex(file) ? await openShards(folder, file) : await openFile(join(folder, file));
+  return isIndex(file) ? await openShards(folder, file) : await openTensorFile(join(folder, file));
 }
 
 /** The files that `openCheckpointTensors` reads. */
@@ -53,6 +54,10 @@ export async function weightFiles(folder: string): Promise<string[]> {
 export async function shardNames(indexPath: string): Promise<string[]> {
   return [...new Set((await readIndex(indexPath)).values())].sort();
 }
+
+/** Whether a folder has weights of any of these names. */
+export const hasWeights = async (folder: string): Promise<boolean> =>
+  (await Promise.all(WEIGHT_FILES.map((file) => exists(join(folder, file))))).includes(true);
 
 async function weightFile(folder: string): Promise<string> {
   for (const file of WEIGHT_FILES) if (await exists(join(folder, file))) return file;
@@ -89,7 +94,7 @@ async function openShards(folder: string, indexFile: string): Promise<TensorSour
     for (const [name, file] of await readIndex(indexPath)) {
       let shard = shards.get(file);
       if (!shard) {
-        shard = await openFile(join(folder, file));
+        shard = await openTensorFile(join(folder, file));
         shards.set(file, shard);
         Object.assign(metadata, shard.metadata);
       }

@@ -113,7 +113,7 @@ async function missingPart(folder: string): Promise<string | null> {
   return null;
 }
 
-async function hasTokenizer(folder: string): Promise<boolean> {
+export async function hasTokenizer(folder: string): Promise<boolean> {
   for (const set of TOKENIZER_SETS) {
     const there = await Promise.all(set.map((file) => exists(join(folder, file))));
     if (there.every((each) => each)) return true;
