@@ -14,6 +14,10 @@ export const WEIGHT_FILES = [
   "pytorch_model.bin.index.json",
 ] as const;
 
+/** The files of an adapter that `peft` saved: what it is, and where its tensors may be, the preferred first. */
+export const ADAPTER_CONFIG = "adapter_config.json";
+export const ADAPTER_FILES = ["adapter_model.safetensors", "adapter_model.bin"] as const;
+
 const isIndex = (file: string): boolean => file.endsWith(".index.json");
 
 /** Opens one file of tensors, whatever its format. */
@@ -55,9 +59,17 @@ export async function shardNames(indexPath: string): Promise<string[]> {
   return [...new Set((await readIndex(indexPath)).values())].sort();
 }
 
-/** Whether a folder has weights of any of these names. */
-export const hasWeights = async (folder: string): Promise<boolean> =>
-  (await Promise.all(WEIGHT_FILES.map((file) => exists(join(folder, file))))).includes(true);
+/** Whether a folder has an adapter and no weights of its own. */
+export async function isAdapterFolder(folder: string): Promise<boolean> {
+  const hasWeights = await Promise.all(WEIGHT_FILES.map((file) => exists(join(folder, file))));
+  return !hasWeights.includes(true) && await exists(join(folder, ADAPTER_CONFIG));
+}
+
+/** The file of an adapter's tensors. Data error where there is none. */
+export async function adapterFile(folder: string): Promise<string> {
+  for (const name of ADAPTER_FILES) if (await exists(join(folder, name))) return join(folder, name);
+  throw new EntailError("data", `${folder}: has an ${ADAPTER_CONFIG}, but no ${ADAPTER_FILES.join(" or ")}`);
+}
 
 async function weightFile(folder: string): Promise<string> {
   for (const file of WEIGHT_FILES) if (await exists(join(folder, file))) return file;

@@ -1,30 +1,18 @@
 /** The folders of adapters as `peft` writes and reads them: adapter_config.json, adapter_model.safetensors. */
 import { join } from "node:path";
 import { EntailError } from "../errors.ts";
-import { hasWeights, openTensorFile } from "../formats/checkpoint_tensors.ts";
+import { ADAPTER_CONFIG, adapterFile, openTensorFile } from "../formats/checkpoint_tensors.ts";
 import { readJson } from "../formats/json.ts";
 import type { TensorSource } from "../formats/tensor_source.ts";
 import { type Adapter, loraA, loraB } from "./adapter.ts";
 import { familyOf } from "./registry.ts";
 import type { ModelConfig } from "./model_config.ts";
 
-export const ADAPTER_CONFIG = "adapter_config.json";
-export const ADAPTER_WEIGHTS = "adapter_model.safetensors";
-
-/** Files that a folder may have the tensors of an adapter in, the preferred first. */
-const ADAPTER_FILES = [ADAPTER_WEIGHTS, "adapter_model.bin"];
-
 /** What stands before a parameter's name. */
 const PREFIX = "base_model.model.";
 
 /** Key in the header of the tensors: how many bits the weights of the base had in training. */
 const BASE_BITS = "base_bits";
-
-const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
-
-/** Whether a folder has an adapter and no weights of its own. */
-export const isAdapterFolder = async (folder: string): Promise<boolean> =>
-  await exists(join(folder, ADAPTER_CONFIG)) && !await hasWeights(folder);
 
 /** What an adapter_config.json says. */
 export interface AdapterConfig {
@@ -121,7 +109,7 @@ export interface AdapterTensors {
 /** Opens the tensors of an adapter's folder. Data error, naming file and tensor, for what is no LoRA of linear layers. */
 export async function openAdapterTensors(folder: string): Promise<AdapterTensors> {
   const { scaleOf } = await readAdapterConfig(folder);
-  const source = await openTensorFile(await tensorFile(folder));
+  const source = await openTensorFile(await adapterFile(folder));
   try {
     const own = new Map<string, string>();
     const layers = new Map<string, { a: readonly number[]; b: readonly number[] }>();
@@ -162,13 +150,3 @@ export async function openAdapterTensors(folder: string): Promise<AdapterTensors
   }
 }
 
-/** The files that an adapter's folder is read from. */
-export const adapterFiles = async (folder: string): Promise<string[]> => [
-  join(folder, ADAPTER_CONFIG),
-  await tensorFile(folder),
-];
-
-async function tensorFile(folder: string): Promise<string> {
-  for (const name of ADAPTER_FILES) if (await exists(join(folder, name))) return join(folder, name);
-  throw new EntailError("data", `${folder}: has an ${ADAPTER_CONFIG}, but no ${ADAPTER_FILES.join(" or ")}`);
-}

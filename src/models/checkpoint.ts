@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
+import { ADAPTER_CONFIG, ADAPTER_FILES, isAdapterFolder } from "../formats/checkpoint_tensors.ts";
 import { readJson } from "../formats/json.ts";
 import { openSafetensors, type TensorEntry, writeSafetensors } from "../formats/safetensors.ts";
 import type { TensorWindow } from "../formats/tensor_source.ts";
@@ -9,10 +10,7 @@ import { elements } from "../gpu/tensor.ts";
 import { isQuantized, type ParameterRole, type ParameterSpec, type ParameterStore } from "../nn/parameters.ts";
 import { type Adapter, adapterScale, isLoraParameter, layerOfA, loraB, type WeightsFolder } from "./adapter.ts";
 import {
-  ADAPTER_CONFIG,
-  ADAPTER_WEIGHTS,
   adapterHeader,
-  isAdapterFolder,
   type LoraFactors,
   openAdapterTensors,
   storedName,
@@ -188,7 +186,7 @@ export async function saveModel(
     const json = JSON.stringify(writeAdapterConfig(config, adapter), null, 2);
     await writeFileAtomic(join(folder, ADAPTER_CONFIG), json + "\n");
     const tensors = await entries(parameters, trained(parameters), "value", storedName);
-    await writeSafetensors(join(folder, ADAPTER_WEIGHTS), tensors, { ...header, ...adapterHeader(adapter) });
+    await writeSafetensors(join(folder, ADAPTER_FILES[0]), tensors, { ...header, ...adapterHeader(adapter) });
   }
 }
 
@@ -231,7 +229,7 @@ async function saveMerged(
 
 /** What `saveModel` recorded in the header of the file of a folder's weights. Data error where the file is missing. */
 export async function readMarker(folder: string): Promise<Record<string, string>> {
-  const file = await isAdapterFolder(folder) ? ADAPTER_WEIGHTS : WEIGHTS_FILE;
+  const file = await isAdapterFolder(folder) ? ADAPTER_FILES[0] : WEIGHTS_FILE;
   const source = await openSafetensors(join(folder, file));
   source.close();
   return source.metadata;

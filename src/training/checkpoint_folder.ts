@@ -1,9 +1,10 @@
 /** What a folder or a hub id names: the weights of a model, or an adapter with the model that it belongs to. */
 import { join } from "node:path";
 import { EntailError } from "../errors.ts";
+import { ADAPTER_CONFIG, isAdapterFolder } from "../formats/checkpoint_tensors.ts";
 import { hasTokenizer, modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
 import type { WeightsFolder } from "../models/adapter.ts";
-import { ADAPTER_CONFIG, isAdapterFolder, readAdapterConfig } from "../models/adapter_folder.ts";
+import { readAdapterConfig } from "../models/adapter_folder.ts";
 import { readModelConfig } from "../models/checkpoint.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 

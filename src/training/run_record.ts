@@ -7,14 +7,13 @@ import { isAbsolute, join } from "node:path";
 import { type Config, parseConfigText, settingsOf } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
-import { weightFiles } from "../formats/checkpoint_tensors.ts";
+import { ADAPTER_CONFIG, adapterFile, weightFiles } from "../formats/checkpoint_tensors.ts";
 import { filesDigest, textDigest } from "../formats/digest.ts";
 import { readTokenizerFolder } from "../tokenizers/folder.ts";
 import { readJson } from "../formats/json.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { modelFolder } from "../hub/model_folder.ts";
 import type { WeightsFolder } from "../models/adapter.ts";
-import { adapterFiles } from "../models/adapter_folder.ts";
 import type { Precision } from "../nn/plan.ts";
 import { VERSION } from "../version.ts";
 import type { ModelSource } from "./model_source.ts";
@@ -118,8 +117,9 @@ export async function tokenizerDigest(folder: string): Promise<string> {
 
 async function modelDigest(from: WeightsFolder, onProgress: (done: number, total: number) => void): Promise<string> {
   const folder = typeof from === "string" ? from : from.base;
-  const adapter = typeof from === "string" ? [] : await adapterFiles(from.adapter);
-  return await filesDigest([join(folder, "config.json"), ...await weightFiles(folder), ...adapter], onProgress);
+  const files = [join(folder, "config.json"), ...await weightFiles(folder)];
+  if (typeof from !== "string") files.push(join(from.adapter, ADAPTER_CONFIG), await adapterFile(from.adapter));
+  return await filesDigest(files, onProgress);
 }
 
 /** What is different in the run of `now`, in words for a message; empty where it is the run of `before`. */
