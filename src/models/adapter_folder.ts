@@ -149,4 +149,3 @@ export async function openAdapterTensors(folder: string): Promise<AdapterTensors
     throw error;
   }
 }
-
