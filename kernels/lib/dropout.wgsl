@@ -1,5 +1,5 @@
 // Dropout decided by Philox: element `index` of dropout site `site` in micro-step `step` is kept when its word is at or
-// above `threshold` = rate * 2^32; kept values are scaled by `scale` = 1 / (1 - rate). Rate 0: threshold 0, scale 1.
+// above `threshold` = rate * 2^32; kept values are scaled by `scale`: 1 / (1 - rate), for an adapter times its own scale.
 //#once
 struct Dropout {
   key: vec2<u32>, // the run's seed
@@ -13,7 +13,7 @@ struct Dropout {
 // Factors (0 or scale) for the four elements from 4 * quad on.
 fn dropout_quad(d: Dropout, site: u32, quad: u32) -> vec4<f32> {
   if (d.threshold == 0u) {
-    return vec4(1.0);
+    return vec4(d.scale);
   }
   let words = philox(vec4(quad, site, d.step, 0u), d.key);
   return select(vec4(0.0), vec4(d.scale), words >= vec4(d.threshold));

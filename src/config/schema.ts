@@ -73,6 +73,16 @@ const ArchitectureSchema = z.strictObject({
   classifier_dropout: ofType(DROPOUT),
 });
 
+/** Adapters that are trained instead of the encoder. */
+const LoraSchema = z.strictObject({
+  r: orNull(integer({ min: 1 }), "no adapters, the encoder is trained itself").default(null),
+  alpha: real({ above: 0 }).default(32),
+  dropout: DROPOUT.default(0.1),
+  targets: oneOf(["qkv", "qkvd"]).default("qkvd"),
+  bits: oneOf(["none", "8bit", "4bit"]).default("none"),
+  save: oneOf(["merged", "adapter"]).default("merged"),
+});
+
 /** The encoder, its head and its loss. */
 const ModelSchema = z.strictObject({
   model_name: orNull(text("a Hugging Face folder or hub id"), "from scratch, by model.architecture").default(
@@ -102,9 +112,21 @@ const ModelSchema = z.strictObject({
   label_smoothing: real({ min: 0, below: 1 }).default(0),
   positive_threshold: real({ min: 0, max: 1 }).default(0.5),
   freeze_backbone: flag().default(false),
+  lora: LoraSchema.prefault({}),
   architecture: orNull(ArchitectureSchema.describe("a mapping of Hugging Face's config.json names")).default(null),
 }).superRefine((model, context) => {
-  const { architecture } = model;
+  const { architecture, lora } = model;
+  if (lora.r !== null && (model.freeze_backbone || model.model_name === null)) {
+    const message = model.freeze_backbone
+      ? "must be null with model.freeze_backbone=true: adapters train a part of the backbone"
+      : "must be null with model.model_name=null: adapters need a model that is trained already";
+    context.addIssue({ code: "custom", path: ["lora", "r"], message });
+  }
+  if (lora.r !== null && lora.save === "adapter" && model.classifier_head !== "pooler_linear") {
+    const message =
+      `must be merged with model.classifier_head=${model.classifier_head}: peft knows pooler_linear alone`;
+    context.addIssue({ code: "custom", path: ["lora", "save"], message });
+  }
   if (model.model_name !== null && architecture !== null) {
     context.addIssue({
       code: "custom",

@@ -14,9 +14,14 @@ export const WEIGHT_FILES = [
   "pytorch_model.bin.index.json",
 ] as const;
 
+/** The files of an adapter that `peft` saved: what it is, and where its tensors may be, the preferred first. */
+export const ADAPTER_CONFIG = "adapter_config.json";
+export const ADAPTER_FILES = ["adapter_model.safetensors", "adapter_model.bin"] as const;
+
 const isIndex = (file: string): boolean => file.endsWith(".index.json");
 
-async function openFile(path: string): Promise<TensorSource> {
+/** Opens one file of tensors, whatever its format. */
+export async function openTensorFile(path: string): Promise<TensorSource> {
   await refusePointer(path);
   return path.endsWith(".bin") ? await openTorchFile(path) : await openSafetensors(path);
 }
@@ -39,7 +44,7 @@ async function refusePointer(path: string): Promise<void> {
  */
 export async function openCheckpointTensors(folder: string): Promise<TensorSource> {
   const file = await weightFile(folder);
-  return isIndex(file) ? await openShards(folder, file) : await openFile(join(folder, file));
+  return isIndex(file) ? await openShards(folder, file) : await openTensorFile(join(folder, file));
 }
 
 /** The files that `openCheckpointTensors` reads. */
@@ -52,6 +57,18 @@ export async function weightFiles(folder: string): Promise<string[]> {
 /** The shards that an index names, each once, in alphabetical order. Data error for what is no index. */
 export async function shardNames(indexPath: string): Promise<string[]> {
   return [...new Set((await readIndex(indexPath)).values())].sort();
+}
+
+/** Whether a folder has an adapter and no weights of its own. */
+export async function isAdapterFolder(folder: string): Promise<boolean> {
+  const hasWeights = await Promise.all(WEIGHT_FILES.map((file) => exists(join(folder, file))));
+  return !hasWeights.includes(true) && await exists(join(folder, ADAPTER_CONFIG));
+}
+
+/** The file of an adapter's tensors. Data error where there is none. */
+export async function adapterFile(folder: string): Promise<string> {
+  for (const name of ADAPTER_FILES) if (await exists(join(folder, name))) return join(folder, name);
+  throw new EntailError("data", `${folder}: has an ${ADAPTER_CONFIG}, but no ${ADAPTER_FILES.join(" or ")}`);
 }
 
 async function weightFile(folder: string): Promise<string> {
@@ -89,7 +106,7 @@ async function openShards(folder: string, indexFile: string): Promise<TensorSour
     for (const [name, file] of await readIndex(indexPath)) {
       let shard = shards.get(file);
       if (!shard) {
-        shard = await openFile(join(folder, file));
+        shard = await openTensorFile(join(folder, file));
         shards.set(file, shard);
         Object.assign(metadata, shard.metadata);
       }

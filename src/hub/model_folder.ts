@@ -1,7 +1,15 @@
 /** The folder of a model that a folder or a hub id names, downloaded where it is not there yet. */
 import { join } from "node:path";
 import { EntailError } from "../errors.ts";
-import { shardNames, WEIGHT_FILES, weightFiles } from "../formats/checkpoint_tensors.ts";
+import {
+  ADAPTER_CONFIG,
+  ADAPTER_FILES,
+  adapterFile,
+  isAdapterFolder,
+  shardNames,
+  WEIGHT_FILES,
+  weightFiles,
+} from "../formats/checkpoint_tensors.ts";
 import { fetchBlob, type StageProgress } from "./blobs.ts";
 import { linkBlob, type RepoCache, repoCache } from "./cache.ts";
 import { idText, isCommit, type ModelId, parseModelId } from "./model_id.ts";
@@ -40,7 +48,8 @@ const found = new Map<string, string>();
 
 /**
  * The folder that `name` is, or that of `org/name` or `org/name@revision` in Hugging Face's cache, where configuration,
- * tokenizer and one set of weights are downloaded unless they are there. Data errors say what to do.
+ * tokenizer and one set of weights are downloaded unless they are there; of an adapter, what it has of these. Data errors
+ * say what to do.
  */
 export async function modelFolder(name: string, options: ModelFolderOptions = {}): Promise<string> {
   if (await isFolder(name)) return name;
@@ -90,17 +99,18 @@ export async function modelOfHub(
     return undefined;
   });
   if (config === undefined) return cache.snapshot(known!);
-  if (config === null) {
+  const first = config ?? await describeFile(hub, ADAPTER_CONFIG, id.revision);
+  if (first === null) {
     throw new EntailError("data", `${idText(id)}: has no ${CONFIG_FILE}; see ${shown(settings)}/${id.repo}`);
   }
-  const { commit } = config;
+  const { commit } = first;
   const folder = cache.snapshot(commit);
   if (await missingPart(folder) !== null) {
     info(`downloading ${idText(id)} into ${cache.folder}`);
     const fetched = (file: HubFile) => fetchFile({ ...hub, info, stage }, cache, file);
-    await fetched(config);
-    await accept(folder);
-    await fetchTokenizer(hub, folder, commit, fetched);
+    await fetched(first);
+    if (config !== null) await accept(folder);
+    await fetchTokenizer(hub, folder, commit, { fetched, isNeeded: config !== null });
     await fetchWeights(hub, folder, commit, fetched);
   }
   await cache.remember(id.revision, commit);
@@ -109,6 +119,7 @@ export async function modelOfHub(
 
 /** What a snapshot lacks, in words; null where it is whole. */
 async function missingPart(folder: string): Promise<string | null> {
+  if (await isAdapterFolder(folder)) return await adapterFile(folder).then(() => null, () => `no ${ADAPTER_FILES[0]}`);
   if (!await exists(join(folder, CONFIG_FILE))) return `no ${CONFIG_FILE}`;
   if (!await hasTokenizer(folder)) return "no tokenizer";
   const weights = await weightFiles(folder).catch(() => null);
@@ -117,7 +128,7 @@ async function missingPart(folder: string): Promise<string | null> {
   return null;
 }
 
-async function hasTokenizer(folder: string): Promise<boolean> {
+export async function hasTokenizer(folder: string): Promise<boolean> {
   for (const set of TOKENIZER_SETS) {
     const there = await Promise.all(set.map((file) => exists(join(folder, file))));
     if (there.every((each) => each)) return true;
@@ -141,16 +152,16 @@ async function fetchTokenizer(
   hub: Hub,
   folder: string,
   commit: string,
-  fetched: (file: HubFile) => Promise<void>,
+  { fetched, isNeeded }: { fetched: (file: HubFile) => Promise<void>; isNeeded: boolean },
 ): Promise<void> {
   const files = await Promise.all(TOKENIZER_FILES.map((name) => describeFile(hub, name, commit)));
   for (const file of files) if (file) await fetched(file);
-  if (await hasTokenizer(folder)) return;
+  if (!isNeeded || await hasTokenizer(folder)) return;
   const names = TOKENIZER_SETS.map((set) => set.join(" with ")).join(", ");
   throw new EntailError("data", `${idText(hub.id)}: has no tokenizer that can be read (${names})`);
 }
 
-/** The first set of weights that the repository has, its index before its shards. */
+/** The first set of weights that the repository has, its index before its shards; without any, its adapter. */
 async function fetchWeights(
   hub: Hub,
   folder: string,
@@ -168,6 +179,12 @@ async function fetchWeights(
       await fetched(described);
     }
     return;
+  }
+  for (const name of ADAPTER_FILES) {
+    const [settings, file] = [await describeFile(hub, ADAPTER_CONFIG, commit), await describeFile(hub, name, commit)];
+    if (settings === null || file === null) continue;
+    await fetched(settings);
+    return await fetched(file);
   }
   throw new EntailError("data", `${idText(hub.id)}: has no weights that can be read (${WEIGHT_FILES.join(", ")})`);
 }

@@ -2,18 +2,28 @@
 import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
-import { openCheckpointTensors } from "../formats/checkpoint_tensors.ts";
+import { ADAPTER_CONFIG, ADAPTER_FILES, isAdapterFolder } from "../formats/checkpoint_tensors.ts";
 import { readJson } from "../formats/json.ts";
 import { openSafetensors, type TensorEntry, writeSafetensors } from "../formats/safetensors.ts";
-import type { TensorSource } from "../formats/tensor_source.ts";
+import type { TensorWindow } from "../formats/tensor_source.ts";
 import { elements } from "../gpu/tensor.ts";
-import type { ParameterRole, ParameterSpec, ParameterStore } from "../nn/parameters.ts";
+import { isQuantized, type ParameterRole, type ParameterSpec, type ParameterStore } from "../nn/parameters.ts";
+import { type Adapter, adapterScale, isLoraParameter, layerOfA, loraB, type WeightsFolder } from "./adapter.ts";
+import {
+  adapterHeader,
+  type LoraFactors,
+  openAdapterTensors,
+  storedName,
+  writeAdapterConfig,
+} from "./adapter_folder.ts";
 import { MODELLING_FILE, parseConfig, writeConfig } from "./config_json.ts";
 import { headOf } from "./heads/registry.ts";
-import type { ModelConfig } from "./model_config.ts";
+import { type ModelConfig, withLabels } from "./model_config.ts";
 import { initialPieces } from "./initialise.ts";
 import { modelCard } from "./model_card.ts";
-import { maskedLmParameters, matchTensors, modelParameters } from "./parameters.ts";
+import { openParameters, withAdapter } from "./parameter_source.ts";
+import { maskedLmParameters, modelParameters } from "./parameters.ts";
+import { familyOf } from "./registry.ts";
 import { saveTokenizer } from "./tokenizer_files.ts";
 
 /** Elements that travel between file and device at a time. */
@@ -22,12 +32,24 @@ const PIECE = 1 << 22;
 const WEIGHTS_FILE = "model.safetensors";
 
 /**
- * Reads `config.json` of a Hugging Face folder, for a task with `numLabels` if given. Data error where it is missing or not
- * a supported model.
+ * Reads `config.json` of a Hugging Face folder, for a task with `numLabels` if given; without one, an adapter has that of its base, with as many labels as its
+ * own head. Data error where it is missing or not a supported model.
  */
-export async function readModelConfig(folder: string, task: { numLabels?: number } = {}): Promise<ModelConfig> {
+export async function readModelConfig(
+  from: WeightsFolder,
+  task: { numLabels?: number } = {},
+): Promise<ModelConfig> {
+  const folder = typeof from === "string" ? from : from.adapter;
   const file = join(folder, "config.json");
-  return parseConfig(await readJson(file), file, task);
+  if (typeof from === "string" || await Deno.stat(file).then(() => true, () => false)) {
+    return parseConfig(await readJson(file), file, task);
+  }
+  const config = await readModelConfig(from.base, task);
+  const { own, source, close } = await openAdapterTensors(folder);
+  close();
+  const stored = own.get(`${familyOf(config).ownHead.classifier}.weight`);
+  const count = stored === undefined ? config.labels.length : source.tensors.get(stored)!.shape[0];
+  return withLabels(config, count);
 }
 
 /**
@@ -36,19 +58,18 @@ export async function readModelConfig(folder: string, task: { numLabels?: number
  */
 export async function checkWeights(
   config: ModelConfig,
-  folder: string,
+  from: WeightsFolder,
   { trained = false }: { trained?: boolean } = {},
 ): Promise<readonly string[]> {
-  const source = await openCheckpointTensors(folder);
+  const source = await openParameters(config, modelParameters(config), from, { trained });
   source.close();
-  const specs = modelParameters(config);
-  const { initialised } = matchTensors(config, specs, shapesOf(source), folder, { trained });
-  if (trained) requireNone(initialised, folder);
-  return initialised;
+  if (trained) requireNone(source.initialised, from);
+  return source.initialised;
 }
 
-function requireNone(initialised: readonly string[], folder: string): void {
+function requireNone(initialised: readonly string[], from: WeightsFolder): void {
   if (initialised.length === 0) return;
+  const folder = typeof from === "string" ? from : from.adapter;
   throw new EntailError(
     "data",
     `${folder}: no ${initialised[0]}: this is a model without a trained head, train it first`,
@@ -63,9 +84,8 @@ export async function checkMaskedLm(config: ModelConfig, folder: string): Promis
   if (config.other.tie_word_embeddings === false) {
     throw new EntailError("data", `${folder}: tie_word_embeddings: must be true (false is not supported yet)`);
   }
-  const source = await openCheckpointTensors(folder);
-  source.close();
-  const { initialised } = matchTensors(config, maskedLmParameters(config), shapesOf(source), folder);
+  const { initialised, close } = await openParameters(config, maskedLmParameters(config), folder);
+  close();
   if (initialised.length > 0) {
     throw new EntailError(
       "data",
@@ -74,29 +94,27 @@ export async function checkMaskedLm(config: ModelConfig, folder: string): Promis
   }
 }
 
-const shapesOf = ({ tensors }: TensorSource) => new Map([...tensors].map(([name, { shape }]) => [name, shape]));
-
 /**
  * Uploads the parameters of a Hugging Face folder. A head that the folder lacks, or has for other labels, is initialised
- * from `seed`; without a `seed` that is a data error. Returns the names of the initialised parameters.
+ * from `seed`, as adapters to be trained are; without a `seed` that is a data error. Returns the names of the head's
+ * initialised parameters.
  */
 export async function loadWeights(
   parameters: ParameterStore,
   config: ModelConfig,
-  folder: string,
+  from: WeightsFolder,
   seed?: number,
 ): Promise<readonly string[]> {
-  const source = await openCheckpointTensors(folder);
+  const trained = seed === undefined;
+  const source = await openParameters(config, parameters.specs, from, { trained });
   try {
-    const trained = seed === undefined;
-    const { sources, initialised } = matchTensors(config, parameters.specs, shapesOf(source), folder, { trained });
-    if (trained) requireNone(initialised, folder);
+    if (trained) requireNone(source.initialised, from);
     for (const spec of parameters.specs) {
-      const stored = sources.get(spec.name);
-      if (stored) await uploadTensor(parameters, spec.name, "value", source, stored);
+      const place = source.placeOf(spec.name);
+      if (place) await uploadTensor(parameters, spec, "value", place, (window) => source.read(spec.name, window));
       else initialiseParameter(parameters, spec, config, seed!);
     }
-    return initialised;
+    return source.initialised;
   } finally {
     source.close();
   }
@@ -115,18 +133,16 @@ function initialiseParameter(parameters: ParameterStore, spec: ParameterSpec, co
 
 async function uploadTensor(
   parameters: ParameterStore,
-  name: string,
+  { name, shape, held }: ParameterSpec,
   role: ParameterRole,
-  source: TensorSource,
-  stored: string,
+  place: { file: string; tensor: string },
+  read: (window: TensorWindow) => Promise<Float32Array>,
 ): Promise<void> {
-  const total = elements(source.tensors.get(stored)!.shape);
-  for (let offset = 0; offset < total; offset += PIECE) {
-    const values = await source.readTensor(stored, {
-      offsetElements: offset,
-      countElements: Math.min(PIECE, total - offset),
-    });
-    requireFinite(values, source.fileOf(stored), stored);
+  const total = elements(shape);
+  const piece = isQuantized(held) ? total : PIECE;
+  for (let offset = 0; offset < total; offset += piece) {
+    const values = await read({ offsetElements: offset, countElements: Math.min(piece, total - offset) });
+    requireFinite(values, place.file, place.tensor);
     parameters.upload(name, role, values, offset);
   }
 }
@@ -143,8 +159,9 @@ function requireFinite(values: Float32Array, file: string, tensor: string): void
 
 /**
  * Writes a Hugging Face folder: config.json, model.safetensors (fp32, transformers' names), the tokenizer's files, a
- * model card and, for a head that transformers does not have, the file that computes it. `metadata` goes into the
- * header of model.safetensors, see `readMarker`; `metrics`, those of the validation, into the card.
+ * model card and, for a head that transformers does not have, the file that computes it. Adapters are added to the weights,
+ * or take their place as `peft` reads them. `metadata` goes into the header of the weights' file, see `readMarker`;
+ * `metrics`, those of the validation, into the card.
  */
 export async function saveModel(
   parameters: ParameterStore,
@@ -160,14 +177,66 @@ export async function saveModel(
     const code = await Deno.readFile(new URL(`./${MODELLING_FILE}`, import.meta.url));
     await writeFileAtomic(join(folder, MODELLING_FILE), code);
   }
-  await writeFileAtomic(join(folder, "README.md"), modelCard(config, parameters.specs, metrics));
-  const tensors = await entries(parameters, parameters.specs, "value");
-  await writeSafetensors(join(folder, WEIGHTS_FILE), tensors, { format: "pt", ...metadata });
+  const plain = modelParameters({ ...config, adapter: undefined });
+  await writeFileAtomic(join(folder, "README.md"), modelCard(config, plain, metrics));
+  const { adapter } = config;
+  const header = { format: "pt", ...metadata };
+  if (!adapter) {
+    const tensors = await entries(parameters, parameters.specs, "value");
+    await writeSafetensors(join(folder, WEIGHTS_FILE), tensors, header);
+  } else if (adapter.save === "merged") {
+    await saveMerged(parameters, config, adapter, (tensors) => {
+      return writeSafetensors(join(folder, WEIGHTS_FILE), tensors, header);
+    });
+  } else {
+    const json = JSON.stringify(writeAdapterConfig(config, adapter), null, 2);
+    await writeFileAtomic(join(folder, ADAPTER_CONFIG), json + "\n");
+    const tensors = await entries(parameters, trained(parameters), "value", storedName);
+    await writeSafetensors(join(folder, ADAPTER_FILES[0]), tensors, { ...header, ...adapterHeader(adapter) });
+  }
 }
 
-/** What `saveModel` recorded in the header of a folder's model.safetensors. Data error where the file is missing. */
+const trained = ({ specs }: ParameterStore): ParameterSpec[] => specs.filter(({ trainable }) => trainable);
+
+/** The whole model: what is frozen from the base's files, as products read it, with the adapters added; the rest as trained. */
+async function saveMerged(
+  parameters: ParameterStore,
+  config: ModelConfig,
+  { bits, base, ...adapter }: Adapter,
+  write: (tensors: readonly TensorEntry[]) => Promise<void>,
+): Promise<void> {
+  const plain = modelParameters({ ...config, adapter: undefined });
+  const frozen = plain.filter(({ name }) => !parameters.isTrainable(name));
+  const factors = new Map<string, LoraFactors>();
+  for (const { name, shape: [rank] } of trained(parameters)) {
+    const layer = layerOfA(name);
+    if (layer === undefined) continue;
+    const [a, b] = [await parameters.read(name, "value"), await parameters.read(loraB(layer), "value")];
+    factors.set(layer, { a, b, rank, scale: adapterScale(adapter) });
+  }
+  const source = withAdapter(await openParameters(config, frozen, base.weights), frozen, { bits, factors });
+  try {
+    await write(plain.map(({ name, shape }) => ({
+      name,
+      shape,
+      dtype: "F32",
+      async read(emit) {
+        if (parameters.isTrainable(name)) return emit(await parameters.read(name, "value"));
+        const total = elements(shape);
+        for (let offset = 0; offset < total; offset += PIECE) {
+          emit(await source.read(name, { offsetElements: offset, countElements: Math.min(PIECE, total - offset) }));
+        }
+      },
+    })));
+  } finally {
+    source.close();
+  }
+}
+
+/** What `saveModel` recorded in the header of the file of a folder's weights. Data error where the file is missing. */
 export async function readMarker(folder: string): Promise<Record<string, string>> {
-  const source = await openSafetensors(join(folder, WEIGHTS_FILE));
+  const file = await isAdapterFolder(folder) ? ADAPTER_FILES[0] : WEIGHTS_FILE;
+  const source = await openSafetensors(join(folder, file));
   source.close();
   return source.metadata;
 }
@@ -176,24 +245,27 @@ export async function readMarker(folder: string): Promise<Record<string, string>
 const MOMENTS = { exp_avg: "firstMoment", exp_avg_sq: "secondMoment" } as const;
 export const OPTIMIZER_FILE = "optimizer.safetensors";
 
+/** With adapters the values too, as `<parameter>.value`: merged weights do not say what was trained. */
+const rolesOf = ({ specs }: ParameterStore): Readonly<Record<string, ParameterRole>> =>
+  specs.some(({ name }) => isLoraParameter(name)) ? { ...MOMENTS, value: "value" } : MOMENTS;
+
 /** Writes AdamW's moments of the trainable parameters into `folder`. */
 export async function saveMoments(parameters: ParameterStore, folder: string): Promise<void> {
-  const trainable = parameters.specs.filter((spec) => spec.trainable);
   const moments: TensorEntry[] = [];
-  for (const [suffix, role] of Object.entries(MOMENTS)) {
-    moments.push(...await entries(parameters, trainable, role, (name) => `${name}.${suffix}`));
+  for (const [suffix, role] of Object.entries(rolesOf(parameters))) {
+    moments.push(...await entries(parameters, trained(parameters), role, (name) => `${name}.${suffix}`));
   }
   await writeSafetensors(join(folder, OPTIMIZER_FILE), moments);
 }
 
-/** Uploads AdamW's moments from `folder`. Data error where one is missing or of another shape. */
+/** Uploads what `saveMoments` wrote into `folder`. Data error where a tensor is missing or of another shape. */
 export async function loadMoments(parameters: ParameterStore, folder: string): Promise<void> {
   const file = join(folder, OPTIMIZER_FILE);
   const source = await openSafetensors(file);
   try {
-    for (const { name, shape, trainable } of parameters.specs) {
-      if (!trainable) continue;
-      for (const [suffix, role] of Object.entries(MOMENTS)) {
+    for (const spec of trained(parameters)) {
+      const { name, shape } = spec;
+      for (const [suffix, role] of Object.entries(rolesOf(parameters))) {
         const stored = source.tensors.get(`${name}.${suffix}`);
         if (!stored || elements(stored.shape) !== elements(shape)) {
           throw new EntailError(
@@ -201,7 +273,8 @@ export async function loadMoments(parameters: ParameterStore, folder: string): P
             `${file}: ${name}.${suffix} is missing or has another shape; start anew without resume`,
           );
         }
-        await uploadTensor(parameters, name, role, source, `${name}.${suffix}`);
+        const tensor = `${name}.${suffix}`;
+        await uploadTensor(parameters, spec, role, { file, tensor }, (window) => source.readTensor(tensor, window));
       }
     }
   } finally {

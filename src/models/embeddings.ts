@@ -8,7 +8,7 @@ import type { ParameterSpec } from "../nn/parameters.ts";
 import type { ParameterCollector } from "./collector.ts";
 import type { Normed } from "./layer.ts";
 import type { ModelConfig } from "./model_config.ts";
-import { dropoutSite, normKept, type Scope, type TrainingScope } from "./scope.ts";
+import { dropoutSite, normKept, type Scope, type TrainingScope, weightOf } from "./scope.ts";
 
 /** Where families differ. */
 export interface EmbeddingStyle {
@@ -22,7 +22,7 @@ export interface EmbeddingStyle {
 
 /** The embeddings [tokens, hidden] of a batch, and their backward. */
 export interface EmbeddingPass extends Normed {
-  /** Adds to the gradients of all tables and of the LayerNorm. */
+  /** Adds to the gradients of all tables and of the LayerNorm, unless they are frozen. */
   backward(scope: TrainingScope, dy: Tensor): void;
 }
 
@@ -49,8 +49,10 @@ export function embeddingParameters(
   layerNorm(`${name}.LayerNorm`, config.hiddenSize);
 }
 
-export const embed = (scope: Scope, style: EmbeddingStyle): EmbeddingPass =>
-  isNarrow(scope.config, style) ? embedNarrow(scope, style) : embedWide(scope, style);
+export function embed(scope: Scope, style: EmbeddingStyle): EmbeddingPass {
+  const pass = isNarrow(scope.config, style) ? embedNarrow(scope, style) : embedWide(scope, style);
+  return scope.parameters.isTrainable(wordTable(style.name)) ? pass : { ...pass, backward() {} };
+}
 
 function embedWide(scope: Scope, style: EmbeddingStyle): EmbeddingPass {
   const { plan, batch, dropout } = scope;
@@ -83,7 +85,7 @@ function embedWide(scope: Scope, style: EmbeddingStyle): EmbeddingPass {
 
 /** y = dropout(LayerNorm(W · (sum of the tables' rows))). */
 function embedNarrow(scope: Scope, style: EmbeddingStyle): EmbeddingPass {
-  const { plan, parameters, batch, dropout } = scope;
+  const { plan, batch, dropout } = scope;
   const { name, width, firstPosition } = style;
   const norm = normOf(scope, style);
   const { rows, columns } = norm.sizes;
@@ -93,7 +95,7 @@ function embedNarrow(scope: Scope, style: EmbeddingStyle): EmbeddingPass {
   embeddingSum(plan, { ...tablesOf(scope, style), y: sum }, sumSizes);
   const projected = plan.activation("projected embeddings", shape);
   const product = { rows, inFeatures: width!, outFeatures: columns, label: "projection of embeddings" };
-  linearForward(plan, { x: sum, weight: parameters.compute(projection(name)), y: projected }, product);
+  linearForward(plan, { x: sum, weight: weightOf(scope, projection(name)), y: projected }, product);
   const normed = dropout ? plan.activation("normalised embeddings", shape) : norm.y;
   const kept = dropout ? norm.kept : undefined;
   layerNormForward(plan, { x: projected, ...norm.affine, y: normed, kept }, norm.sizes);
@@ -109,8 +111,10 @@ function embedNarrow(scope: Scope, style: EmbeddingStyle): EmbeddingPass {
       layerNormBackward(plan, { dy: dNormed, weight, kept: norm.kept, dx: dProjected, dWeight, dBias }, norm.sizes);
       linearBackwardWeight(plan, { dy: dProjected, x: sum, dWeight: parameters.gradient(projection(name)) }, product);
       const dz = plan.activation("d sum of embeddings", [rows.capacity, width!]);
-      const compute = parameters.compute(projection(name));
-      linearBackwardInput(plan, { dy: dProjected, weight: compute, dx: dz }, { ...product, accumulate: false });
+      linearBackwardInput(plan, { dy: dProjected, weight: weightOf(scope, projection(name)), dx: dz }, {
+        ...product,
+        accumulate: false,
+      });
       tableGradients(plan, { ...gradientsOf(scope, style), dz }, {
         ...sumSizes,
         uniqueRows: batch.uniqueIds,

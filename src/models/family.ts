@@ -6,6 +6,8 @@ import type { ModelConfig } from "./model_config.ts";
 import type { ParameterCollector } from "./collector.ts";
 import type { Scope, TrainingScope } from "./scope.ts";
 
+export type Projections = Readonly<Record<"query" | "key" | "value", string>>;
+
 /** Defaults of keys that every family has, by their names in config.json. */
 export interface SharedDefaults {
   readonly vocab_size: number;
@@ -31,6 +33,8 @@ export interface Family<Config extends ModelConfig = ModelConfig> {
   readonly className: string;
   /** What every encoder tensor's name begins with in a checkpoint of a whole model, e.g. "deberta.". */
   readonly prefix: string;
+  /** The three projections of attention, below `<layer>.attention.self`. */
+  readonly projections: Projections;
   readonly ownHead: OwnHead<Config>;
   readonly maskedLm: MaskedLmHead;
 

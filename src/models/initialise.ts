@@ -1,10 +1,11 @@
 /**
  * Initial values of parameters, distributed as in transformers' `…ForSequenceClassification`: weights and
- * embeddings normal(0, initializer_range), biases 0, LayerNorms 1 and 0, the padding token's embedding 0.
+ * embeddings normal(0, initializer_range), biases 0, LayerNorms 1 and 0, the padding token's embedding 0. Adapters as in
+ * `peft`: A uniform between ±1/√in (He et al., 2015, with the slope √5), B 0.
  *
  * An element's value depends on the seed, the parameter's name and the element's index alone: Philox 4x32-10 (Salmon et
  * al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) keyed by seed and name, counted by index / 4, four words
- * to four normal numbers by Box and Muller's method.
+ * to four normal numbers by Box and Muller's method, or to four uniform ones.
  */
 import { elements } from "../gpu/tensor.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
@@ -22,9 +23,20 @@ export function initialValues(
   count = elements(shape) - offset,
 ): Float32Array<ArrayBuffer> {
   const values = new Float32Array(count);
-  if (name.endsWith(".bias")) return values;
+  if (name.endsWith(".bias") || name.endsWith(".lora_B.weight")) return values;
   if (/(LayerNorm|layer_norm)\.weight$/.test(name)) return values.fill(1);
-  fillNormal(values, seed, nameKey(name), offset, config.initializerRange || 0.02);
+  if (name.endsWith(".lora_A.weight")) {
+    const bound = 1 / Math.sqrt(shape[1]);
+    fill(values, seed, nameKey(name), offset, (words, into) => {
+      for (let i = 0; i < 4; i++) into[i] = bound * (words[i] / 2 ** 31 - 1);
+    });
+    return values;
+  }
+  const deviation = config.initializerRange || 0.02;
+  fill(values, seed, nameKey(name), offset, (words, into) => {
+    boxMuller(into, 0, words[0], words[1], deviation);
+    boxMuller(into, 2, words[2], words[3], deviation);
+  });
   if (name.endsWith("word_embeddings.weight") && config.padTokenId !== null) {
     const begin = config.padTokenId * shape[1] - offset;
     values.fill(0, Math.max(begin, 0), Math.max(begin + shape[1], 0));
@@ -62,11 +74,18 @@ function multiplyHigh(a: number, b: number): number {
   return (Math.imul(aHigh, bHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
 }
 
-/** values[i] = deviation · normal number `offset + i` of the stream (seed, stream). */
-function fillNormal(values: Float32Array, seed: number, stream: number, offset: number, deviation: number): void {
+/** values[i] = number `offset + i` of the stream (seed, stream), four of which are made from four words. */
+function fill(
+  values: Float32Array,
+  seed: number,
+  stream: number,
+  offset: number,
+  distribute: (words: Uint32Array, into: Float64Array) => void,
+): void {
   const first = Math.floor(offset / 4);
   const last = Math.floor((offset + values.length - 1) / 4);
-  const normal = new Float64Array(4);
+  const words = new Uint32Array(4);
+  const numbers = new Float64Array(4);
   for (let block = first; block <= last; block++) {
     let c0 = block | 0;
     let c1 = Math.floor(block / 2 ** 32) | 0;
@@ -86,11 +105,14 @@ function fillNormal(values: Float32Array, seed: number, stream: number, offset: 
       k0 = (k0 + 0x9E3779B9) | 0;
       k1 = (k1 + 0xBB67AE85) | 0;
     }
-    boxMuller(normal, 0, c0 >>> 0, c1 >>> 0, deviation);
-    boxMuller(normal, 2, c2 >>> 0, c3 >>> 0, deviation);
+    words[0] = c0;
+    words[1] = c1;
+    words[2] = c2;
+    words[3] = c3;
+    distribute(words, numbers);
     const at = block * 4 - offset;
     for (let i = 0; i < 4; i++) {
-      if (at + i >= 0 && at + i < values.length) values[at + i] = normal[i];
+      if (at + i >= 0 && at + i < values.length) values[at + i] = numbers[i];
     }
   }
 }

@@ -8,16 +8,25 @@ import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/
 import { geluForward } from "../nn/gelu.ts";
 import { layerNormAgain, layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
 import type { ParameterCollector } from "./collector.ts";
+import type { Projections } from "./family.ts";
 import { headSize, type ModelConfig } from "./model_config.ts";
 import type { Rows } from "../nn/plan.ts";
-import { dropoutSite, linear, linearBackward, normKept, type Scope, type TrainingScope } from "./scope.ts";
+import {
+  dropoutSite,
+  linear,
+  linearBackward,
+  normGradients,
+  normKept,
+  type Scope,
+  type TrainingScope,
+} from "./scope.ts";
 
 /** Where the layers of families differ. */
 export interface LayerStyle {
   /** What a layer's names begin with, e.g. "bert.encoder.layer.3". */
   name(layer: number): string;
-  /** The three projections of attention, below `<name>.attention.self`. */
-  readonly projections: Readonly<Record<"query" | "key" | "value", string>>;
+  /** Those of the family. */
+  readonly projections: Projections;
   /** What the attention scores, or each of their terms, are multiplied with. */
   readonly scale: number;
   /** Terms of the attention scores that depend on the distance between two tokens; null: none. */
@@ -269,8 +278,7 @@ export function addNormBackward(
       dropout: dropping(scope, site),
       dx,
       dResidual,
-      dWeight: parameters.gradient(`${name}.weight`),
-      dBias: parameters.gradient(`${name}.bias`),
+      ...normGradients(scope, name),
     },
     { rows: tokens, columns: config.hiddenSize, eps: config.layerNormEps, site: site ?? undefined },
   );

@@ -3,6 +3,7 @@ import { elements } from "../gpu/tensor.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import { type Chunking, recordedChunking } from "./chunking.ts";
 import { MODELLING_FILE } from "./config_json.ts";
+import type { Adapter } from "./adapter.ts";
 import { carriedDecision } from "./decision.ts";
 import { headOf } from "./heads/registry.ts";
 import { baseModel, type ModelConfig, pairMaxLength } from "./model_config.ts";
@@ -23,14 +24,24 @@ const INTRODUCTION = `# Cross-encoder for posts and criteria
 Reads a post and a criterion as one pair of texts and says whether the post is evidence for the criterion. Trained with
 entail. It knows what its training data knew: it is no diagnosis.`;
 
+/** The adapter, where the folder has that instead of whole weights. */
+const savedAdapter = ({ adapter }: ModelConfig): Adapter | null => adapter?.save === "adapter" ? adapter : null;
+
 function frontMatter(config: ModelConfig): string {
   const base = baseModel(config);
+  const isAdapter = savedAdapter(config) !== null;
   return [
     "---",
-    "library_name: transformers",
+    `library_name: ${isAdapter ? "peft" : "transformers"}`,
     "pipeline_tag: text-classification",
     "tags:",
-    ...["cross-encoder", config.modelType, "entail", ...(headOf(config).isStock ? [] : ["custom_code"])]
+    ...[
+      "cross-encoder",
+      config.modelType,
+      "entail",
+      ...(isAdapter ? ["lora"] : []),
+      ...(headOf(config).isStock ? [] : ["custom_code"]),
+    ]
       .map((tag) => `- ${tag}`),
     ...(base === null ? [] : [`base_model: ${base}`]),
     "---",
@@ -52,10 +63,22 @@ function facts(config: ModelConfig, specs: readonly ParameterSpec[]): string {
     ["Encoder", `${familyOf(config).title}, ${numHiddenLayers} layers of width ${hiddenSize}`],
     ["Parameters", specs.reduce((sum, { shape }) => sum + elements(shape), 0).toLocaleString("en")],
     ["Head", `\`${classifierHead}\`: ${headOf(config).describe(config)}, then \`classifier\``],
+    ...adapters(config),
     ["Labels", `${labels.map((label) => `\`${label}\``).join(", ")}: ${meaning}`],
     ...decision(config),
     ...(maxLength === null ? [] : [["Longest pair", longPosts(maxLength, recordedChunking(config))] as const]),
   ]);
+}
+
+const inBits = ({ bits }: Adapter): string => bits.replace("bit", " bits");
+
+function adapters({ adapter }: ModelConfig): [string, string][] {
+  if (!adapter) return [];
+  const { rank, alpha, targets, bits, save } = adapter;
+  const where = targets === "qkv" ? "the projections of attention" : "the projections and the dense layer of attention";
+  const base = bits === "none" ? "" : `; the base was held in ${inBits(adapter)} in training`;
+  const kept = save === "merged" ? "added to the weights" : "to be used with the base model";
+  return [["Adapters", `LoRA of rank ${rank}, alpha ${alpha}, on ${where}, ${kept}${base}`]];
 }
 
 function longPosts(maxLength: number, chunking: Chunking | null): string {
@@ -108,6 +131,12 @@ function usage(config: ModelConfig): string {
   const chunked = recordedChunking(config) === null
     ? ""
     : " where a post is one chunk; longer ones only entail reads to\ntheir end";
+  const adapter = savedAdapter(config);
+  const sameness = adapter === null
+    ? "all three give the same logits"
+    : adapter.bits === "none"
+    ? "both give the same logits"
+    : `entail rounds the base model to ${inBits(adapter)} as in training, peft need not`;
   const need = stock ? "" : `
 transformers has no such head: its code is in this folder (\`${MODELLING_FILE}\`), runs with
 \`trust_remote_code=True\` only, and without it loading is an error.
@@ -115,14 +144,34 @@ transformers has no such head: its code is in this folder (\`${MODELLING_FILE}\`
   return `## Use
 
 Pairs are tokenized as \`[CLS] post [SEP] criterion [SEP]\`. Below, \`folder\` is this
-folder; all three give the same logits${chunked}.
+folder; ${sameness}${chunked}.
 ${need}
 With entail:
 
 \`\`\`sh
 ./entail predict --checkpoint folder --input pairs.jsonl --output scores.jsonl
 \`\`\`
+${adapter === null ? withWholeWeights({ trust, length }) : withPeft(config, adapter, length)}`;
+}
 
+function withPeft({ labels }: ModelConfig, { base }: Adapter, length: string): string {
+  const revision = base.revision === null ? "" : `, revision="${base.revision}"`;
+  return `
+With peft:
+
+\`\`\`python
+from peft import PeftModel
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForSequenceClassification.from_pretrained("${base.name}", num_labels=${labels.length}${revision})
+model = PeftModel.from_pretrained(model, folder).eval()
+inputs = tokenizer(posts, criteria, truncation="only_first"${length}, padding=True, return_tensors="pt")
+logits = model(**inputs).logits
+\`\`\``;
+}
+
+const withWholeWeights = ({ trust, length }: { trust: string; length: string }): string => `
 With transformers:
 
 \`\`\`python
@@ -143,4 +192,3 @@ from sentence_transformers import CrossEncoder
 model = CrossEncoder(folder${length}${trust}, activation_fn=torch.nn.Identity())
 logits = model.predict(list(zip(posts, criteria)))
 \`\`\``;
-}

@@ -1,4 +1,5 @@
 /** What the configuration of a model says in every family: what trainer, scorer, heads and checkpoints read. */
+import type { Adapter } from "./adapter.ts";
 
 export interface ModelConfig {
   /** transformers' name of the family, the key of its registration. */
@@ -27,6 +28,8 @@ export interface ModelConfig {
   readonly classifierHead: string;
   /** Entail's: a pair is positive from this probability on. */
   readonly positiveThreshold: number;
+  /** The adapters that are trained instead of the encoder; absent: none. Not of config.json. */
+  readonly adapter?: Adapter;
   /** Keys that entail does not use and hands on when it saves. */
   readonly other: Readonly<Record<string, unknown>>;
 }
@@ -34,6 +37,12 @@ export interface ModelConfig {
 export const headSize = (config: ModelConfig): number => config.hiddenSize / config.numAttentionHeads;
 
 export const classifierDropout = (config: ModelConfig): number => config.classifierDropout ?? config.hiddenDropoutProb;
+
+/** The configuration with so many labels; names are made up where it has another number of them. */
+export const withLabels = (config: ModelConfig, count: number): ModelConfig =>
+  config.labels.length === count
+    ? config
+    : { ...config, labels: Array.from({ length: count }, (_, index) => `LABEL_${index}`) };
 
 /** Keys of config.json that are entail's: tokens of a pair at most as the model was trained, and what it started from. */
 const PAIR_MAX_LENGTH = "pair_max_length";

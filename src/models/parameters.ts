@@ -6,6 +6,7 @@ import type { Family } from "./family.ts";
 import { headOf } from "./heads/registry.ts";
 import type { ModelConfig } from "./model_config.ts";
 import { wordWidth } from "./embeddings.ts";
+import { isLoraParameter } from "./adapter.ts";
 import { familyOf } from "./registry.ts";
 
 /** Whether a parameter belongs to the encoder, which a checkpoint must have: a head may be new. */
@@ -18,9 +19,9 @@ export const isEncoderParameter = (config: Pick<ModelConfig, "modelType">, name:
 
 /**
  * All parameters of encoder and classification head, in transformers' order. Biases and LayerNorms have no weight
- * decay. A frozen backbone is all that stands below the family's prefix, as `base_model` in transformers; a table that
- * this configuration has but never reads is not trainable either. A head has few rows to multiply: it stays in full
- * precision.
+ * decay. A frozen backbone is all that stands below the family's prefix, as `base_model` in transformers; with adapters they
+ * and the head are trained, and the rest of the encoder is frozen. A table that this configuration has but never reads is
+ * not trainable either. A head has few rows to multiply: it stays in full precision.
  */
 export function modelParameters(
   config: ModelConfig,
@@ -28,8 +29,12 @@ export function modelParameters(
 ): ParameterSpec[] {
   const family = familyOf(config);
   const parameters = collectParameters({
-    trainable: (name) => !(freezeBackbone && name.startsWith(family.prefix)),
+    trainable: (name) => {
+      if (config.adapter) return isLoraParameter(name) || !isEncoder(family, name);
+      return !(freezeBackbone && name.startsWith(family.prefix));
+    },
     products: (name) => isEncoder(family, name),
+    adapter: config.adapter,
   });
   family.encoderParameters(parameters, config);
   headOf(config).parameters(parameters, config);
@@ -109,7 +114,7 @@ export function matchTensors(
     }
     sources.set(name, source);
   }
-  const missing = absent.filter((name) => isEncoder(family, name));
+  const missing = absent.filter((name) => isEncoder(family, name) && !isLoraParameter(name));
   if (missing.length > 0) {
     const more = missing.length > 1 ? ` (and ${missing.length - 1} more)` : "";
     throw new EntailError(

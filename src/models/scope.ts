@@ -3,8 +3,11 @@ import type { Tensor } from "../gpu/tensor.ts";
 import type { DeviceBatch } from "../nn/batch.ts";
 import type { LayerNormKept } from "../nn/layer_norm.ts";
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../nn/linear.ts";
+import { loraBackward, loraForward } from "../nn/lora.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
 import type { Plan, Rows } from "../nn/plan.ts";
+import { dequantize } from "../nn/quantize.ts";
+import { loraA, loraB } from "./adapter.ts";
 import type { ModelConfig } from "./model_config.ts";
 
 /** Dropout uniforms by what they are applied to (kernels/lib/dropout.wgsl). */
@@ -22,6 +25,8 @@ export interface Scope<Config extends ModelConfig = ModelConfig> {
   readonly batch: DeviceBatch;
   /** Null where no backward follows: then nothing is dropped and no activation kept. */
   readonly dropout: DropoutUniforms | null;
+  /** What the inputs of adapters are multiplied with: their scale and, where dropped, what is dropped. */
+  readonly adapter?: Tensor;
 }
 
 /** A scope whose forward kept what the backward needs. */
@@ -31,8 +36,9 @@ export interface TrainingScope<Config extends ModelConfig = ModelConfig> extends
 
 /**
  * Dropout sites: each draws from its own Philox counters. 0 is the embedding; a layer has its position table, its
- * attention probabilities, its attention output and its feed-forward output; the head comes last, and behind it
- * what only DeBERTa has.
+ * attention probabilities, its attention output and its feed-forward output; the head comes last, behind it
+ * what only DeBERTa has, and far behind that adapters by the number of their first parameter, where a table of positions that
+ * goes through a layer of the tokens has masks of its own.
  */
 export const dropoutSite = {
   embedding: 0,
@@ -43,36 +49,67 @@ export const dropoutSite = {
   pooler: (layers: number) => 1 + 4 * layers,
   classifier: (layers: number) => 2 + 4 * layers,
   convolution: (layers: number) => 3 + 4 * layers,
+  adapter: (parameter: number, isTable: boolean) => 2 ** 16 + 2 * parameter + (isTable ? 1 : 0),
 };
 
-interface LinearOptions {
+interface LinearSizes {
   rows: Rows;
   inFeatures: number;
   outFeatures: number;
+}
+
+interface LinearOptions extends LinearSizes {
   activation?: "gelu" | "tanh";
   preActivation?: Tensor;
   /** Stored as activations are, unless given. */
   y?: Tensor;
 }
 
-/** y = act(x·Wᵀ + b) with the parameters `<name>.weight` and `<name>.bias`; y is [rows, outFeatures]. */
-export function linear({ plan, parameters }: Scope, name: string, x: Tensor, options: LinearOptions): Tensor {
+/** A layer's weight for a product: as it is held, or expanded from its codes for this product alone. */
+export function weightOf({ plan, parameters }: Scope, name: string): Tensor {
+  const codes = parameters.quantized(name);
+  if (!codes) return parameters.compute(name);
+  const weight = plan.activation(`${name} expanded`, codes.shape);
+  dequantize(plan, codes, weight);
+  return weight;
+}
+
+/** The adapter of a layer, for rows of tokens or of a table; null where it has none. */
+function adapterOf({ parameters, batch, adapter: factor }: Scope, layer: string, sizes: LinearSizes) {
+  const index = parameters.specs.findIndex(({ name }) => name === loraA(layer));
+  if (index < 0) return null;
+  const site = dropoutSite.adapter(index, sizes.rows !== batch.tokens);
+  const rank = parameters.specs[index].shape[0];
+  return {
+    tensors: { a: parameters.compute(loraA(layer)), b: parameters.compute(loraB(layer)), factor: factor! },
+    sizes: { ...sizes, rank, site, label: `${layer} adapter` },
+  };
+}
+
+/**
+ * y = act(x·Wᵀ + b) with the parameters `<name>.weight` and `<name>.bias`, and what its adapter adds, which no layer with an
+ * activation has; y is [rows, outFeatures].
+ */
+export function linear(scope: Scope, name: string, x: Tensor, options: LinearOptions): Tensor {
+  const { plan, parameters } = scope;
   const { rows, inFeatures, outFeatures, activation, preActivation } = options;
   const { y = plan.activation(`${name} output`, [rows.capacity, outFeatures]) } = options;
   linearForward(
     plan,
-    { x, weight: parameters.compute(`${name}.weight`), bias: parameters.value(`${name}.bias`), y, preActivation },
+    { x, weight: weightOf(scope, `${name}.weight`), bias: parameters.value(`${name}.bias`), y, preActivation },
     { rows, inFeatures, outFeatures, activation, label: name },
   );
+  const adapter = adapterOf(scope, name, { rows, inFeatures, outFeatures });
+  if (adapter) loraForward(plan, { x, y, ...adapter.tensors }, adapter.sizes);
   return y;
 }
 
 /**
- * Backward of `linear` without its activation: adds to the gradients of weight and bias where they are trained and, where
- * `dx` is given, writes (or with `accumulate` adds) dx = dy·W, times the derivative of the GELU that made x where its input is given.
+ * Backward of `linear` without its activation: adds to the gradients of weight and bias, or of the adapter, where they are
+ * trained and, where `dx` is given, writes (or with `accumulate` adds) dx = dy·W, times the derivative of the GELU that made x where its input is given.
  */
 export function linearBackward(
-  { plan, parameters }: Scope,
+  scope: Scope,
   name: string,
   { x, dy, dx, preActivation, accumulate = false }: {
     x: Tensor;
@@ -81,8 +118,9 @@ export function linearBackward(
     preActivation?: Tensor;
     accumulate?: boolean;
   },
-  sizes: { rows: Rows; inFeatures: number; outFeatures: number },
+  sizes: LinearSizes,
 ): void {
+  const { plan, parameters } = scope;
   if (parameters.isTrainable(`${name}.weight`)) {
     const dWeight = parameters.gradient(`${name}.weight`);
     linearBackwardWeight(plan, { dy, x, dWeight, dBias: parameters.gradient(`${name}.bias`) }, {
@@ -90,9 +128,20 @@ export function linearBackward(
       label: `${name} dW`,
     });
   }
-  if (!dx) return;
-  const weight = parameters.compute(`${name}.weight`);
-  linearBackwardInput(plan, { dy, weight, dx, preActivation }, { ...sizes, accumulate, label: `${name} dX` });
+  if (dx) {
+    const weight = weightOf(scope, `${name}.weight`);
+    linearBackwardInput(plan, { dy, weight, dx, preActivation }, { ...sizes, accumulate, label: `${name} dX` });
+  }
+  const adapter = adapterOf(scope, name, sizes);
+  if (!adapter) return;
+  const [dA, dB] = [parameters.gradient(loraA(name)), parameters.gradient(loraB(name))];
+  loraBackward(plan, { x, dy, dx, dA, dB, ...adapter.tensors }, adapter.sizes);
+}
+
+/** The gradients of a LayerNorm's weight and bias; none where they are frozen. */
+export function normGradients({ parameters }: Scope, name: string): { dWeight?: Tensor; dBias?: Tensor } {
+  if (!parameters.isTrainable(`${name}.weight`)) return {};
+  return { dWeight: parameters.gradient(`${name}.weight`), dBias: parameters.gradient(`${name}.bias`) };
 }
 
 /** Room for what a LayerNorm keeps for its backward. */

@@ -4,6 +4,19 @@ import { createUniform, type Tensor, writeTensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { quadGrid } from "./rows.ts";
 
+/**
+ * The uniform of lib/dropout.wgsl: what is dropped at a rate in a step, what is kept being multiplied with
+ * scale / (1 − rate). A seed may be up to 2⁵³.
+ */
+export function dropoutWords(
+  { seed = 0, step = 0, rate, scale = 1 }: { seed?: number; step?: number; rate: number; scale?: number },
+): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(8);
+  words.set([seed >>> 0, Math.floor(seed / 2 ** 32), step, Math.round(rate * 2 ** 32)]);
+  new Float32Array(words.buffer)[4] = scale / (1 - rate);
+  return words;
+}
+
 const sites = new WeakMap<Gpu, Map<number, Tensor>>();
 
 /** A uniform that holds the number of a dropout site, `var<uniform> site: u32`; lives as long as the device. */

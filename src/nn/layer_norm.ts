@@ -81,13 +81,15 @@ interface LayerNormGradients {
   dropout?: Tensor;
   dx?: Tensor;
   dResidual?: Tensor;
-  dWeight: Tensor;
-  dBias: Tensor;
+  /** Both absent where weight and bias are frozen. */
+  dWeight?: Tensor;
+  dBias?: Tensor;
 }
 
 /**
  * From dy: dResidual = dz, dx = dropout(dz) (each written, where given; without dropout they are equal and one will do),
- * and dWeight, dBias, which are added to. `outputDropout`: the forward pass dropped y instead of x, as embeddings do.
+ * and dWeight, dBias, which are added to, both or neither. `outputDropout`: the forward pass dropped y instead of x, as
+ * embeddings do.
  */
 export function layerNormBackward(
   plan: Plan,
@@ -115,9 +117,10 @@ function backwardBy(
       constants,
       bindings: present({ ...input, ...kept, weight, ...drops(outputDropout || !!dx), dx, d_residual: dResidual }),
       grid: walk.grid,
-      label: `${dWeight.label} layer norm backward`,
+      label: `${weight.label} layer norm backward`,
     });
   }
+  if (!dWeight || !dBias) return;
   const weightPartials = partialsFor(plan, "layer norm weight partials", rows, columns);
   const biasPartials = partialsFor(plan, "layer norm bias partials", rows, columns);
   plan.dispatch({

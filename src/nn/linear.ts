@@ -9,17 +9,24 @@ import { product } from "./product.ts";
 
 /**
  * y [rows, out] = act(x [rows, in] · weightᵀ [out, in] + bias [out]) + residual [rows, out]. With an activation,
- * `preActivation` [rows, out] receives x·Wᵀ + b, which `geluBackward` needs.
+ * `preActivation` [rows, out] receives x·Wᵀ + b, which `geluBackward` needs. Added to y if `accumulate`.
  */
 export function linearForward(
   plan: Plan,
   t: { x: Tensor; weight: Tensor; bias?: Tensor; residual?: Tensor; y: Tensor; preActivation?: Tensor },
-  s: { rows: Rows; inFeatures: number; outFeatures: number; activation?: "gelu" | "tanh"; label?: string },
+  s: {
+    rows: Rows;
+    inFeatures: number;
+    outFeatures: number;
+    activation?: "gelu" | "tanh";
+    accumulate?: boolean;
+    label?: string;
+  },
 ): void {
-  const { rows, inFeatures: k, outFeatures: n, activation, label = "linear forward" } = s;
+  const { rows, inFeatures: k, outFeatures: n, activation, accumulate, label = "linear forward" } = s;
   const { bias, residual, preActivation } = t;
   product(plan, {
-    ...{ label, rows, m: "rows", n, k, activation, bias, residual, preActivation },
+    ...{ label, rows, m: "rows", n, k, activation, bias, residual, preActivation, accumulate },
     a: { tensor: t.x, alongK: true },
     b: { tensor: t.weight, alongK: true },
     c: { tensor: t.y },

@@ -3,7 +3,8 @@
  *
  * Parameters share chunks. A chunk has one buffer per role, all with the same layout, so the clearing of gradients,
  * the gradient norm and AdamW are plain ranges. In half precision the weights of products have chunks of their own with a
- * further role: `compute`, the copy that products read. Inside a chunk the parameters with weight decay come first; windows
+ * further role: `compute`, the copy that products read. Frozen weights of products may be in 8 or 4 bits, outside of all
+ * chunks. Inside a chunk the parameters with weight decay come first; windows
  * are aligned for binding and the padding between them stays zero. A parameter that is larger than a chunk, such as
  * the word embeddings of a large vocabulary on an adapter with small bindings, is split into shards of whole rows.
  */
@@ -22,6 +23,7 @@ import {
   writeTensor,
 } from "../gpu/tensor.ts";
 import { type Precision, storageOf } from "./plan.ts";
+import { quantize, type QuantizedBits, quantizedSizes, type QuantizedTensor } from "./quantize.ts";
 
 export interface ParameterSpec {
   readonly name: string;
@@ -32,7 +34,14 @@ export interface ParameterSpec {
   readonly trainable: boolean;
   /** Whether it is the weight of products over tokens, which take it in half precision where they can. */
   readonly product?: boolean;
+  /**
+   * How such a weight is held if it is frozen and its value need never be read back: as products read it, and no more, or in
+   * so many bits. Absent: with its value.
+   */
+  readonly held?: Held;
 }
+
+export type Held = "compute" | QuantizedBits;
 
 export type ParameterRole = "value" | "compute" | "gradient" | "firstMoment" | "secondMoment";
 
@@ -77,6 +86,8 @@ export interface ParameterStore {
   value(name: string): Tensor;
   /** The parameter as products read it: its half copy, or its value where it has none. */
   compute(name: string): Tensor;
+  /** The codes of a weight in 8 or 4 bits, which has neither value nor half copy. */
+  quantized(name: string): QuantizedTensor | undefined;
   /** Whether it has a gradient, in one piece or in shards. */
   isTrainable(name: string): boolean;
   /** Its gradient; throws where it is split into shards or frozen. */
@@ -85,8 +96,8 @@ export interface ParameterStore {
   valueShards(name: string): readonly Shard[];
   gradientShards(name: string): readonly Shard[];
   /**
-   * Writes `data` from element `offset` of the parameter on, across shards, a value to its half copy too. Ordered with
-   * the queue's other work.
+   * Writes `data` from element `offset` of the parameter on, across shards, a value to its half copy too; what is held in 8
+   * or 4 bits in one piece. Ordered with the queue's other work.
    */
   upload(name: string, role: ParameterRole, data: Float32Array, offset?: number): void;
   /** Reads `count` elements (default: all) from `offset` on, across shards; waits for the queue. */
@@ -115,11 +126,34 @@ interface Piece {
 
 interface ChunkLayout {
   readonly trainable: boolean;
+  /** Whether the value is held where there is a half copy. */
+  readonly withValue: boolean;
   /** How products read it. */
   readonly dtype: DType;
   readonly pieces: Piece[];
   elements: number;
   decayedElements: number;
+}
+
+export const isQuantized = (held: string | undefined): held is QuantizedBits => held === "8bit" || held === "4bit";
+
+/** Bytes of the buffer of a weight's codes and scales, and both in it. */
+function quantizedLayout({ name, shape }: ParameterSpec, bits: QuantizedBits) {
+  const { codes, scales } = quantizedSizes(shape, bits);
+  const begin = alignBytes(codes * 4);
+  return {
+    name,
+    bytes: begin + alignBytes(scales * 4),
+    on(buffer: GPUBuffer): QuantizedTensor {
+      const words = { dtype: "u32", bytes: codes * 4, buffer, offset: 0 } as const;
+      const factors = { dtype: "f32", bytes: scales * 4, buffer, offset: begin } as const;
+      return {
+        ...{ bits, shape },
+        codes: { label: `codes of ${name}`, shape: [codes], ...words },
+        scales: { label: `scales of ${name}`, shape: [scales], ...factors },
+      };
+    },
+  };
 }
 
 /** Elements up to the next place where a window may begin, in every role. */
@@ -147,14 +181,16 @@ function layoutChunks(specs: readonly ParameterSpec[], precision: Precision, cap
     const count = elements(shape);
     const dtype = spec.product ? storageOf(precision, shape.at(-1)!) : "f32";
     const size = padded(count, dtype);
+    const withValue = spec.held === undefined;
     const open = (): ChunkLayout => {
-      const chunk = { trainable, dtype, pieces: [], elements: 0, decayedElements: 0 };
+      const chunk = { trainable, withValue, dtype, pieces: [], elements: 0, decayedElements: 0 };
       chunks.push(chunk);
       return chunk;
     };
     if (size <= capacity) {
       const roomy = chunks.find((chunk) =>
-        chunk.trainable === trainable && chunk.dtype === dtype && chunk.elements + size <= capacity
+        chunk.trainable === trainable && chunk.withValue === withValue && chunk.dtype === dtype &&
+        chunk.elements + size <= capacity
       );
       place(roomy ?? open(), { spec, rowBegin: 0, rows: spec.shape[0] ?? 1, count, offset: 0 });
       continue;
@@ -200,16 +236,24 @@ export async function createParameterStore(
     if (shards.has(name)) throw new Error(`two parameters are called ${name}`);
     shards.set(name, { value: [], compute: [], gradient: [], firstMoment: [], secondMoment: [] });
   }
-  const layouts = layoutChunks(specs, precision, chunkElements(gpu, maxChunkBytes));
-  const isHeld = (role: ParameterRole, { dtype, trainable }: ChunkLayout): boolean =>
-    role === "value" ? moments || dtype === "f32" : role === "compute" ? dtype !== "f32" : moments && trainable;
+  const inChunks = specs.filter(({ held }) => !isQuantized(held));
+  const layouts = layoutChunks(inChunks, precision, chunkElements(gpu, maxChunkBytes));
+  const isHeld = (role: ParameterRole, { dtype, trainable, withValue }: ChunkLayout): boolean =>
+    role === "value"
+      ? moments && withValue || dtype === "f32"
+      : role === "compute"
+      ? dtype !== "f32"
+      : moments && trainable;
   const wanted = layouts.flatMap((layout, index) =>
     ROLES.filter((role) => isHeld(role, layout)).map((role) => {
       const dtype = roleType(role, layout);
       return { layout, index, role, dtype, bytes: layout.elements * elementBytes(dtype) };
     })
   );
-  const buffers = await allocateBuffers(gpu, "parameters", wanted.map(({ bytes }) => bytes));
+  const codes = specs.flatMap((spec) => isQuantized(spec.held) ? [quantizedLayout(spec, spec.held)] : []);
+  const sizes = [...wanted, ...codes].map(({ bytes }) => bytes);
+  const buffers = await allocateBuffers(gpu, "parameters", sizes);
+  const quantized = new Map(codes.map((layout, i) => [layout.name, layout.on(buffers[wanted.length + i])]));
   const tensors = layouts.map((): Record<ParameterRole, Tensor | null> => ({
     value: null,
     compute: null,
@@ -239,7 +283,7 @@ export async function createParameterStore(
     if (!found) throw new Error(`no parameter is called ${name}`);
     if (found.length > 0) return found;
     const why = role === "value"
-      ? `the store was opened to compute in ${precision} and holds its half copy alone`
+      ? `only what products read of it is held, computing in ${precision}`
       : "it is frozen, or the store holds values alone";
     throw new Error(`${name} has no ${role}: ${why}`);
   }
@@ -287,14 +331,22 @@ export async function createParameterStore(
       firstMoment: tensors[index].firstMoment,
       secondMoment: tensors[index].secondMoment,
     })),
-    bytes: wanted.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
     value: (name) => single(name, "value"),
     compute: (name) => single(name, has(name, "compute") ? "compute" : "value"),
+    quantized: (name) => quantized.get(name),
     isTrainable: (name) => has(name, "gradient"),
     gradient: (name) => single(name, "gradient"),
     valueShards: (name) => shardsOf(name, "value"),
     gradientShards: (name) => shardsOf(name, "gradient"),
     upload(name, role, data, offset = 0) {
+      const matrix = quantized.get(name);
+      if (matrix) {
+        if (data.length !== elements(matrix.shape)) throw new RangeError(`a part of ${name}, which is in codes`);
+        const { codes, scales } = quantize(data, matrix.shape, matrix.bits);
+        writeTensor(gpu, matrix.codes, codes);
+        return writeTensor(gpu, matrix.scales, scales);
+      }
       const half = role === "value" && has(name, "compute");
       if (half && (offset % 2 || data.length % 2)) throw new RangeError(`half a word of ${name}`);
       for (const each of half ? ["value", "compute"] as const : [role]) {

@@ -8,6 +8,7 @@ import { sampleValues, setterOf, valueOfKey } from "./sampling.ts";
 /** What another key must be, or must not be, for a key to have an effect. `is` names several values if any will do. */
 type Condition = { key: string; is: ParamValue | readonly ParamValue[] } | { key: string; isNot: ParamValue };
 
+const ADAPTED: Condition = { key: "model.lora.r", isNot: null };
 const AUGMENTED: Condition = { key: "augmentation.enable", is: true };
 const CHOSEN: Condition = { key: "evaluation.threshold_mode", isNot: "fixed" };
 const CHUNKED: Condition = { key: "data.chunk_max_len", isNot: null };
@@ -44,6 +45,11 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "model.architecture.pooler_dropout": [DEBERTA, POOLER],
   "model.architecture.pooler_hidden_act": [DEBERTA, POOLER],
   "model.architecture.pooler_hidden_size": [DEBERTA, POOLER],
+  "model.lora": [{ key: "model.freeze_backbone", is: false }, { key: "model.model_name", isNot: null }],
+  "model.lora.alpha": [ADAPTED],
+  "model.lora.bits": [ADAPTED],
+  "model.lora.dropout": [ADAPTED],
+  "model.lora.targets": [ADAPTED],
   "model.positive_threshold": [{ key: "evaluation.threshold_mode", isNot: "global" }],
   ...Object.fromEntries(LOSS_KEYS.map((key) => [`model.${key}`, [{ key: "model.loss_type", is: lossesWith(key) }]])),
   "training.batch_size": [OWN_BATCH],
@@ -56,6 +62,7 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
 /** Keys, or groups of keys, that say how something is computed and not what. */
 const WITHOUT_EFFECT = [
   "gpu",
+  "model.lora.save",
   "reproducibility",
   "training.eval_batch_size",
   "training.num_workers",

@@ -109,6 +109,8 @@ export async function openWorkbench(
 
   async function initialise(config: Config, model: ModelSource, parameters: ParameterStore): Promise<void> {
     const { model_name, architecture } = config.model;
+    // Frozen weights are held as products read them: there is nothing to keep.
+    if (model.config.adapter) return await model.initialise(parameters);
     const key = JSON.stringify([model_name, architecture, withoutRates(model.config), config.seed]);
     if (weights?.key === key) return uploadWeights(parameters, weights.values);
     weights = undefined;
@@ -186,7 +188,8 @@ export function splitConfig(config: Config): Config {
 /** What the programs and the weights of a model depend on: all but the dropout rates, the threshold and the chunks. */
 function withoutRates(model: ModelConfig): ModelConfig {
   const none = { hiddenDropoutProb: 0, attentionProbsDropoutProb: 0, poolerDropout: 0, classifierDropout: 0 };
-  return withChunking({ ...model, ...none, positiveThreshold: 0 }, null);
+  const adapter = model.adapter && { ...model.adapter, dropout: 0 };
+  return withChunking({ ...model, ...none, adapter, positiveThreshold: 0 }, null);
 }
 
 type Weights = ReadonlyMap<string, readonly Float32Array[]>;

@@ -1,10 +1,11 @@
 /** Evaluating the best checkpoints of a training run again, each on the fold that it was not trained on. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
-import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
+import { checkWeights, loadWeights } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { openCheckpoint } from "./checkpoint_folder.ts";
 import { chunkingOf, pairLimits } from "./chunking.ts";
 import { decisionOf, decisionSettings, decisionsInVain } from "./decisions.ts";
 import { evaluatePairs } from "./evaluate.ts";
@@ -72,11 +73,11 @@ export async function scoreRun(
     const checkpointFolder = foldFolder(config.checkpoint_dir, fold);
     const state = await readState(checkpointFolder);
     const folder = await bestFolder(checkpointFolder, record, fold);
-    const modelConfig = await readModelConfig(folder);
-    await checkWeights(modelConfig, folder, { trained: true });
+    const { weights, config: modelConfig, tokenizerFolder } = await openCheckpoint(folder);
+    await checkWeights(modelConfig, weights, { trained: true });
     const validation = pairs.flatMap((_, index) => folds[index] === fold ? [index] : []);
     const members = validation.map((index) => pairs[index]);
-    const tokens = await tokenizeFor({ config: modelConfig, tokenizerFolder: folder }, members, {
+    const tokens = await tokenizeFor({ config: modelConfig, tokenizerFolder }, members, {
       ...pairLimits(data),
       numWorkers: training.num_workers,
     });
@@ -85,7 +86,7 @@ export async function scoreRun(
     const inference = scoringCapacity(gpu, modelConfig, tokens, training.eval_batch_size, precision);
     const session = await openSession(gpu, modelConfig, { inference, precision });
     try {
-      await loadWeights(session.parameters, modelConfig, folder);
+      await loadWeights(session.parameters, modelConfig, weights);
       const trainLabels = pairs.flatMap(({ label }, index) => folds[index] === fold ? [] : [label]);
       const { loss, decision, predictions } = await evaluatePairs(session, {
         tokens,

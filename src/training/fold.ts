@@ -338,7 +338,9 @@ async function startFold(input: FoldInput, plan: EpochPlan, metricsFile: string 
   }
   if (state && !state.finished) {
     const last = join(checkpointFolder!, "last");
-    await loadWeights(session.parameters, session.config, last);
+    // Beside adapters the encoder is as it was at first.
+    if (session.config.adapter) await input.initialise();
+    else await loadWeights(session.parameters, session.config, last);
     await loadMoments(session.parameters, last);
   } else if (!state) {
     await input.initialise();

@@ -2,6 +2,7 @@
 import { type Config, parseConfigText } from "../config/config.ts";
 import type { EncodedPair } from "../dataset/batches.ts";
 import type { ModelConfig } from "../models/model_config.ts";
+import { adapterScale } from "../models/adapter.ts";
 import { dropoutRates } from "../models/model.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { elementBytes } from "../gpu/dtype.ts";
@@ -36,8 +37,16 @@ export function settingsInVain(config: Config): string[] {
     model.freeze_backbone && layerwise_lr_decay !== 1 &&
     `training.layerwise_lr_decay=${layerwise_lr_decay} has no effect with model.freeze_backbone=true`,
     ...lossKeysInVain(model, parseConfigText("{}", "defaults").model),
+    ...loraKeysInVain(model.lora, parseConfigText("{}", "defaults").model.lora),
     ...decisionsInVain(config),
   ].filter((line) => line !== false);
+}
+
+function loraKeysInVain(lora: Config["model"]["lora"], defaults: Config["model"]["lora"]): string[] {
+  const changed = Object.entries(lora).filter(([key, value]) => value !== defaults[key as keyof typeof defaults]);
+  return lora.r === null
+    ? changed.map(([key, value]) => `model.lora.${key}=${value} has no effect without model.lora.r`)
+    : [];
 }
 
 /** The most that a batch of `batchSize` sequences of these pairs can hold; those of `growing` may get `maxLength` tokens. */
@@ -135,6 +144,7 @@ export function foldSettings(
     step: {
       seed: config.seed,
       dropout: dropoutRates(model),
+      adapter: model.adapter && { dropout: model.adapter.dropout, scale: adapterScale(model.adapter) },
       loss: lossWeights(config.model, trainLabels),
       weightDecay: training.weight_decay,
       layerDecay: training.layerwise_lr_decay,

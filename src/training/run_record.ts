@@ -7,12 +7,13 @@ import { isAbsolute, join } from "node:path";
 import { type Config, parseConfigText, settingsOf } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
-import { weightFiles } from "../formats/checkpoint_tensors.ts";
+import { ADAPTER_CONFIG, adapterFile, weightFiles } from "../formats/checkpoint_tensors.ts";
 import { filesDigest, textDigest } from "../formats/digest.ts";
 import { readTokenizerFolder } from "../tokenizers/folder.ts";
 import { readJson } from "../formats/json.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { modelFolder } from "../hub/model_folder.ts";
+import type { WeightsFolder } from "../models/adapter.ts";
 import type { Precision } from "../nn/plan.ts";
 import { VERSION } from "../version.ts";
 import type { ModelSource } from "./model_source.ts";
@@ -73,7 +74,7 @@ async function annotationsDigest(path: string): Promise<string> {
 /** The record of the run that a configuration describes. Reads every file that it depends on. */
 export async function describeRun(
   config: Config,
-  model: Pick<ModelSource, "tokenizerFolder" | "folder">,
+  model: Pick<ModelSource, "tokenizerFolder" | "weights">,
   { pairs, folds }: RunSplit,
   { gpu, reporter }: { gpu: Pick<Gpu, "kind" | "name">; reporter: Reporter },
 ): Promise<RunRecord> {
@@ -86,7 +87,7 @@ export async function describeRun(
   };
   if (data.annotations_csv !== null) content["data.annotations_csv"] = await annotationsDigest(data.annotations_csv);
   const progress = patiently(reporter, "reading the initial weights");
-  if (model.folder !== null) content["model.model_name"] = await modelDigest(model.folder, progress);
+  if (model.weights !== null) content["model.model_name"] = await modelDigest(model.weights, progress);
   if (augmentation.enable && augmentation.method === "contextual") {
     const folder = await modelFolder(augmentation.model_name!, downloadReport(reporter));
     content["augmentation.model_name"] = await modelDigest(folder, progress);
@@ -114,8 +115,12 @@ export async function tokenizerDigest(folder: string): Promise<string> {
   return textDigest(text + JSON.stringify(rules));
 }
 
-const modelDigest = async (folder: string, onProgress: (done: number, total: number) => void): Promise<string> =>
-  await filesDigest([join(folder, "config.json"), ...await weightFiles(folder)], onProgress);
+async function modelDigest(from: WeightsFolder, onProgress: (done: number, total: number) => void): Promise<string> {
+  const folder = typeof from === "string" ? from : from.base;
+  const files = [join(folder, "config.json"), ...await weightFiles(folder)];
+  if (typeof from !== "string") files.push(join(from.adapter, ADAPTER_CONFIG), await adapterFile(from.adapter));
+  return await filesDigest(files, onProgress);
+}
 
 /** What is different in the run of `now`, in words for a message; empty where it is the run of `before`. */
 export function recordDifferences(before: RunRecord, now: RunRecord, config: Config): string[] {

@@ -1,7 +1,8 @@
 /** Scoring texts with a checkpoint: what `predict` and the library's `CrossEncoder` do. */
 import { join } from "node:path";
 import type { EncodedPair } from "../dataset/batches.ts";
-import { checkWeights, loadWeights, readModelConfig } from "../models/checkpoint.ts";
+import type { WeightsFolder } from "../models/adapter.ts";
+import { checkWeights, loadWeights } from "../models/checkpoint.ts";
 import { type Chunking, DEFAULT_CHUNKING, recordedChunking } from "../models/chunking.ts";
 import { longestSequence } from "../models/model.ts";
 import { type ModelConfig, pairMaxLength } from "../models/model_config.ts";
@@ -9,8 +10,9 @@ import { type CarriedDecision, carriedDecision } from "../models/decision.ts";
 import { EntailError } from "../errors.ts";
 import { probabilityOf } from "../evaluation/calibration.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
+import type { ModelFolderOptions } from "../hub/model_folder.ts";
 import type { Precision } from "../nn/plan.ts";
+import { openCheckpoint } from "./checkpoint_folder.ts";
 import { carriedPrediction } from "./decisions.ts";
 import { type PairScore, scorePairs } from "./evaluate.ts";
 import { type AskedPrecision, choosePrecision } from "./precision.ts";
@@ -41,7 +43,8 @@ export interface Scorer {
   readonly config: ModelConfig;
   /** What was chosen when the model was trained. */
   readonly decision: CarriedDecision | null;
-  readonly folder: string;
+  readonly weights: WeightsFolder;
+  readonly tokenizerFolder: string;
   /** Tokens of a sequence at most. */
   readonly maxLength: number;
   /** How posts are read in chunks; null: they are cut at their end. */
@@ -86,17 +89,17 @@ export async function openScorer(
   options: ScorerOptions = {},
 ): Promise<Scorer> {
   const { batchSize = 32, precision = "auto", numWorkers, download } = options;
-  const folder = await modelFolder(checkpoint, { accept: readModelConfig, ...download });
-  const config = await readModelConfig(folder);
-  await checkWeights(config, folder, { trained: true });
-  const recorded = recordedChunking(config, join(folder, "config.json"));
+  const { weights, config, tokenizerFolder } = await openCheckpoint(checkpoint, download);
+  await checkWeights(config, weights, { trained: true });
+  const recorded = recordedChunking(config, join(tokenizerFolder, "config.json"));
   const { chunkMaxLength } = options;
   const inChunks = chunkMaxLength === undefined ? recorded !== null : chunkMaxLength !== null;
   const asked = inChunks ? chunkMaxLength : options.maxLength;
   const scorer: Scorer = {
     config,
     decision: carriedDecision(config),
-    folder,
+    weights,
+    tokenizerFolder,
     maxLength: asked ?? pairMaxLength(config) ?? Math.min(DEFAULT_MAX_LENGTH, longestSequence(config)),
     chunking: inChunks ? { ...DEFAULT_CHUNKING, ...recorded, ...options.chunking } : null,
     batchSize,
@@ -123,11 +126,11 @@ export async function scoreTexts(
     onTokenized?: (truncation: Truncation) => void;
   } = {},
 ): Promise<TextScore[]> {
-  const { gpu, config, folder, maxLength, chunking, batchSize, precision, numWorkers } = scorer;
+  const { gpu, config, weights, tokenizerFolder, maxLength, chunking, batchSize, precision, numWorkers } = scorer;
   const scores: TextScore[] = [];
   for (let at = 0; at < pairs.length; at += WINDOW) {
     const window = pairs.slice(at, at + WINDOW);
-    const tokens = await tokenizeFor({ config, tokenizerFolder: folder }, window, {
+    const tokens = await tokenizeFor({ config, tokenizerFolder }, window, {
       maxLength,
       chunkStride: chunking?.stride,
       numWorkers,
@@ -140,7 +143,7 @@ export async function scoreTexts(
     if (!fits) {
       scorer.session?.release();
       scorer.session = await openSession(gpu, config, { inference: needed, precision });
-      await loadWeights(scorer.session.parameters, config, folder);
+      await loadWeights(scorer.session.parameters, config, weights);
     }
     const scored = await scorePairs(scorer.session!, tokens, chunking, (done) => onProgress(at + done));
     scored.forEach((pair, i) => scores.push(textScore(pair, window[i], tokens[i], scorer)));

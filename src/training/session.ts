@@ -3,14 +3,16 @@
  * have its shape. Training and evaluation share transient memory, since one runs after the other.
  */
 import type { ModelConfig } from "../models/model_config.ts";
+import { adapterScale } from "../models/adapter.ts";
 import { createEncoder, modelForward } from "../models/model.ts";
 import { modelParameters } from "../models/parameters.ts";
 import { EntailError } from "../errors.ts";
 import { countingGpu } from "../gpu/counting.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { allocateMemory, compileProgram, planMemory } from "../gpu/program.ts";
-import { createTensor, readTensor, type Tensor } from "../gpu/tensor.ts";
+import { createTensor, createUniform, readTensor, type Tensor, writeTensor } from "../gpu/tensor.ts";
 import { type BatchCapacity, createDeviceBatch, type DeviceBatch, type PackedBatch } from "../nn/batch.ts";
+import { dropoutWords } from "../nn/dropout.ts";
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore, type ParameterStore } from "../nn/parameters.ts";
 import { type Choice, createPlan, type Plan, type Precision } from "../nn/plan.ts";
@@ -88,7 +90,7 @@ export async function planSession(
   }
   const scoring = await planScoring(gpu, config, parameters, inference, precision);
   keep(scoring.batch);
-  keep({ release: () => scoring.collected.buffer?.destroy() });
+  keep({ release: () => [scoring.collected, scoring.adapter].forEach(({ buffer }) => buffer?.destroy()) });
   programs.push(scoring.program);
   return { parameters, programs, stepParts, scoring };
 }
@@ -190,11 +192,13 @@ async function planScoring(
   parameters: ParameterStore,
   capacity: BatchCapacity,
   precision: Precision,
-): Promise<{ program: Plan; batch: DeviceBatch; logits: Tensor; collected: Tensor }> {
+): Promise<{ program: Plan; batch: DeviceBatch; logits: Tensor; collected: Tensor; adapter: Tensor }> {
   const batch = await createDeviceBatch(gpu, capacity);
   const encoder = await createEncoder(gpu, config, capacity.longest);
   const plan = createPlan(gpu, "score", { precision });
-  const scope = { plan, config, parameters, batch, dropout: null };
+  const adapter = createUniform(gpu, "adapter scale", 8);
+  writeTensor(gpu, adapter, dropoutWords({ rate: 0, scale: config.adapter && adapterScale(config.adapter) }));
+  const scope = { plan, config, parameters, batch, dropout: null, adapter };
   const { logits: last } = modelForward(scope, encoder);
   const logits = plan.result("logits", last.shape);
   plan.copy(last, logits);
@@ -202,6 +206,7 @@ async function planScoring(
     program: plan,
     batch,
     logits,
+    adapter,
     collected: await createTensor(gpu, "collected logits", [SCORED_SEQUENCES, config.labels.length]),
   };
 }

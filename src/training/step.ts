@@ -16,6 +16,7 @@ import type { Executable } from "../gpu/program.ts";
 import { createTensor, createUniform, readTensor, type Tensor, windowOf, writeTensor } from "../gpu/tensor.ts";
 import { adamw, adamwUniform } from "../nn/adamw.ts";
 import type { DeviceBatch, PackedBatch } from "../nn/batch.ts";
+import { dropoutWords } from "../nn/dropout.ts";
 import { gradNorm, LOG_WORDS, recordStep } from "../nn/grad_norm.ts";
 import { lossForwardBackward, type LossKind, lossUniform, type LossWeights, rankedPairs } from "../nn/loss.ts";
 import type { ParameterChunk, ParameterStore } from "../nn/parameters.ts";
@@ -38,6 +39,8 @@ export interface StepSettings {
   seed: number;
   /** Dropout rates in [0, 1). */
   dropout: { hidden: number; attention: number; pooler: number; classifier: number };
+  /** Of the inputs of adapters, where there are any: the dropout rate, and what they are multiplied with. */
+  adapter?: { dropout: number; scale: number };
   loss: LossWeights;
   weightDecay: number;
   /** What the learning rate is multiplied by from layer to layer down from the head; 1: nothing. */
@@ -98,6 +101,7 @@ const EPS = 1e-8;
 /** Device memory that a training step needs besides parameters, batch and transients. */
 export interface StepTensors extends UpdateTensors {
   dropout: DropoutUniforms;
+  adapter: Tensor;
   loss: Tensor;
   lossSum: Tensor;
   /** Of each depth below the head; of the head alone where all learn alike. */
@@ -117,6 +121,7 @@ export async function createStepTensors(gpu: Gpu, depths = 1): Promise<StepTenso
       pooler: dropout("pooler"),
       classifier: dropout("classifier"),
     },
+    adapter: dropout("adapter"),
     loss: createUniform(gpu, "loss parameters", 8),
     lossSum: await createTensor(gpu, "loss sum", [1]),
     optimizers: Array.from({ length: depths }, () => createUniform(gpu, "optimizer parameters", 8)),
@@ -147,7 +152,7 @@ export function planStep(
   begin.clear(tensors.lossSum);
 
   const micro = createPlan(gpu, "micro-batch", { precision });
-  const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout };
+  const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout, adapter: tensors.adapter };
   const pass = modelForward(scope, encoder);
   const { logits } = pass;
   const dLogits = micro.transient("d logits", logits.shape);
@@ -203,13 +208,13 @@ export function createTrainingStep(
   let recorded = 0;
 
   function writeDropout() {
-    const { seed, dropout } = settings!;
+    const { seed, dropout, adapter } = settings!;
+    const at = { seed, step: counters.microBatches };
     for (const [site, rate] of Object.entries(dropout)) {
-      const words = new Uint32Array(8);
-      // Both words of the seed: a seed may be up to 2^53.
-      words.set([seed >>> 0, Math.floor(seed / 2 ** 32), counters.microBatches, Math.round(rate * 2 ** 32)]);
-      new Float32Array(words.buffer)[4] = 1 / (1 - rate);
-      writeTensor(gpu, tensors.dropout[site as keyof DropoutUniforms], words);
+      writeTensor(gpu, tensors.dropout[site as keyof DropoutUniforms], dropoutWords({ ...at, rate }));
+    }
+    if (adapter) {
+      writeTensor(gpu, tensors.adapter, dropoutWords({ ...at, rate: adapter.dropout, scale: adapter.scale }));
     }
   }
 

@@ -2,7 +2,8 @@
 import type { Config } from "../config/schema.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { type Tensor, writeTensor } from "../gpu/tensor.ts";
+import { writeTensor } from "../gpu/tensor.ts";
+import { dropoutWords } from "../nn/dropout.ts";
 import type { BatchSizes, Choice, Plan } from "../nn/plan.ts";
 import type { Call } from "../tuning/measure.ts";
 import { tune, type TuneLevel, type TuneOptions } from "../tuning/tune.ts";
@@ -75,7 +76,9 @@ async function callsOf(
     const packed = syntheticBatch(batch.capacity, vocabSize);
     return batch.write(packed, new Uint32Array(packed.offsets.length - 1));
   };
-  Object.values(stepParts?.tensors.dropout ?? {}).forEach((uniform) => writeDropout(gpu, uniform));
+  for (const uniform of stepParts ? [...Object.values(stepParts.tensors.dropout), stepParts.tensors.adapter] : []) {
+    writeTensor(gpu, uniform, dropoutWords({ seed: 1, rate: 0.1 }));
+  }
   const training = stepParts && write(stepParts);
   const inference = write(scoring);
   const calls = new Map<string, Call>();
@@ -84,11 +87,4 @@ async function callsOf(
   };
   for (const program of programs) add(program, program === scoring.program ? inference : training!);
   return [...calls.values()];
-}
-
-/** A rate of 0.1, as kernels/lib/dropout.wgsl reads it. */
-function writeDropout(gpu: Gpu, uniform: Tensor): void {
-  const words = Uint32Array.of(1, 2, 0, Math.round(0.1 * 2 ** 32), 0, 0, 0, 0);
-  new Float32Array(words.buffer)[4] = 1 / 0.9;
-  writeTensor(gpu, uniform, words);
 }

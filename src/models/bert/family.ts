@@ -17,6 +17,7 @@ export function absoluteEncoder(prefix: string, firstPosition: (config: ModelCon
     firstPosition: firstPosition(config),
   });
   return {
+    projections: PROJECTIONS,
     longestSequence: (config: ModelConfig): number => config.maxPositionEmbeddings - firstPosition(config),
     encoderParameters(parameters: ParameterCollector, config: ModelConfig): void {
       embeddingParameters(parameters, config, embeddingStyle(config));

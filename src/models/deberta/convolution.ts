@@ -77,6 +77,8 @@ export function convolutionLayer(scope: Scope<DebertaConfig>, x: Tensor, residua
       const { plan, parameters, batch, dropout } = scope;
       const dResidual = plan.activation("d convolution residual", shape);
       addNormBackward(scope, norm, { dy, kept: output.kept, dx: dResidual, site: null });
+      // Its input are the embeddings, which are frozen where it is.
+      if (!parameters.isTrainable(`${NAME}.conv.weight`)) return { dResidual, addInput() {} };
       const dDropped = plan.activation("d dropped convolution", shape);
       const activations = { x: dropped, y: activated, dy: dResidual, dx: dDropped };
       activation.backward(plan, activations, { rows, columns });

@@ -35,6 +35,7 @@ export const deberta: Family<DebertaConfig> = {
   title: "DeBERTa-v2",
   className: "DebertaV2",
   prefix: PREFIX,
+  projections: PROJECTIONS,
   ownHead: {
     dense: "pooler.dense",
     activation: "gelu",

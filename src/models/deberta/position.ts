@@ -19,7 +19,7 @@ export interface PositionRows {
 
 /** Relative attention in all layers of one forward pass. */
 export interface PositionPass extends RelativeAttention {
-  /** After the backward of all layers: adds to the gradients of the table and its LayerNorm. */
+  /** After the backward of all layers: adds to the gradients of the table and its LayerNorm, unless they are frozen. */
   backward(scope: TrainingScope): void;
 }
 
@@ -38,10 +38,11 @@ export function positionForward(scope: Scope<DebertaConfig>, { rows, relativeInd
     const { plan, dropout } = scope;
     const shape = [rows.capacity, config.hiddenSize];
     const sizes = { rows, inFeatures: config.hiddenSize, outFeatures: config.hiddenSize };
-    const dx = plan.activation("d dropped position table", shape);
+    const dx = scope.parameters.isTrainable(WEIGHT) ? plan.activation("d dropped position table", shape) : undefined;
     given.forEach(([name, dy], i) => {
       linearBackward(scope, name, { x: dropped, dy: dy!, dx, accumulate: i > 0 }, sizes);
     });
+    if (!dx) return;
     const accumulate = dTable !== undefined;
     dTable ??= plan.transient("d position table", shape);
     dropoutBackward(plan, { dy: dx, dropout: dropout.hidden, dx: dTable }, {
