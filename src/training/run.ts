@@ -15,9 +15,9 @@ import { choosePrecision } from "./precision.ts";
 import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
 
-/** What a configuration asks for in vain. A line for people about each. */
+/** What a configuration asks for in vain, or without what it needs. A line for people about each. */
 export function settingsInVain(config: Config): string[] {
-  const { gpu, data, model, training, reproducibility } = config;
+  const { gpu, data, model, training, evaluation, reproducibility } = config;
   const { use_torch_compile, fused_adamw } = training.optimization;
   const { layerwise_lr_decay, neg_per_pos, xpost_neg_frac } = training;
   return [
@@ -34,6 +34,10 @@ export function settingsInVain(config: Config): string[] {
     `training.xpost_neg_frac=${xpost_neg_frac} has no effect without training.neg_per_pos`,
     model.freeze_backbone && layerwise_lr_decay !== 1 &&
     `training.layerwise_lr_decay=${layerwise_lr_decay} has no effect with model.freeze_backbone=true`,
+    data.teacher_scores !== null && !LOSSES[model.loss_type].teaching &&
+    `data.teacher_scores has no effect with model.loss_type=${model.loss_type}`,
+    model.loss_type === "margin_mse" && evaluation.threshold_mode !== "per_class" &&
+    `model.loss_type=margin_mse leaves the level of each criterion's scores open: evaluation.threshold_mode=per_class finds it`,
     ...lossKeysInVain(model, parseConfigText("{}", "defaults").model),
     ...decisionsInVain(config),
   ].filter((line) => line !== false);
@@ -98,6 +102,7 @@ export function trainingOptions(
  */
 export function foldSettings(config: Config, model: ModelConfig, trainLabels: readonly number[]): FoldSettings {
   const { training } = config;
+  const { kind, comparesWithin } = LOSSES[config.model.loss_type];
   return {
     batchSize: training.batch_size,
     accumulation: training.gradient_accumulation_steps,
@@ -114,7 +119,8 @@ export function foldSettings(config: Config, model: ModelConfig, trainLabels: re
     decision: decisionSettings(config),
     aggregation: chunkingOf(config),
     topChunks: config.data.chunk_max_len !== null && config.data.pc_topM_enable ? config.data.pc_topM_M : null,
-    lossKind: LOSSES[config.model.loss_type].kind,
+    lossKind: kind,
+    compareWithin: comparesWithin ?? null,
     step: {
       seed: config.seed,
       dropout: dropoutRates(model),
