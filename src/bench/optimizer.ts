@@ -2,7 +2,7 @@
 import { createUniform, windowOf, writeTensor } from "../gpu/tensor.ts";
 import { adamw, adamwUniform } from "../nn/adamw.ts";
 import { gradNorm } from "../nn/grad_norm.ts";
-import { lossForwardBackward, lossUniform } from "../nn/loss.ts";
+import { LOSS_WORDS, lossForwardBackward, lossUniform } from "../nn/loss.ts";
 import { biasCorrections, createUpdateTensors, initialScaler, writeScaler } from "../nn/scaler.ts";
 import { adamwReference } from "./reference/adamw.ts";
 import { bytesOf, type KernelBench, LAYERS, sum, whole } from "./workbench.ts";
@@ -18,7 +18,7 @@ export const OPTIMIZER_BENCHES: Readonly<Record<string, KernelBench>> = {
     async build(bench, { m }) {
       const logits = await bench.random("logits", [m, 2], -3, 3);
       const labels = Uint32Array.from({ length: m }, (_, i) => i % 3 === 0 ? 1 : 0);
-      const parameters = createUniform(bench.gpu, "loss parameters", 8);
+      const parameters = createUniform(bench.gpu, "loss parameters", LOSS_WORDS);
       const scale = 1 / m;
       writeTensor(bench.gpu, parameters, lossUniform({ scale }));
       const { scaler } = await createUpdateTensors(bench.gpu, BETAS);
@@ -26,7 +26,8 @@ export const OPTIMIZER_BENCHES: Readonly<Record<string, KernelBench>> = {
       const [dLogits, lossSum] = [await bench.output("dLogits", [m, 2]), await bench.output("loss sum", [1])];
       const tensors = { logits: logits.tensor, labels: await bench.words("labels", labels), parameters, scaler };
       const sizes = { sequences: bench.rows(m), numLabels: 2, kind: "cross_entropy" } as const;
-      lossForwardBackward(bench.plan, { ...tensors, posts: tensors.labels, dLogits, lossSum }, sizes);
+      const unread = { groups: tensors.labels, teacher: tensors.labels };
+      lossForwardBackward(bench.plan, { ...tensors, ...unread, dLogits, lossSum }, sizes);
       const probability = (row: number, label: number) =>
         1 / (1 + Math.exp(logits.values[2 * row + 1 - label] - logits.values[2 * row + label]));
       const slope = (at: number) => {

@@ -76,7 +76,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
       type_vocab_size: 2,
     },
     head: "linear",
-    loss: "cross_entropy",
+    loss: "distillation",
     longest: 40,
   },
   "a model with a convolution and narrow embeddings": {
@@ -91,7 +91,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
       conv_groups: 2,
     },
     head: "linear",
-    loss: "cross_entropy",
+    loss: "mse",
     longest: 40,
   },
   "a BERT": {
@@ -103,7 +103,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
       intermediate_size: 96,
     },
     head: "pooler_linear",
-    loss: "cross_entropy",
+    loss: "margin_mse",
     longest: 40,
   },
   "a model with a learnt query": {

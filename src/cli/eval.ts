@@ -60,7 +60,7 @@ const MAY_BE_SET =
   /^(data\.(groundtruth_csv|criteria_json)|checkpoint_dir|training\.(eval_batch_size|num_workers|optimization\.(precision|use_bf16))|model\.positive_threshold|evaluation\.(agg_type|lse_tau|top_m|calibration|threshold_mode|threshold_global_init)|gpu\..*)$/;
 /** What has no part in an evaluation. */
 const IGNORED =
-  /^(output_dir|checkpoint_dir|experiment_name|resume|overwrite|data\.annotations_csv|model\.model_name|model\.architecture\.tokenizer|augmentation\.model_name|(mlflow|hpo|distributed)\..*)$/;
+  /^(output_dir|checkpoint_dir|experiment_name|resume|overwrite|data\.(annotations_csv|teacher_scores)|model\.model_name|model\.architecture\.tokenizer|augmentation\.model_name|(mlflow|hpo|distributed)\..*)$/;
 
 /** The run in another folder, with what this command line sets for both. */
 async function otherRun(overrides: string[], folder: string, options: CommonOptions): Promise<OpenRun> {

@@ -13,6 +13,7 @@ import {
   checkSearchSpace,
   cornerConfig,
   possibleAugmentations,
+  possibleTeachers,
   replacedParameters,
 } from "../search/search_space.ts";
 import { splitConfig } from "../search/workbench.ts";
@@ -23,6 +24,7 @@ import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession } from "../training/physical_batch.ts";
 import { settingsInVain } from "../training/run.ts";
 import { loadRunData, type RunData } from "../training/run_data.ts";
+import { loadTeacher, teacherFile } from "../training/teacher.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { isSqlite } from "./study_storage.ts";
@@ -71,6 +73,9 @@ export async function verify(overrides: string[], options: CommonOptions): Promi
   let evidence: RunData["evidence"];
   for (const augmented of data ? possibleAugmentations(config) : []) {
     evidence = await check("augmentation", () => checkEvidence(augmented, data!, reporter)) ?? evidence;
+  }
+  for (const taught of data ? possibleTeachers(config) : []) {
+    await check("teacher", () => checkTeacher(taught, data!));
   }
   const gpu = await check("adapter", () => checkAdapter(config));
   if (gpu?.kind === "software") note("adapter", "runs on the CPU: many times slower than a GPU");
@@ -133,6 +138,11 @@ async function checkEvidence(
   const evidence = await evidenceOf(config, pairs, reporter);
   const words = [...evidence.values()].reduce((sum, { words }) => sum + words.length, 0);
   return [evidence, `${config.augmentation.method}: ${words} words in the evidence of ${evidence.size} positive pairs`];
+}
+
+async function checkTeacher(config: Config, { pairs }: RunData): Promise<[true, string]> {
+  await loadTeacher(config, pairs);
+  return [true, `${config.model.loss_type}: ${teacherFile(config)} has a score of every pair`];
 }
 
 async function checkAdapter(config: Config): Promise<[Gpu, string]> {

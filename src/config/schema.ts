@@ -11,6 +11,7 @@ const DataSchema = z.strictObject({
   groundtruth_csv: text("a file name").default("data/redsm5/groundtruth.csv"),
   criteria_json: text("a file name").default("data/DSM5/criteria.json"),
   annotations_csv: orNull(text("a file name"), "no evidence annotations").default(null),
+  teacher_scores: orNull(text("a file name"), "columns of data.groundtruth_csv").default(null),
   max_length: integer({ min: 4 }).default(512),
   chunk_max_len: orNull(integer({ min: 4 }), "posts are cut at their end").default(null),
   chunk_stride: integer({ min: 0 }).default(128),
@@ -101,7 +102,8 @@ const ModelSchema = z.strictObject({
   classifier_dropout: orNull(DROPOUT, "as the model's config.json says").default(null),
   hidden_dropout: orNull(DROPOUT, "as the model's config.json says").default(null),
   attention_dropout: orNull(DROPOUT, "as the model's config.json says").default(null),
-  loss_type: oneOf(["ce", "bce", "weighted_bce", "focal", "cb_focal", "bce+rank"]).default("focal"),
+  loss_type: oneOf(["ce", "bce", "weighted_bce", "focal", "cb_focal", "bce+rank", "distillation", "mse", "margin_mse"])
+    .default("focal"),
   focal_gamma: real({ min: 0 }).default(2),
   focal_alpha: z.union([real({ min: 0, max: 1 }), z.literal("none"), z.null()])
     .describe("a number in [0, 1], null (from the class frequencies) or none").default(null),
@@ -110,6 +112,8 @@ const ModelSchema = z.strictObject({
   rank_margin: real({ min: 0 }).default(0.2),
   rank_weight: real({ min: 0 }).default(0.5),
   label_smoothing: real({ min: 0, below: 1 }).default(0),
+  distill_alpha: real({ min: 0, max: 1 }).default(0.5),
+  distill_temperature: real({ above: 0 }).default(1),
   positive_threshold: real({ min: 0, max: 1 }).default(0.5),
   freeze_backbone: flag().default(false),
   lora: LoraSchema.prefault({}),

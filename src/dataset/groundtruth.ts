@@ -13,12 +13,15 @@ export interface Pair {
   label: 0 | 1;
 }
 
-/** A number for the post of each pair. */
-export function postNumbers(pairs: readonly Pick<Pair, "postId">[]): Uint32Array<ArrayBuffer> {
+/** A number for the post, or for the criterion, of each pair. */
+export function groupNumbers<Key extends "postId" | "criterionId">(
+  pairs: readonly Pick<Pair, Key>[],
+  key: Key,
+): Uint32Array<ArrayBuffer> {
   const numbers = new Map<string, number>();
-  return Uint32Array.from(pairs, ({ postId }) => {
-    if (!numbers.has(postId)) numbers.set(postId, numbers.size);
-    return numbers.get(postId)!;
+  return Uint32Array.from(pairs, ({ [key]: id }) => {
+    if (!numbers.has(id)) numbers.set(id, numbers.size);
+    return numbers.get(id)!;
   });
 }
 

@@ -57,7 +57,8 @@ export async function parseCsv(
   const records = parseRecords(pieces, path);
   const header = (await records.next()).value;
   if (header === undefined) {
-    throw new EntailError("data", `${path}: is empty, expected the columns ${requiredColumns.join(",")}`);
+    const expected = requiredColumns.length === 0 ? "a header" : `the columns ${requiredColumns.join(",")}`;
+    throw new EntailError("data", `${path}: is empty, expected ${expected}`);
   }
   const columns = header.fields;
   checkColumns(columns, path, requiredColumns);

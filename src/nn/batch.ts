@@ -46,11 +46,13 @@ export interface DeviceBatch {
   readonly tokenOrder: Tensor;
   /** Class of each sequence, [sequences]. */
   readonly labels: Tensor;
-  /** A number for the post of each sequence, [sequences]. */
-  readonly posts: Tensor;
+  /** A number for what each sequence is compared within, [sequences]; only some losses read it. */
+  readonly groups: Tensor;
+  /** What a teacher says of each sequence, [sequences]; only some losses read it. */
+  readonly teacher: Tensor;
   readonly bytes: number;
-  /** Queues the upload of a batch and returns its sizes; never waits. Without `posts` those on the device stay. */
-  write(batch: PackedBatch, labels: Uint32Array, posts?: Uint32Array): BatchSizes;
+  /** Queues the upload of a batch and returns its sizes; never waits. Of what is absent that on the device stays. */
+  write(batch: PackedBatch, labels: Uint32Array, more?: { groups?: Uint32Array; teacher?: Float32Array }): BatchSizes;
   release(): void;
 }
 
@@ -77,7 +79,8 @@ export async function createDeviceBatch(gpu: Gpu, capacity: BatchCapacity): Prom
     tokenOrder: await words("token order", perToken),
     offsets: await words("offsets", perSequence + 1),
     labels: await words("labels", perSequence),
-    posts: await words("posts", perSequence),
+    groups: await words("groups", perSequence),
+    teacher: await createTensor(gpu, "teacher", [perSequence]),
   };
   const all = Object.values(tensors);
   return {
@@ -87,7 +90,7 @@ export async function createDeviceBatch(gpu: Gpu, capacity: BatchCapacity): Prom
     uniqueIds,
     ...tensors,
     bytes: all.reduce((sum, tensor) => sum + tensor.bytes, 0),
-    write(batch, labels, posts) {
+    write(batch, labels, { groups, teacher } = {}) {
       const count = batch.offsets.length - 1;
       const sizes: BatchSizes = {
         tokens: batch.ids.length,
@@ -98,7 +101,7 @@ export async function createDeviceBatch(gpu: Gpu, capacity: BatchCapacity): Prom
       if (sizes.tokens > capacity.tokens || count > capacity.sequences || sizes.longest > capacity.longest) {
         throw new RangeError(`a batch of ${sizes.tokens} tokens is over the planned capacity of ${capacity.tokens}`);
       }
-      const uploads: [Tensor, Uint32Array][] = [
+      const uploads: [Tensor, Uint32Array | Float32Array][] = [
         [tensors.ids, batch.ids],
         [tensors.typeIds, batch.typeIds],
         [tensors.position, batch.positions],
@@ -112,7 +115,8 @@ export async function createDeviceBatch(gpu: Gpu, capacity: BatchCapacity): Prom
         [sequences.uniform, Uint32Array.of(count)],
         [uniqueIds.uniform, Uint32Array.of(sizes.uniqueIds)],
       ];
-      if (posts) uploads.push([tensors.posts, posts]);
+      if (groups) uploads.push([tensors.groups, groups]);
+      if (teacher) uploads.push([tensors.teacher, teacher]);
       for (const [tensor, data] of uploads) writeTensor(gpu, tensor, data);
       return sizes;
     },

@@ -6,14 +6,28 @@
  * - cross_entropy: w (1 − ε/2) · −log p + w' ε/2 · −log(1 − p), binary cross-entropy with targets y (1 − ε) + ε/2. Softmax
  *   of two logits is sigmoid of their difference, so that this is the cross-entropy of two labels as well.
  * - focal: w (1 − p)^γ · −log p. Lin et al., "Focal Loss for Dense Object Detection", 2017.
- * - ranking: cross_entropy and, per positive i and negative j of the same post, rankWeight / (number of such pairs) times
- *   max(0, rankMargin − (s_i − s_j)).
+ * - ranking: cross_entropy and, per positive i and negative j of one group (a post's sequences), pairWeight / (number of
+ *   such pairs) times max(0, rankMargin − (s_i − s_j)).
+ *
+ * and, with what a teacher says of a sequence:
+ *
+ * - distillation: (1 − α) cross_entropy + α T² (−t log sigmoid(s / T) − (1 − t) log(1 − sigmoid(s / T))), t the teacher's
+ *   probability at the temperature T. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2.
+ * - mse: (s − t)², t the teacher's score.
+ * - margin_mse: per positive i and negative j of one group (a criterion's sequences), pairWeight / (number of such pairs)
+ *   times ((s_i − s_j) − (t_i − t_j))². Hofstätter et al., "Improving Efficient Neural Ranking Models with Cross-Architecture
+ *   Knowledge Distillation", 2020, equation 6.
  */
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";
 import { present } from "./rows.ts";
 
-export type LossKind = "cross_entropy" | "focal" | "ranking";
+export type LossKind = "cross_entropy" | "focal" | "ranking" | "distillation" | "mse" | "margin_mse";
+
+/** Those that compare sequences of one group. */
+const COMPARING: readonly LossKind[] = ["ranking", "margin_mse"];
+/** Those that learn from a teacher. */
+const TAUGHT: readonly LossKind[] = ["distillation", "mse", "margin_mse"];
 
 /** The constants of a loss; those that its kind does not have are ignored. */
 export interface LossWeights {
@@ -23,8 +37,13 @@ export interface LossWeights {
   gamma: number;
   /** ε */
   smoothing: number;
-  rankWeight: number;
+  /** Of the part that compares sequences. */
+  pairWeight: number;
   rankMargin: number;
+  /** α */
+  softWeight: number;
+  /** T */
+  temperature: number;
 }
 
 /** Plain cross-entropy's. */
@@ -33,43 +52,54 @@ export const PLAIN_LOSS: LossWeights = {
   negativeWeight: 1,
   gamma: 0,
   smoothing: 0,
-  rankWeight: 0,
+  pairWeight: 0,
   rankMargin: 0,
+  softWeight: 0,
+  temperature: 1,
 };
 
 export interface LossParameters extends Partial<LossWeights> {
   /** Factor of every sequence's loss: 1 / (sequences · micro-batches) for a mean of means. */
   scale: number;
-  /** Factor of every ranked pair's: 1 / (pairs · micro-batches), 0 where there is no pair. */
+  /** Factor of every compared pair's: 1 / (pairs · micro-batches), 0 where there is no pair. */
   pairScale?: number;
 }
 
+/** Words of the `parameters` uniform. */
+export const LOSS_WORDS = 9;
+
 /** The words of the `parameters` uniform. */
 export function lossUniform({ scale, pairScale = 0, ...weights }: LossParameters): Float32Array<ArrayBuffer> {
-  const { positiveWeight, negativeWeight, gamma, smoothing, rankWeight, rankMargin } = { ...PLAIN_LOSS, ...weights };
+  const { positiveWeight, negativeWeight, gamma, smoothing, pairWeight, rankMargin, softWeight, temperature } = {
+    ...PLAIN_LOSS,
+    ...weights,
+  };
   return Float32Array.of(
-    scale,
+    scale * (1 - softWeight),
     gamma,
     positiveWeight,
     negativeWeight,
     smoothing / 2,
-    rankWeight * pairScale,
+    pairWeight * pairScale,
     rankMargin,
-    0,
+    scale * softWeight * temperature ** 2,
+    1 / temperature,
   );
 }
 
 /**
  * Writes dLogits [sequences, numLabels], multiplied by the loss scale in `scaler` (see scaler.ts), and adds the scaled
- * loss of the batch to `lossSum` [1], in the order of the sequences. u32 [sequences]: `labels`, 0 or 1, and `posts`, which
- * only "ranking" reads. `parameters`: a uniform that holds `lossUniform(…)`.
+ * loss of the batch to `lossSum` [1], in the order of the sequences. u32 [sequences]: `labels`, 0 or 1, and `groups`; f32
+ * [sequences]: `teacher`, probabilities for "distillation", else scores; the last two only some kinds read. `parameters`: a
+ * uniform that holds `lossUniform(…)`.
  */
 export function lossForwardBackward(
   plan: Plan,
-  { logits, labels, posts, parameters, scaler, dLogits, lossSum }: {
+  { logits, labels, groups, teacher, parameters, scaler, dLogits, lossSum }: {
     logits: Tensor;
     labels: Tensor;
-    posts: Tensor;
+    groups: Tensor;
+    teacher: Tensor;
     parameters: Tensor;
     scaler: Tensor;
     dLogits: Tensor;
@@ -80,12 +110,15 @@ export function lossForwardBackward(
   const losses = plan.transient("losses", [sequences.capacity]);
   const constants = { KIND: kind, LABELS: numLabels };
   const rows = sequences.uniform;
-  const ranked = kind === "ranking" ? posts : undefined;
+  const read = {
+    groups: COMPARING.includes(kind) ? groups : undefined,
+    teacher: TAUGHT.includes(kind) ? teacher : undefined,
+  };
   plan.dispatch({
     kernel: "loss",
     entry: "per_sequence",
     constants,
-    bindings: present({ rows, parameters, scaler, logits, labels, posts: ranked, dLogits, losses }),
+    bindings: present({ rows, parameters, scaler, logits, labels, ...read, dLogits, losses }),
     grid: (sizes) => [Math.ceil(sequences.count(sizes) / 32)],
   });
   plan.dispatch({
@@ -104,19 +137,22 @@ export const positiveLogit = (logits: ArrayLike<number>): number =>
 /** −log sigmoid(m) without cancellation. */
 const negativeLog = (m: number): number => Math.max(-m, 0) + Math.log1p(Math.exp(-Math.abs(m)));
 
-/** The mean loss on the host, in float64, of what has these scores s: sequences, or pairs of several. */
+/**
+ * The mean loss on the host, in float64, of what has these scores s and labels: sequences, or pairs of several. Of the kinds
+ * that learn from a teacher it is cross_entropy, as the labels alone judge.
+ */
 export function meanLoss(
   scores: readonly number[],
-  { labels, posts }: { labels: ArrayLike<number>; posts: ArrayLike<number> },
+  { labels, groups }: { labels: ArrayLike<number>; groups: ArrayLike<number> },
   kind: LossKind,
   weights: LossWeights,
 ): number {
   const own = scores.reduce((sum, score, i) => sum + sequenceLoss(score, labels[i] === 1, kind, weights), 0);
   const mean = own / scores.length;
   if (kind !== "ranking") return mean;
-  const pairs = rankedPairs(labels, posts);
+  const pairs = comparedPairs(labels, groups);
   const gaps = pairs.map(([i, j]) => Math.max(0, weights.rankMargin - (scores[i] - scores[j])));
-  return mean + weights.rankWeight * gaps.reduce((sum, gap) => sum + gap, 0) / Math.max(pairs.length, 1);
+  return mean + weights.pairWeight * gaps.reduce((sum, gap) => sum + gap, 0) / Math.max(pairs.length, 1);
 }
 
 function sequenceLoss(
@@ -132,19 +168,19 @@ function sequenceLoss(
   return weight * (1 - smoothing / 2) * nll + other * (smoothing / 2) * negativeLog(-margin);
 }
 
-/** Every positive with every negative of its post, as places in the two lists. */
-export function rankedPairs(labels: ArrayLike<number>, posts: ArrayLike<number>): [number, number][] {
+/** Every positive with every negative of its group, as places in the two lists. */
+export function comparedPairs(labels: ArrayLike<number>, groups: ArrayLike<number>): [number, number][] {
   const negatives = new Map<number, number[]>();
   for (let j = 0; j < labels.length; j++) {
     if (labels[j] === 1) continue;
-    const found = negatives.get(posts[j]);
+    const found = negatives.get(groups[j]);
     if (found) found.push(j);
-    else negatives.set(posts[j], [j]);
+    else negatives.set(groups[j], [j]);
   }
   const pairs: [number, number][] = [];
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] !== 1) continue;
-    for (const j of negatives.get(posts[i]) ?? []) pairs.push([i, j]);
+    for (const j of negatives.get(groups[i]) ?? []) pairs.push([i, j]);
   }
   return pairs;
 }

@@ -2,7 +2,7 @@
 import { conditionNames, type Config, getByPath, type SearchParameter } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import type { ParamValue } from "../studies/distributions.ts";
-import { LOSS_KEYS, lossesWith } from "../training/losses.ts";
+import { LOSS_KEYS, lossesWith, TAUGHT_LOSSES } from "../training/losses.ts";
 import { sampleValues, setterOf, valueOfKey } from "./sampling.ts";
 
 /** What another key must be, or must not be, for a key to have an effect. `is` names several values if any will do. */
@@ -28,6 +28,7 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "data.pc_topM_M": [CHUNKED, { key: "data.pc_topM_enable", is: true }],
   "data.pc_topM_enable": [CHUNKED],
   "data.sample_seed": [{ key: "data.sample_size", isNot: null }],
+  "data.teacher_scores": [{ key: "model.loss_type", is: TAUGHT_LOSSES }],
   "evaluation.agg_type": [CHUNKED],
   // Where the threshold is fixed, a temperature does no more than another threshold: nothing at 0.5.
   "evaluation.calibration": [CHOSEN],

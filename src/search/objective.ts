@@ -5,6 +5,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { type Trial, TrialPruned } from "../studies/trial.ts";
 import { Diverged, trainFold } from "../training/fold.ts";
 import { meanStd } from "../evaluation/metrics.ts";
+import { teacherTargets } from "../training/losses.ts";
 import type { EpochEntry } from "../training/metrics_log.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { foldSettings } from "../training/run.ts";
@@ -110,7 +111,7 @@ async function runTrial(
 
 async function trainTrialFold(
   { reporter, observer, signal }: ObjectiveParts,
-  { session, tokenBudget, config, model, data, augmentation, initialise }: Bench,
+  { session, tokenBudget, config, model, data, augmentation, teacher, initialise }: Bench,
   trial: Trial,
   fold: number,
   told: { initialised(milliseconds: number): void; evaluated(entry: EpochEntry): void },
@@ -130,6 +131,7 @@ async function trainTrialFold(
     train,
     validation: indices.filter((index) => folds[index] === fold),
     augment: augmentation?.ofFold(train),
+    teacher: teacher && teacherTargets(config.model, teacher),
     async initialise() {
       const started = performance.now();
       await initialise();

@@ -17,6 +17,7 @@ import {
   checkSearchSpace,
   cornerConfig,
   possibleAugmentations,
+  possibleTeachers,
   replacedParameters,
 } from "./search_space.ts";
 import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "./stored_config.ts";
@@ -100,7 +101,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
     try {
       reporter.info(describePrecision(workbench.gpu, config.training.optimization.precision));
       // What is wrong with the data is no trial's fault.
-      await workbench.load(cornerConfig(config));
+      await workbench.load(cornerConfig(config), possibleTeachers(config));
       const version = await begin();
       const worker = crypto.randomUUID().slice(0, 8);
       const objective = createObjective({ workbench, config, reporter, observer, signal });

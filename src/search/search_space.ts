@@ -11,6 +11,7 @@ import {
 } from "../studies/distributions.ts";
 import type { FrozenTrial } from "../studies/frozen_trial.ts";
 import { checkAugmentationKeys } from "../training/augmentation.ts";
+import { TAUGHT_LOSSES } from "../training/losses.ts";
 import { checkEffects, leftOutParameters } from "./effects.ts";
 import { sampleValues, suggest, type Suggestions } from "./sampling.ts";
 
@@ -54,6 +55,14 @@ export function possibleAugmentations(config: Config): Config[] {
   if (!choicesOf("augmentation.enable", enable).includes(true)) return [];
   const enabled = setByPath(config, "augmentation.enable", true);
   return choicesOf("augmentation.method", method).map((choice) => setByPath(enabled, "augmentation.method", choice!));
+}
+
+/** The configurations, one for each loss that trials may have and that learns from a teacher. */
+export function possibleTeachers(config: Config): Config[] {
+  const { loss_type } = config.model;
+  const searched = Object.values(config.hpo.search_space).find(({ key }) => key === "model.loss_type")?.choices;
+  const taught = (searched ?? [loss_type]).filter((choice) => TAUGHT_LOSSES.includes(choice as string));
+  return taught.map((choice) => setByPath(config, "model.loss_type", choice!));
 }
 
 /** A line for each parameter whose values another one, later in the space, replaces in the same trial. */

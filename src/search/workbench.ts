@@ -16,6 +16,7 @@ import { openFittingSession } from "../training/physical_batch.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { loadRunData, type RunData } from "../training/run_data.ts";
 import type { Session } from "../training/session.ts";
+import { loadTeacher, teacherFile } from "../training/teacher.ts";
 import { tunerOf } from "../training/tune_session.ts";
 
 /** Everything that one trial trains with. */
@@ -28,6 +29,8 @@ export interface Bench {
   readonly data: RunData;
   /** Null where the trial has none. */
   readonly augmentation: Augmentation | null;
+  /** The scores of the teacher that the trial's loss learns from, see teacher.ts; null: it learns from none. */
+  readonly teacher: Float64Array | null;
   /** Folds to validate on, in order: all, or the one of a single split. */
   readonly folds: readonly number[];
   /** Uploads the parameters that training starts from. */
@@ -37,8 +40,11 @@ export interface Bench {
 export interface Workbench {
   /** The device at hand. */
   readonly gpu: Gpu;
-  /** Reads the data that a trial would train on, and its model's description: throws what is wrong with them. */
-  load(config: Config): Promise<void>;
+  /**
+   * Reads the data that a trial would train on, and its model's description: throws what is wrong with them. So it does for
+   * the teachers of the `taught` configurations.
+   */
+  load(config: Config, taught: readonly Config[]): Promise<void>;
   /** Prepares a trial. Throws an `EntailError` of kind "memory" where its batch does not fit. */
   prepare(config: Config): Promise<Bench>;
   /** After a trial has failed: frees its memory, and opens the device anew if that is `lost` or refuses to work. */
@@ -58,6 +64,8 @@ export async function openWorkbench(
   let gpu = await openDevice();
   let data: { key: string; data: RunData } | undefined;
   let session: { key: string; session: Session; tokenBudget: number | null } | undefined;
+  /** By file and by what is read of it, for the pairs at hand. */
+  const teachers = new Map<string, Float64Array>();
   let weights: { key: string; values: Weights } | undefined;
   /** Token budgets that were found to fit, by session. */
   const budgets = new Map<string, number | null>();
@@ -74,9 +82,17 @@ export async function openWorkbench(
     const key = JSON.stringify([files, kfold, seed, model.tokenizerFolder]);
     if (data?.key !== key) {
       releaseSession();
+      teachers.clear();
       data = { key, data: await loadRunData(split, model, reporter) };
     }
     return data.data;
+  }
+
+  async function prepareTeacher(config: Config, { pairs }: RunData): Promise<Float64Array | null> {
+    const key = JSON.stringify([teacherFile(config), LOSSES[config.model.loss_type].teaching?.reads]);
+    const scores = teachers.get(key) ?? await loadTeacher(config, pairs);
+    if (scores) teachers.set(key, scores);
+    return scores;
   }
 
   async function prepareSession(config: Config, model: ModelConfig, runData: RunData) {
@@ -123,10 +139,11 @@ export async function openWorkbench(
     get gpu() {
       return gpu;
     },
-    async load(config) {
+    async load(config, taught) {
       const model = await openModelSource(config, { reporter, signal });
       if (model.newHead) reporter.info(model.newHead);
-      await prepareData(config, model);
+      const loaded = await prepareData(config, model);
+      for (const other of taught) await prepareTeacher(other, loaded);
     },
     async prepare(config) {
       const model = await openModelSource(config, { reporter, signal });
@@ -143,6 +160,7 @@ export async function openWorkbench(
         model,
         data: runData,
         augmentation,
+        teacher: await prepareTeacher(config, runData),
         folds: mode === "kfold"
           ? Array.from({ length: runData.nSplits }, (_, fold) => fold)
           : [singleSplit(runData.folds, runData.nSplits, validation_fraction)],

@@ -9,6 +9,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
 import { addChosenKernels, chosenKernels } from "./chosen_kernels.ts";
 import { describeEpochs, trainFold } from "./fold.ts";
+import { teacherTargets } from "./losses.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
 import { choosePrecision, describePrecision } from "./precision.ts";
@@ -32,6 +33,7 @@ import { describeRun, markerOf, type RunRecord } from "./run_record.ts";
 import type { Startup } from "./startup.ts";
 import { skippedSteps, type TrainerState } from "./state.ts";
 import { type FoldFacts, type RunPrediction, summarise, type Summary } from "./summary.ts";
+import { loadTeacher } from "./teacher.ts";
 import { tunerOf } from "./tune_session.ts";
 
 export interface CrossValidateOptions {
@@ -58,6 +60,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
   }
   const model = await openModelSource(config, options);
   const split = await loadSplit(config);
+  const teacher = await loadTeacher(config, split.pairs);
   const described = await describeRun(config, model, split, { gpu, reporter });
   const unlock = await lockRun(config);
   try {
@@ -71,7 +74,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
     else if (model.newHead) reporter.info(model.newHead);
     if (plan.notice) reporter.info(plan.notice);
     reporter.info(precisionOfRun(gpu, config, model.config, plan));
-    await trainFolds(gpu, config, { ...options, model, split, plan, selected });
+    await trainFolds(gpu, config, { ...options, model, split, teacher, plan, selected });
     const summary = await summaryOf(config, await foldStates(config));
     await writeFileAtomic(join(config.output_dir, SUMMARY_FILE), JSON.stringify(summary, null, 2) + "\n");
     options.recorder?.runEnded(summary);
@@ -147,9 +150,10 @@ function continuation({ output_dir }: Config, states: readonly (TrainerState | n
 async function trainFolds(
   gpu: Gpu,
   config: Config,
-  { model, split, plan, selected, reporter, recorder, signal, startup }: CrossValidateOptions & {
+  { model, split, teacher, plan, selected, reporter, recorder, signal, startup }: CrossValidateOptions & {
     model: ModelSource;
     split: RunSplit;
+    teacher: Float64Array | null;
     plan: BegunRun;
     selected: readonly number[];
   },
@@ -195,6 +199,7 @@ async function trainFolds(
         train,
         validation: indices.filter((index) => folds[index] === fold),
         augment: augmentation?.ofFold(train),
+        teacher: teacher && teacherTargets(config.model, teacher),
         initialise: () => model.initialise(session.parameters),
         tokenizerFolder: model.tokenizerFolder,
         outputFolder: foldFolder(config.output_dir, fold),

@@ -1,6 +1,6 @@
 /** Scoring pairs and judging the scores. */
 import { type EncodedPair, packBatch, type TokenizedPair } from "../dataset/batches.ts";
-import { postNumbers } from "../dataset/groundtruth.ts";
+import { groupNumbers } from "../dataset/groundtruth.ts";
 import {
   crossFit,
   decide,
@@ -108,7 +108,12 @@ export async function evaluatePairs(
   const predictions = scored.map((pair) => decide(pair, taken));
   const crossFitted = isChosen(settings) ? crossFit(scored, partOfPost(scored), settings).judged : null;
   return {
-    loss: meanLoss(scored.map(({ score }) => score), { labels, posts: postNumbers(scored) }, lossKind, weights),
+    loss: meanLoss(
+      scored.map(({ score }) => score),
+      { labels, groups: groupNumbers(scored, "postId") },
+      lossKind,
+      weights,
+    ),
     metrics: measure(predictions),
     decision: taken,
     crossFittedF1: crossFitted && measure(crossFitted).f1,

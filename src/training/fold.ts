@@ -1,7 +1,7 @@
 /** The training of one fold: epochs of optimizer steps, an evaluation after each, the best and the last checkpoint. */
 import { join } from "node:path";
 import { dealByTokens, type EncodedPair, epochBatches, packBatch } from "../dataset/batches.ts";
-import { type Pair, postNumbers } from "../dataset/groundtruth.ts";
+import { groupNumbers, type Pair } from "../dataset/groundtruth.ts";
 import { type NegativeSampling, sampledCounts, sampleNegatives } from "../dataset/negatives.ts";
 import { loadMoments, loadWeights } from "../models/checkpoint.ts";
 import type { Aggregation } from "../models/chunking.ts";
@@ -57,6 +57,8 @@ export interface FoldSettings {
   /** Train on so many chunks of a post at most, those that the model of the epoch before scores highest; null: on all. */
   topChunks: number | null;
   lossKind: LossKind;
+  /** What the pairs of a micro-batch have in common that the loss compares; null: it compares none. */
+  compareWithin: "postId" | "criterionId" | null;
   step: StepSettings;
 }
 
@@ -71,6 +73,8 @@ export interface FoldInput {
   validation: readonly number[];
   /** The tokens of the training pairs that an epoch changes, counted from 0; absent: `tokens` as they are. */
   augment?: AugmentedEpoch;
+  /** What the loss reads of a teacher, by index of the pair; null: it learns from none. */
+  teacher: Float32Array | null;
   /** Uploads the parameters that training starts from. */
   initialise(): Promise<void>;
   tokenizerFolder: string;
@@ -115,9 +119,21 @@ function checkRecords(records: readonly StepRecord[], fold: number, first: numbe
 
 /** Trains a fold, from its beginning or from where `last` stands. Throws "interrupted" after saving. */
 export async function trainFold(input: FoldInput): Promise<FoldResult> {
-  const { session, settings, fold, pairs, tokens, train, validation, outputFolder, checkpointFolder, reporter } = input;
+  const {
+    session,
+    settings,
+    fold,
+    pairs,
+    tokens,
+    train,
+    validation,
+    outputFolder,
+    checkpointFolder,
+    teacher,
+    reporter,
+  } = input;
   const labels = pairs.map((pair) => pair.label);
-  const posts = postNumbers(pairs);
+  const groups = settings.compareWithin && groupNumbers(pairs, settings.compareWithin);
   const step = session.step!;
   const metricsFile = outputFolder && join(outputFolder, "metrics.jsonl");
   if (outputFolder) await makeFolder(outputFolder);
@@ -201,7 +217,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     const examples = epochExamples(epochPairs(input, state.epoch), epochTokens, settings.topChunks, state.keptChunks);
     const sequences = examples.map(({ tokens }) => tokens);
     const lengths = sequences.map(({ ids }) => ids.length);
-    const dealt = dealing(settings, lengths, examples.map(({ pair }) => posts[pair]));
+    const dealt = dealing(settings, lengths, groups && examples.map(({ pair }) => groups[pair]));
     const batches = epochBatches({
       lengths,
       batchSize: settings.batchSize,
@@ -216,7 +232,8 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
         return {
           batch: packBatch(sequences, members),
           labels: Uint32Array.from(ofPairs(labels)),
-          posts: Uint32Array.from(ofPairs(posts)),
+          groups: groups ? Uint32Array.from(ofPairs(groups)) : undefined,
+          teacher: teacher ? Float32Array.from(ofPairs(teacher)) : undefined,
         };
       });
       step.step(microBatches, learningRateAt(schedule, step.counters.updates));
@@ -298,14 +315,14 @@ function planFold(input: FoldInput): EpochPlan {
   return planEpochs((epoch) => varies ? batchesOf(epoch) : first, { ...settings, parts });
 }
 
-/** How a batch is dealt into micro-batches; where the loss compares the sequences of a post, they stay together. */
+/** How a batch is dealt into micro-batches; where the loss compares the sequences of a group, they stay together. */
 function dealing(
-  { tokenBudget, lossKind }: FoldSettings,
+  { tokenBudget }: FoldSettings,
   lengths: readonly number[],
-  posts: readonly number[],
+  groups: readonly number[] | null,
 ): (members: number[]) => number[][] {
-  const together = lossKind === "ranking" ? posts : undefined;
-  return (members) => tokenBudget === null ? [members] : dealByTokens(members, lengths, tokenBudget, together);
+  return (members) =>
+    tokenBudget === null ? [members] : dealByTokens(members, lengths, tokenBudget, groups ?? undefined);
 }
 
 /** The pairs that an epoch trains on, by index. */

@@ -10,10 +10,21 @@ interface ClassCounts {
   negatives: number;
 }
 
+/** What a loss learns from a teacher. */
+interface Teaching {
+  /** The column that it reads where a file has both. */
+  readonly reads: "soft_label" | "teacher_score";
+  /** What the kernel gets of the teacher's log-odds of the positive class, which are infinite for a soft label of 0 or 1. */
+  target(score: number, model: ModelSettings): number;
+}
+
 interface Loss<Key extends keyof ModelSettings = keyof ModelSettings> {
   readonly kind: LossKind;
   /** The keys of `model` that only some losses have, of those that this one has. */
   readonly keys: readonly Key[];
+  /** What the pairs of a micro-batch have in common that it compares; absent: it compares none. */
+  readonly comparesWithin?: "postId" | "criterionId";
+  readonly teaching?: Teaching;
   weights(model: Pick<ModelSettings, Key>, counts: ClassCounts): Partial<LossWeights>;
 }
 
@@ -24,6 +35,8 @@ const SMOOTHED = loss({
   keys: ["label_smoothing"],
   weights: ({ label_smoothing }) => ({ smoothing: label_smoothing }),
 });
+
+const SCORES: Teaching = { reads: "teacher_score", target: (score) => score };
 
 export const LOSSES: Readonly<Record<ModelSettings["loss_type"], Loss>> = {
   ce: SMOOTHED,
@@ -49,14 +62,48 @@ export const LOSSES: Readonly<Record<ModelSettings["loss_type"], Loss>> = {
   "bce+rank": loss({
     kind: "ranking",
     keys: ["pos_weight_scale", "rank_margin", "rank_weight", "label_smoothing"],
+    comparesWithin: "postId",
     weights: ({ pos_weight_scale, rank_margin, rank_weight, label_smoothing }) => ({
       positiveWeight: pos_weight_scale,
       smoothing: label_smoothing,
-      rankWeight: rank_weight,
+      pairWeight: rank_weight,
       rankMargin: rank_margin,
     }),
   }),
+  distillation: loss({
+    kind: "distillation",
+    keys: ["distill_alpha", "distill_temperature"],
+    teaching: {
+      reads: "soft_label",
+      target: (score, { distill_temperature }) => 1 / (1 + Math.exp(-score / distill_temperature)),
+    },
+    weights: ({ distill_alpha, distill_temperature }) => ({
+      softWeight: distill_alpha,
+      temperature: distill_temperature,
+    }),
+  }),
+  mse: loss({ kind: "mse", keys: [], teaching: SCORES, weights: () => ({}) }),
+  /**
+   * The query that Hofstätter et al.'s pairs share is here the criterion, which is asked of all posts: their margins leave one
+   * number for each criterion open, which `evaluation.threshold_mode=per_class` then chooses. Margins within a post would
+   * leave one for each post, and no threshold could make up for it; micro-batches also have fewer of them.
+   */
+  margin_mse: loss({
+    kind: "margin_mse",
+    keys: [],
+    comparesWithin: "criterionId",
+    teaching: SCORES,
+    weights: () => ({ pairWeight: 1 }),
+  }),
 };
+
+/** The losses that learn from a teacher, by name. */
+export const TAUGHT_LOSSES: readonly string[] = Object.entries(LOSSES).filter(([, { teaching }]) => teaching)
+  .map(([name]) => name);
+
+/** What the loss reads of a teacher's scores of pairs, their log-odds. */
+export const teacherTargets = (model: ModelSettings, scores: Float64Array): Float32Array<ArrayBuffer> =>
+  Float32Array.from(scores, (score) => LOSSES[model.loss_type].teaching!.target(score, model));
 
 /** The keys of `model` that only some losses have. */
 export const LOSS_KEYS: readonly (keyof ModelSettings)[] = [

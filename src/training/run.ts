@@ -17,9 +17,9 @@ import type { RunData } from "./run_data.ts";
 import type { SessionOptions } from "./session.ts";
 import type { StepSettings } from "./step.ts";
 
-/** What a configuration asks for in vain. A line for people about each. */
+/** What a configuration asks for in vain, or without what it needs. A line for people about each. */
 export function settingsInVain(config: Config): string[] {
-  const { gpu, data, model, training, reproducibility } = config;
+  const { gpu, data, model, training, evaluation, reproducibility } = config;
   const { use_torch_compile, fused_adamw } = training.optimization;
   const { layerwise_lr_decay, neg_per_pos, xpost_neg_frac } = training;
   return [
@@ -36,6 +36,10 @@ export function settingsInVain(config: Config): string[] {
     `training.xpost_neg_frac=${xpost_neg_frac} has no effect without training.neg_per_pos`,
     model.freeze_backbone && layerwise_lr_decay !== 1 &&
     `training.layerwise_lr_decay=${layerwise_lr_decay} has no effect with model.freeze_backbone=true`,
+    data.teacher_scores !== null && !LOSSES[model.loss_type].teaching &&
+    `data.teacher_scores has no effect with model.loss_type=${model.loss_type}`,
+    model.loss_type === "margin_mse" && evaluation.threshold_mode !== "per_class" &&
+    `model.loss_type=margin_mse leaves the level of each criterion's scores open: evaluation.threshold_mode=per_class finds it`,
     ...lossKeysInVain(model, parseConfigText("{}", "defaults").model),
     ...loraKeysInVain(model.lora, parseConfigText("{}", "defaults").model.lora),
     ...decisionsInVain(config),
@@ -124,6 +128,7 @@ export function foldSettings(
 ): FoldSettings {
   const { training } = config;
   const { meanOf, ...split } = splitOf(config);
+  const { kind, comparesWithin } = LOSSES[config.model.loss_type];
   return {
     ...split,
     tokenBudget,
@@ -140,7 +145,8 @@ export function foldSettings(
     decision: decisionSettings(config),
     aggregation: chunkingOf(config),
     topChunks: config.data.chunk_max_len !== null && config.data.pc_topM_enable ? config.data.pc_topM_M : null,
-    lossKind: LOSSES[config.model.loss_type].kind,
+    lossKind: kind,
+    compareWithin: comparesWithin ?? null,
     step: {
       seed: config.seed,
       dropout: dropoutRates(model),

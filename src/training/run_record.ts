@@ -16,8 +16,9 @@ import { modelFolder } from "../hub/model_folder.ts";
 import type { WeightsFolder } from "../models/adapter.ts";
 import type { Precision } from "../nn/plan.ts";
 import { VERSION } from "../version.ts";
-import type { ModelSource } from "./model_source.ts";
 import { foldsCsv } from "./folds_file.ts";
+import { LOSSES } from "./losses.ts";
+import type { ModelSource } from "./model_source.ts";
 import { choosePrecision } from "./precision.ts";
 import { downloadReport, patiently, type Reporter } from "./reporter.ts";
 import type { RunSplit } from "./run_data.ts";
@@ -45,7 +46,7 @@ export interface RunRecord {
 
 /** Keys that change nothing in a run's numbers, and those of files, whose content counts instead. */
 const NOT_PART_OF_A_RUN =
-  /^(experiment_name|output_dir|checkpoint_dir|resume|overwrite|data\.(groundtruth_csv|criteria_json|annotations_csv)|model\.(model_name|architecture\.tokenizer)|augmentation\.model_name|training\.(num_workers|eval_batch_size)|(mlflow|gpu|distributed|hpo)\..*)$/;
+  /^(experiment_name|output_dir|checkpoint_dir|resume|overwrite|data\.(groundtruth_csv|criteria_json|annotations_csv|teacher_scores)|model\.(model_name|architecture\.tokenizer)|augmentation\.model_name|training\.(num_workers|eval_batch_size)|(mlflow|gpu|distributed|hpo)\..*)$/;
 
 /** Which checkpoint of which run a model.safetensors is. */
 export interface Marker extends Record<string, string> {
@@ -78,7 +79,7 @@ export async function describeRun(
   { pairs, folds }: RunSplit,
   { gpu, reporter }: { gpu: Pick<Gpu, "kind" | "name">; reporter: Reporter },
 ): Promise<RunRecord> {
-  const { data, augmentation } = config;
+  const { data, model: { loss_type }, augmentation } = config;
   const content: Record<string, string> = {
     "data.groundtruth_csv": await filesDigest([data.groundtruth_csv]),
     "data.criteria_json": await filesDigest([data.criteria_json]),
@@ -86,6 +87,9 @@ export async function describeRun(
     "folds.csv": textDigest(foldsCsv(pairs, folds)),
   };
   if (data.annotations_csv !== null) content["data.annotations_csv"] = await annotationsDigest(data.annotations_csv);
+  if (data.teacher_scores !== null && LOSSES[loss_type].teaching) {
+    content["data.teacher_scores"] = await filesDigest([data.teacher_scores]);
+  }
   const progress = patiently(reporter, "reading the initial weights");
   if (model.weights !== null) content["model.model_name"] = await modelDigest(model.weights, progress);
   if (augmentation.enable && augmentation.method === "contextual") {

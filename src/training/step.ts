@@ -18,7 +18,14 @@ import { adamw, adamwUniform } from "../nn/adamw.ts";
 import type { DeviceBatch, PackedBatch } from "../nn/batch.ts";
 import { dropoutWords } from "../nn/dropout.ts";
 import { gradNorm, LOG_WORDS, recordStep } from "../nn/grad_norm.ts";
-import { lossForwardBackward, type LossKind, lossUniform, type LossWeights, rankedPairs } from "../nn/loss.ts";
+import {
+  comparedPairs,
+  LOSS_WORDS,
+  lossForwardBackward,
+  type LossKind,
+  lossUniform,
+  type LossWeights,
+} from "../nn/loss.ts";
 import type { ParameterChunk, ParameterStore } from "../nn/parameters.ts";
 import { type BatchSizes, createPlan, type Plan, type Precision } from "../nn/plan.ts";
 import {
@@ -51,11 +58,14 @@ export interface StepSettings {
   meanOf?: "micro-batches" | "sequences";
 }
 
-/** Sequences with their classes; `posts`, a number for each one's post, are needed where the loss ranks them. */
+/**
+ * Sequences with their classes and, where the loss reads them, the number of each one's group and what a teacher says of it.
+ */
 export interface MicroBatch {
   batch: PackedBatch;
   labels: Uint32Array;
-  posts?: Uint32Array;
+  groups?: Uint32Array;
+  teacher?: Float32Array;
 }
 
 /** One line of the step log. `gradNorm` is the norm before clipping, unscaled. */
@@ -122,7 +132,7 @@ export async function createStepTensors(gpu: Gpu, depths = 1): Promise<StepTenso
       classifier: dropout("classifier"),
     },
     adapter: dropout("adapter"),
-    loss: createUniform(gpu, "loss parameters", 8),
+    loss: createUniform(gpu, "loss parameters", LOSS_WORDS),
     lossSum: await createTensor(gpu, "loss sum", [1]),
     optimizers: Array.from({ length: depths }, () => createUniform(gpu, "optimizer parameters", 8)),
     ...await createUpdateTensors(gpu, BETAS),
@@ -156,9 +166,10 @@ export function planStep(
   const pass = modelForward(scope, encoder);
   const { logits } = pass;
   const dLogits = micro.transient("d logits", logits.shape);
+  const { labels, groups, teacher } = batch;
   lossForwardBackward(
     micro,
-    { ...tensors, logits, labels: batch.labels, posts: batch.posts, parameters: tensors.loss, dLogits },
+    { ...tensors, labels, groups, teacher, logits, parameters: tensors.loss, dLogits },
     { sequences: batch.sequences, numLabels: config.labels.length as 1 | 2, kind: lossKind },
   );
   modelBackward(scope, dLogits, pass, { frozenEncoder: freezeEncoder });
@@ -237,15 +248,15 @@ export function createTrainingStep(
       if (recorded === LOG_STEPS) throw new Error("the step log is full: read it first");
       const { loss, weightDecay, layerDecay, meanOf = "micro-batches" } = settings!;
       const sequences = microBatches.map(({ labels }) => labels.length);
-      const pairs = microBatches.map(({ labels, posts }) => posts ? rankedPairs(labels, posts).length : 0);
+      const pairs = microBatches.map(({ labels, groups }) => groups ? comparedPairs(labels, groups).length : 0);
       const scaleOf = (counts: readonly number[], at: number) => {
         if (counts[at] === 0) return 0;
         if (meanOf === "micro-batches") return 1 / (counts[at] * counts.length);
         return 1 / counts.reduce((sum, count) => sum + count, 0);
       };
       begin.run(none);
-      for (const [at, { batch: packed, labels, posts }] of microBatches.entries()) {
-        const sizes = batch.write(packed, labels, posts);
+      for (const [at, { batch: packed, labels, groups, teacher }] of microBatches.entries()) {
+        const sizes = batch.write(packed, labels, { groups, teacher });
         const [scale, pairScale] = [scaleOf(sequences, at), scaleOf(pairs, at)];
         writeTensor(gpu, tensors.loss, lossUniform({ scale, pairScale, ...loss }));
         writeDropout();

@@ -10,7 +10,7 @@ import { withMatrices } from "../../src/gpu/emulation.ts";
 import { allocateMemory, compileProgram, planMemory } from "../../src/gpu/program.ts";
 import { createTensor, readTensor, writeTensor } from "../../src/gpu/tensor.ts";
 import { createDeviceBatch } from "../../src/nn/batch.ts";
-import { lossForwardBackward, lossUniform } from "../../src/nn/loss.ts";
+import { LOSS_WORDS, lossForwardBackward, lossUniform } from "../../src/nn/loss.ts";
 import { createParameterStore } from "../../src/nn/parameters.ts";
 import { createPlan, type Precision, storageOf } from "../../src/nn/plan.ts";
 import { createUpdateTensors, initialScaler, writeScaler } from "../../src/nn/scaler.ts";
@@ -60,14 +60,15 @@ async function runModel(
   const lossScale = precision === "fp16" ? 1024 : 1;
   writeScaler(gpu, scaler, { ...initialScaler(precision), scale: lossScale });
   const lossSum = await createTensor(gpu, "loss", [1]);
-  const lossParameters = uniform(gpu, "loss", Array(8).fill(0));
+  const lossParameters = uniform(gpu, "loss", Array(LOSS_WORDS).fill(0));
   writeTensor(
     gpu,
     lossParameters,
     lossUniform({ scale: 1 / indices.length, ...lossOf(fixture).weights }),
   );
-  const { labels, posts } = batch;
-  lossForwardBackward(plan, { logits, labels, posts, parameters: lossParameters, scaler, dLogits, lossSum }, {
+  const { labels, groups, teacher } = batch;
+  const read = { logits, labels, groups, teacher, scaler };
+  lossForwardBackward(plan, { ...read, parameters: lossParameters, dLogits, lossSum }, {
     sequences: batch.sequences,
     numLabels: config.labels.length as 1 | 2,
     kind: lossOf(fixture).kind,

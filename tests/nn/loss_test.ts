@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { createUniform, type Tensor, writeTensor } from "../../src/gpu/tensor.ts";
 import {
+  comparedPairs,
+  LOSS_WORDS,
   lossForwardBackward,
   type LossKind,
   type LossParameters,
@@ -9,7 +11,6 @@ import {
   meanLoss,
   PLAIN_LOSS,
   positiveLogit,
-  rankedPairs,
 } from "../../src/nn/loss.ts";
 import { createPlan } from "../../src/nn/plan.ts";
 import { createUpdateTensors, writeScaler } from "../../src/nn/scaler.ts";
@@ -19,22 +20,23 @@ import { assertClose, randomArray } from "../support/close.ts";
 import { download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
 import fixture from "../fixtures/nn/loss.json" with { type: "json" };
 
-const KINDS: LossKind[] = ["cross_entropy", "focal", "ranking"];
+const KINDS: LossKind[] = ["cross_entropy", "focal", "ranking", "distillation", "mse", "margin_mse"];
 
 interface Case {
   logits: Float32Array;
   labels: Uint32Array;
-  posts: Uint32Array;
+  groups: Uint32Array;
+  teacher: Float32Array;
   kind: LossKind;
   parameters: LossParameters;
 }
 
 /** Losses are added to `start`; the gradient is multiplied by `scale`. */
-async function run(gpu: Gpu, { logits, labels, posts, kind, parameters }: Case, start = 0, scale = 1) {
+async function run(gpu: Gpu, { logits, labels, groups, teacher, kind, parameters }: Case, start = 0, scale = 1) {
   const { scaler } = await createUpdateTensors(gpu, [0.9, 0.999]);
   writeScaler(gpu, scaler, { scale, goodSteps: 0, applied: 0 });
   const numLabels = logits.length / labels.length as 1 | 2;
-  const uniform: Tensor = createUniform(gpu, "loss parameters", 8);
+  const uniform: Tensor = createUniform(gpu, "loss parameters", LOSS_WORDS);
   writeTensor(gpu, uniform, lossUniform(parameters));
   const dLogits = await upload(gpu, "dLogits", [logits.length]);
   const lossSum = await upload(gpu, "loss sum", [1], Float32Array.of(start));
@@ -42,7 +44,8 @@ async function run(gpu: Gpu, { logits, labels, posts, kind, parameters }: Case, 
   lossForwardBackward(plan, {
     logits: await upload(gpu, "logits", [logits.length], logits),
     labels: await upload(gpu, "labels", [labels.length], labels),
-    posts: await upload(gpu, "posts", [posts.length], posts),
+    groups: await upload(gpu, "groups", [groups.length], groups),
+    teacher: await upload(gpu, "teacher", [teacher.length], teacher),
     parameters: uniform,
     scaler,
     dLogits,
@@ -52,11 +55,13 @@ async function run(gpu: Gpu, { logits, labels, posts, kind, parameters }: Case, 
   return { dLogits: await download(gpu, dLogits), loss: (await download(gpu, lossSum))[0] };
 }
 
-/** Scores, classes and posts of several pairs each, by chance, and the scales of one micro-batch. */
+/** Scores, classes, groups of several pairs each and a teacher's words, by chance, and the scales of one micro-batch. */
 function randomCase(kind: LossKind, count: number, numLabels: number, seed: number): Case {
   const labels = Uint32Array.from(randomArray(count, seed + 50), (value) => +(value > 0.3));
-  const posts = Uint32Array.from(randomArray(count, seed + 90), (value) => Math.floor((value + 1) * count / 8));
-  const pairs = rankedPairs(labels, posts).length;
+  const groups = Uint32Array.from(randomArray(count, seed + 90), (value) => Math.floor((value + 1) * count / 8));
+  const scores = randomArray(count, seed + 130, 4);
+  const teacher = kind === "distillation" ? scores.map((score) => 1 / (1 + Math.exp(-score))) : scores;
+  const pairs = comparedPairs(labels, groups).length;
   const parameters = {
     scale: 1 / count,
     pairScale: pairs && 1 / pairs,
@@ -64,30 +69,35 @@ function randomCase(kind: LossKind, count: number, numLabels: number, seed: numb
     positiveWeight: 0.9,
     negativeWeight: 0.1,
     smoothing: 0.08,
-    rankWeight: 0.6,
+    pairWeight: 0.6,
     rankMargin: 1.5,
+    softWeight: kind === "distillation" ? 0.7 : 0,
+    temperature: 2.5,
   };
-  return { logits: randomArray(count * numLabels, seed, 4), labels, posts, kind, parameters };
+  return { logits: randomArray(count * numLabels, seed, 4), labels, groups, teacher, kind, parameters };
 }
 
 const pytorch = gpuTest("lossForwardBackward: agrees with PyTorch's losses and autograd", async (gpu) => {
   const labels = Uint32Array.from(fixture.labels);
   for (const { name, kind, numLabels, logits, loss, dLogits, ...given } of fixture.cases) {
-    const posts = Uint32Array.from(given.posts);
-    const pairs = rankedPairs(labels, posts).length;
+    const groups = Uint32Array.from(given.groups);
+    const teacher = Float32Array.from(given.teacher);
+    const pairs = comparedPairs(labels, groups).length;
     const parameters = { scale: 1 / labels.length, pairScale: pairs && 1 / pairs, ...given.weights as object };
     const label = `${name}, ${numLabels} labels`;
-    const options = { labels, posts, kind: kind as LossKind, parameters };
+    const options = { labels, groups, teacher, kind: kind as LossKind, parameters };
     const result = await run(gpu, { ...options, logits: Float32Array.from(logits) }, 2);
     assertClose([result.loss - 2], [loss], { atol: 1e-6, rtol: 1e-6 }, label);
     assertClose(result.dLogits, dLogits, { atol: 1e-7, rtol: 3e-6 }, label);
   }
 });
 
-Deno.test("meanLoss: is PyTorch's on the host", () => {
-  for (const { name, kind, numLabels, logits, loss, weights, posts } of fixture.cases) {
+Deno.test("meanLoss: is PyTorch's on the host, cross-entropy for those that learn from a teacher", () => {
+  const plain = (labels: number) => fixture.cases.find((own) => own.name === "ce" && own.numLabels === labels)!.loss;
+  for (const { name, kind, numLabels, logits, weights, groups, teacher, ...expected } of fixture.cases) {
+    const loss = teacher.length > 0 ? plain(numLabels) : expected.loss;
     const rows = fixture.labels.map((_, i) => logits.slice(numLabels * i, numLabels * (i + 1)));
-    const mean = meanLoss(rows.map(positiveLogit), { labels: fixture.labels, posts }, kind as LossKind, {
+    const mean = meanLoss(rows.map(positiveLogit), { labels: fixture.labels, groups }, kind as LossKind, {
       ...PLAIN_LOSS,
       ...weights as object,
     });
@@ -99,12 +109,15 @@ gpuTest("lossForwardBackward: stays exact where p is near 0 or 1", async (gpu) =
   const rises = [0, 1e-4, 0.5, 3, 10, 17, 30, 60].flatMap((value) => [value, -value]);
   const logits = Float32Array.from([...rises, ...rises]);
   const labels = Uint32Array.from(logits, (_, i) => +(i < rises.length));
-  const posts = new Uint32Array(logits.length);
+  const groups = new Uint32Array(logits.length);
+  const teacher = Float32Array.from(labels);
   for (const kind of KINDS) {
+    const softWeight = kind === "distillation" ? 0.5 : 0;
     for (const gamma of kind === "focal" ? [0, 0.5, 1, 2] : [0]) {
-      const parameters = { scale: 1 / 32, gamma, positiveWeight: 4, negativeWeight: 0.25 };
-      const { loss, dLogits } = lossReference({ logits, labels, posts }, kind, parameters);
-      const result = await run(gpu, { logits, labels, posts, kind, parameters });
+      const parameters = { scale: 1 / 32, gamma, positiveWeight: 4, negativeWeight: 0.25, softWeight, temperature: 1 };
+      const given = { logits, labels, groups, teacher };
+      const { loss, dLogits } = lossReference(given, kind, parameters);
+      const result = await run(gpu, { ...given, kind, parameters });
       const label = `${kind}, gamma ${gamma}`;
       // exp() of a large argument has a relative error of its own; below 1e-37 nothing matters.
       assertClose(result.dLogits, dLogits, { atol: 1e-37, rtol: 4e-5 }, label);
@@ -150,13 +163,15 @@ Deno.test("lossReference: agrees with central differences", () => {
   }
 });
 
-Deno.test("rankedPairs: each positive with each negative of its post", () => {
-  assert.deepEqual(rankedPairs([1, 0, 1, 0, 1, 0], [4, 4, 4, 4, 7, 9]), [[0, 1], [0, 3], [2, 1], [2, 3]]);
-  assert.deepEqual(rankedPairs([1, 1, 0], [1, 1, 2]), []);
+Deno.test("comparedPairs: each positive with each negative of its group", () => {
+  assert.deepEqual(comparedPairs([1, 0, 1, 0, 1, 0], [4, 4, 4, 4, 7, 9]), [[0, 1], [0, 3], [2, 1], [2, 3]]);
+  assert.deepEqual(comparedPairs([1, 1, 0], [1, 1, 2]), []);
 });
 
 negativeControl("loss.wgsl", "p * nll + q", "p * nll - q", pytorch);
 negativeControl("loss.wgsl", "d_score * scaler.scale", "d_score * scaler.inverse", scales);
 negativeControl("loss.wgsl", "lossSum[0] += sum", "lossSum[0] = sum", pytorch);
 negativeControl("loss.wgsl", "gap > 0.0", "gap > 0.5", many);
-negativeControl("loss.wgsl", "posts[other] == posts[sequence]", "posts[other] >= posts[sequence]", many);
+negativeControl("loss.wgsl", "groups[other] == groups[sequence]", "groups[other] >= groups[sequence]", many);
+negativeControl("loss.wgsl", "(1.0 - taught) * exp", "taught * exp", many);
+negativeControl("loss.wgsl", "(teacher[sequence] - teacher[other])", "(teacher[other] - teacher[sequence])", many);

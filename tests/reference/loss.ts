@@ -6,13 +6,18 @@ const softplus = (v: number) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v
 export interface Judged {
   logits: ArrayLike<number>;
   labels: ArrayLike<number>;
-  posts: ArrayLike<number>;
+  groups: ArrayLike<number>;
+  /** Probabilities for "distillation", else scores. */
+  teacher: ArrayLike<number>;
 }
 
 /** The scaled loss and its gradient with respect to the logits. */
-export function lossReference({ logits, labels, posts }: Judged, kind: LossKind, parameters: LossParameters) {
+export function lossReference({ logits, labels, groups, teacher }: Judged, kind: LossKind, parameters: LossParameters) {
   const { scale, pairScale = 0, ...given } = parameters;
-  const { positiveWeight, negativeWeight, gamma, smoothing, rankWeight, rankMargin } = { ...PLAIN_LOSS, ...given };
+  const { positiveWeight, negativeWeight, gamma, smoothing, pairWeight, rankMargin, softWeight, temperature } = {
+    ...PLAIN_LOSS,
+    ...given,
+  };
   const count = labels.length;
   const numLabels = logits.length / count;
   const scores = Array.from(labels, (_, i) => numLabels === 1 ? logits[i] : logits[2 * i + 1] - logits[2 * i]);
@@ -22,26 +27,38 @@ export function lossReference({ logits, labels, posts }: Judged, kind: LossKind,
     // -log p and p of the positive class, -log q and q of the negative one.
     const [nlp, nlq] = [softplus(-scores[i]), softplus(scores[i])];
     const [p, q] = [Math.exp(-nlp), Math.exp(-nlq)];
-    if (kind === "focal") {
+    if (kind === "mse") {
+      loss += scale * (scores[i] - teacher[i]) ** 2;
+      slopes[i] = 2 * scale * (scores[i] - teacher[i]);
+    } else if (kind === "focal") {
       const [weight, nll, own, rest, sign, restLog] = labels[i] === 1
         ? [positiveWeight, nlp, p, q, 1, nlq]
         : [negativeWeight, nlq, q, p, -1, nlp];
       const factor = scale * weight * Math.exp(-gamma * restLog);
       loss += factor * nll;
       slopes[i] = -sign * factor * (gamma * own * nll + rest);
-    } else {
+    } else if (kind !== "margin_mse") {
       const target = labels[i] * (1 - smoothing) + smoothing / 2;
-      loss += scale * (positiveWeight * target * nlp + negativeWeight * (1 - target) * nlq);
-      slopes[i] = scale * (-positiveWeight * target * q + negativeWeight * (1 - target) * p);
+      const hard = scale * (1 - softWeight);
+      loss += hard * (positiveWeight * target * nlp + negativeWeight * (1 - target) * nlq);
+      slopes[i] = hard * (-positiveWeight * target * q + negativeWeight * (1 - target) * p);
+    }
+    if (kind === "distillation") {
+      const [soft, cool] = [scale * softWeight * temperature ** 2, scores[i] / temperature];
+      loss += soft * (teacher[i] * softplus(-cool) + (1 - teacher[i]) * softplus(cool));
+      const rise = (1 - teacher[i]) * Math.exp(-softplus(-cool)) - teacher[i] * Math.exp(-softplus(cool));
+      slopes[i] += soft / temperature * rise;
     }
   }
-  for (let i = 0; kind === "ranking" && i < count; i++) {
+  for (let i = 0; (kind === "ranking" || kind === "margin_mse") && i < count; i++) {
     for (let j = 0; j < count; j++) {
-      const gap = rankMargin - (scores[i] - scores[j]);
-      if (labels[i] !== 1 || labels[j] !== 0 || posts[i] !== posts[j] || gap <= 0) continue;
-      loss += rankWeight * pairScale * gap;
-      slopes[i] -= rankWeight * pairScale;
-      slopes[j] += rankWeight * pairScale;
+      if (labels[i] !== 1 || labels[j] !== 0 || groups[i] !== groups[j]) continue;
+      const rise = scores[i] - scores[j];
+      const gap = kind === "ranking" ? Math.max(rankMargin - rise, 0) : rise - (teacher[i] - teacher[j]);
+      const slope = kind === "ranking" ? -Math.sign(gap) : 2 * gap;
+      loss += pairWeight * pairScale * (kind === "ranking" ? gap : gap ** 2);
+      slopes[i] += pairWeight * pairScale * slope;
+      slopes[j] -= pairWeight * pairScale * slope;
     }
   }
   const dLogits = Float64Array.from(logits, (_, at) => {

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { composeConfig } from "../../src/config/config.ts";
 import { PLAIN_LOSS } from "../../src/nn/loss.ts";
-import { LOSS_KEYS, LOSSES, lossesWith, lossWeights } from "../../src/training/losses.ts";
+import {
+  LOSS_KEYS,
+  LOSSES,
+  lossesWith,
+  lossWeights,
+  TAUGHT_LOSSES,
+  teacherTargets,
+} from "../../src/training/losses.ts";
 import { assertClose } from "../support/close.ts";
 
 /** 3 positives and 17 negatives. */
@@ -21,7 +28,7 @@ Deno.test("lossWeights: of each loss, from its keys and the training labels", ()
       negativeWeight: 1 - 0.7,
     }],
     [["model.loss_type=focal", "model.focal_alpha=none", "model.label_smoothing=0.1"], { gamma: 2 }],
-    [["model.loss_type=bce+rank"], { positiveWeight: 3, rankWeight: 0.5, rankMargin: 0.2 }],
+    [["model.loss_type=bce+rank"], { positiveWeight: 3, pairWeight: 0.5, rankMargin: 0.2 }],
     [
       [
         "model.loss_type=bce+rank",
@@ -30,8 +37,15 @@ Deno.test("lossWeights: of each loss, from its keys and the training labels", ()
         "model.rank_weight=0.7",
         "model.label_smoothing=0.05",
       ],
-      { positiveWeight: 4, rankWeight: 0.7, rankMargin: 0.3, smoothing: 0.05 },
+      { positiveWeight: 4, pairWeight: 0.7, rankMargin: 0.3, smoothing: 0.05 },
     ],
+    [["model.loss_type=distillation"], { softWeight: 0.5 }],
+    [["model.loss_type=distillation", "model.distill_alpha=0.9", "model.distill_temperature=3"], {
+      softWeight: 0.9,
+      temperature: 3,
+    }],
+    [["model.loss_type=mse", "model.distill_alpha=0.9"], {}],
+    [["model.loss_type=margin_mse"], { pairWeight: 1 }],
   ];
   for (const [overrides, weights] of cases) {
     assert.deepEqual(weightsOf(...overrides), { ...PLAIN_LOSS, ...weights }, `${overrides}`);
@@ -56,6 +70,15 @@ Deno.test("lossWeights: cb_focal weighs classes by their effective numbers, to a
   const { model } = composeConfig(["model.loss_type=cb_focal"]);
   const onlyNegatives = lossWeights(model, [0, 0]);
   assert.ok(onlyNegatives.positiveWeight > onlyNegatives.negativeWeight && onlyNegatives.negativeWeight > 0);
+});
+
+Deno.test("teacherTargets: probabilities at the temperature, or the scores themselves", () => {
+  const scores = Float64Array.of(-Infinity, -3, 0, 1.5, Infinity);
+  const of = (...overrides: string[]) => teacherTargets(composeConfig(overrides).model, scores);
+  const expected = Float32Array.of(0, 1 / (1 + Math.E), 0.5, 1 / (1 + Math.exp(-0.5)), 1);
+  assert.deepEqual(of("model.loss_type=distillation", "model.distill_temperature=3"), expected);
+  assert.deepEqual(of("model.loss_type=mse"), Float32Array.from(scores));
+  assert.deepEqual(TAUGHT_LOSSES, ["distillation", "mse", "margin_mse"]);
 });
 
 Deno.test("LOSSES: every key that a loss reads is one that only some have", () => {

@@ -84,6 +84,7 @@ async function trainInPieces(
         tokens: data.tokens,
         train: [...negatives.slice(positives - 12), ...others.slice(0, positives)],
         validation: data.pairs.map((_, i) => i),
+        teacher: null,
         initialise: () => model.initialise(session.parameters),
         tokenizerFolder: model.tokenizerFolder,
         outputFolder: join(folder, "output"),
