@@ -45,13 +45,13 @@ export async function openContextualSource(name: string, download?: ModelFolderO
   const config = await readModelConfig(folder);
   await checkMaskedLm(config, folder);
   const tokenizer = await loadFittingTokenizer(folder, config.vocabSize);
-  const maskId = await maskTokenId(folder, tokenizer);
-  const vocabulary = wholeWords(tokenizer.vocabulary, tokenizer.specialIds);
+  const maskId = maskTokenId(tokenizer, folder);
+  const vocabulary = wholeWords(tokenizer);
   if (vocabulary.ids.length === 0) {
     throw new EntailError(
       "data",
-      `${folder}: no token of the tokenizer is known to be a whole word ("▁word" of SentencePiece, or WordPiece without ` +
-        '"##"); name the folder of another masked language model',
+      `${folder}: no token of the tokenizer is known to be a whole word ("▁word" of SentencePiece, "Ġword" of bytes, or ` +
+        'WordPiece without "##"); name the folder of another masked language model',
     );
   }
   return { folder, config, tokenizer, maskId, vocabulary };

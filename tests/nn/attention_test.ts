@@ -98,11 +98,17 @@ function toleranceOf(name: string, precision: Precision): Tolerance {
  * What a gradient that is 0 in theory is the difference of: a sequence of one token has the dScore dContext·value −
  * dContext·context, two equal sums that may be rounded in different orders.
  */
-function cancelledTerms({ heads, headSize }: AttentionCase, x: AttentionArrays & { dContext: ArrayLike<number> }): number {
+function cancelledTerms(
+  { heads, headSize }: AttentionCase,
+  x: AttentionArrays & { dContext: ArrayLike<number> },
+): number {
   const dots = Array.from(
     { length: heads },
     (_, head) =>
-      Array.from({ length: headSize }, (_, i) => Math.abs(x.dContext[head * headSize + i] * x.value[head * headSize + i]))
+      Array.from(
+        { length: headSize },
+        (_, i) => Math.abs(x.dContext[head * headSize + i] * x.value[head * headSize + i]),
+      )
         .reduce((sum, term) => sum + term),
   );
   const factors = [x.query, x.key, x.positionKey ?? [], x.positionQuery ?? []].flatMap((values) => Array.from(values));
