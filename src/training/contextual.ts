@@ -34,16 +34,18 @@ interface Source {
   tokenizer: PairTokenizer;
   maskId: number;
   vocabulary: WholeWords;
+  /** A line about a model whose words are of little use; null for others. */
+  warning: string | null;
 }
 
 /**
- * Checks, without loading weights, that a folder or a model of the hub is a masked language model with a tokenizer that can mask. Data error
- * where it is not.
+ * Checks, without loading weights, that a folder or a model of the hub is a masked language model with a tokenizer that
+ * can mask. Data error where it is not.
  */
 export async function openContextualSource(name: string, download?: ModelFolderOptions): Promise<Source> {
   const folder = await modelFolder(name, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
-  await checkMaskedLm(config, folder);
+  const { guesses } = await checkMaskedLm(config, folder);
   const tokenizer = await loadFittingTokenizer(folder, config.vocabSize);
   const maskId = maskTokenId(tokenizer, folder);
   const vocabulary = wholeWords(tokenizer);
@@ -54,7 +56,10 @@ export async function openContextualSource(name: string, download?: ModelFolderO
         'WordPiece without "##"); name the folder of another masked language model',
     );
   }
-  return { folder, config, tokenizer, maskId, vocabulary };
+  const warning = guesses
+    ? null
+    : `${name}: was pretrained to tell replaced words, not to guess them: its words fit badly; name another model`;
+  return { folder, config, tokenizer, maskId, vocabulary, warning };
 }
 
 /** A masked sequence, and which words of which items it stands for. */
