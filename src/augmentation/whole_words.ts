@@ -1,4 +1,5 @@
 /** What a masked language model's vocabulary offers in place of a word. */
+import type { PairTokenizer } from "../dataset/tokenizer.ts";
 import { type Candidate, contentWords } from "./words.ts";
 
 /** Tokens that are whole words, by id. */
@@ -15,19 +16,16 @@ const LEAST_PROBABILITY = 0.01;
 const MOST_TOKENS = 4 * MOST_CANDIDATES;
 
 /**
- * The whole words of a vocabulary: what begins with SentencePiece's mark "▁", or in one of WordPiece what does not begin
- * with "##". Of these only words that could be replaced themselves: letters only, no stop words, no special tokens.
+ * The whole words of a vocabulary that could be replaced themselves: letters only, no stop words, no special tokens.
  */
 export function wholeWords(
-  vocabulary: readonly (string | undefined)[],
-  specialIds: ReadonlySet<number>,
+  { vocabulary, specialIds, wordOf }: Pick<PairTokenizer, "vocabulary" | "specialIds" | "wordOf">,
 ): WholeWords {
-  const wordPiece = vocabulary.some((token) => token?.startsWith("##"));
   const ids: number[] = [];
   const texts: string[] = [];
   vocabulary.forEach((token, id) => {
     if (token === undefined || specialIds.has(id)) return;
-    const text = wordPiece ? token : token.startsWith("▁") ? token.slice(1) : "";
+    const text = wordOf(token) ?? "";
     if (!/^\p{L}+$/u.test(text) || contentWords(text, [{ start: 0, end: text.length }]).length === 0) return;
     ids.push(id);
     texts.push(text);

@@ -3,6 +3,8 @@ import { type AddedColumn, openTextPairs, recordWindows, type TextRecords } from
 import { writePiecesAtomic } from "../formats/atomic_write.ts";
 import type { Config } from "../config/config.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { type Chunking, recordedChunking } from "../models/chunking.ts";
+import { pairMaxLength } from "../models/model_config.ts";
 import { describePrecision } from "../training/precision.ts";
 import { downloadReport, type Reporter } from "../training/reporter.ts";
 import { openScorer, type Scorer, type ScorerOptions, scoreTexts } from "../training/scorer.ts";
@@ -38,6 +40,8 @@ export async function predict(overrides: string[], options: PredictOptions, sign
     });
     reporter.info(describePrecision(gpu, config.training.optimization.precision, scorer.config));
     for (const line of askedInVain(scorer, overrides)) reporter.info(line);
+    const otherwise = scoredOtherwise(scorer);
+    if (otherwise !== null) reporter.warn(otherwise);
     const records = await openTextPairs(input, { also: addedColumns(scorer) });
     const scored = scoreRecords(records, scorer, {
       signal,
@@ -107,6 +111,32 @@ function askedInVain({ chunking }: Scorer, overrides: readonly string[]): string
   return (chunking === null ? CHUNK_KEYS : ["data.max_length"])
     .filter((key) => isAsked(overrides, key))
     .map((key) => `${key} has no effect: ${reason}`);
+}
+
+/** What the scores of pairs follow from besides the model, by the keys that say so. */
+function scoringOf(maxLength: number | null, chunking: Chunking | null): Record<string, unknown> {
+  if (chunking === null) return { "data.max_length": maxLength };
+  const { stride, aggType, lseTau, topM } = chunking;
+  return {
+    "data.chunk_max_len": maxLength,
+    "data.chunk_stride": stride,
+    "evaluation.agg_type": aggType,
+    ...(aggType === "LSE" && { "evaluation.lse_tau": lseTau }),
+    ...(aggType === "top-m" && { "evaluation.top_m": topM }),
+  };
+}
+
+/** A line where a checkpoint's temperature and thresholds were chosen for other scores than those made here. */
+function scoredOtherwise({ config, decision, maxLength, chunking }: Scorer): string | null {
+  if (decision === null) return null;
+  const here = scoringOf(maxLength, chunking);
+  const there = scoringOf(pairMaxLength(config), recordedChunking(config));
+  const differing = (one: Record<string, unknown>, other: Record<string, unknown>) =>
+    Object.entries(one).flatMap(([key, value]) => value === other[key] ? [] : [`${key}=${value}`]).join(" ");
+  const asked = differing(here, there);
+  if (asked === "") return null;
+  const chosen = differing(there, here);
+  return `${asked}: the checkpoint's temperature and thresholds were chosen with ${chosen} and may not suit such scores`;
 }
 
 /** Says before any pair is scored what is cut off, and once more at the end where not all pairs were known by then. */

@@ -21,6 +21,7 @@ import { openStorage } from "../studies/open_storage.ts";
 import { sqlitePath } from "../studies/sqlite_storage.ts";
 import { checkAugmentation, checkAugmentationKeys, evidenceOf } from "../training/augmentation.ts";
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
+import { downloadReport } from "../training/reporter.ts";
 import { openFittingSession } from "../training/physical_batch.ts";
 import { settingsInVain } from "../training/run.ts";
 import { loadRunData, type RunData } from "../training/run_data.ts";
@@ -134,7 +135,7 @@ async function checkEvidence(
   { pairs }: RunData,
   reporter: TerminalReporter,
 ): Promise<[RunData["evidence"], string]> {
-  await checkAugmentation(config);
+  await checkAugmentation(config, downloadReport(reporter));
   const evidence = await evidenceOf(config, pairs, reporter);
   const words = [...evidence.values()].reduce((sum, { words }) => sum + words.length, 0);
   return [evidence, `${config.augmentation.method}: ${words} words in the evidence of ${evidence.size} positive pairs`];

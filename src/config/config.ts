@@ -25,7 +25,7 @@ import {
 import { checkedConfig, unknownKey } from "./validation.ts";
 
 export type { Config } from "./schema.ts";
-export { conditionNames, type SearchParameter } from "./hpo_schema.ts";
+export { conditionNames, type SearchParameter, wantedValues } from "./hpo_schema.ts";
 
 /** Where to look for configuration files. */
 export interface ComposeOptions {
@@ -144,15 +144,20 @@ export function printConfig(config: Config, { shown = false } = {}): string {
   });
 }
 
+/** A copy of the configuration with one key changed, checked again. */
+export const setByPath = (config: Config, key: string, value: Value): Config => setAll(config, [[key, value]]);
+
 /**
- * A copy of the configuration with one key changed, checked again: how a sampled hyper-parameter reaches a trial.
- * Interpolations are resolved already, so other keys keep their values.
+ * A copy of the configuration with these keys changed, in order, and checked once they all are: how sampled
+ * hyper-parameters reach a trial. Interpolations are resolved already, so other keys keep their values.
  */
-export function setByPath(config: Config, key: string, value: Value): Config {
+export function setAll(config: Config, values: readonly (readonly [key: string, value: Value])[]): Config {
   const tree = withoutInterpolation(config as unknown as Tree) as Tree;
-  const path = splitKey(tree, key);
-  if (schemaAt(ConfigSchema, path) === undefined) usage(unknownKey(key, tree));
-  putAt(tree, path, withoutInterpolation(value));
+  for (const [key, value] of values) {
+    const path = splitKey(tree, key);
+    if (schemaAt(ConfigSchema, path) === undefined) usage(unknownKey(key, tree));
+    putAt(tree, path, withoutInterpolation(value));
+  }
   return checkedConfig(tree);
 }
 

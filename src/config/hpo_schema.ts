@@ -13,8 +13,10 @@ const ParameterSchema = z.strictObject({
   log: flag().default(false),
   step: orNull(real({ above: 0 }), "continuous, or 1 for int").default(null),
   choices: z.array(SCALAR).min(1).nullable().describe("a list of texts, numbers, booleans or nulls").default(null),
-  when: z.record(z.string(), SCALAR).nullable()
-    .describe("a mapping of another parameter, or of a configuration key, to its value").default(null),
+  when: z.record(z.string(), z.union([SCALAR, z.array(SCALAR).min(1)])).nullable()
+    .describe("a mapping of another parameter, or of a configuration key, to its value or a list of them").default(
+      null,
+    ),
 });
 
 type Parameter = z.output<typeof ParameterSchema>;
@@ -49,6 +51,11 @@ function canBe({ type, low, high, choices }: Parameter, value: unknown): boolean
   return type === "float" || (Number.isInteger(value) && low! <= Number(value) && Number(value) <= high!);
 }
 
+type Scalar = z.output<typeof SCALAR>;
+
+/** The values of which a condition wants one. */
+export const wantedValues = (wanted: Scalar | readonly Scalar[]): readonly Scalar[] => [wanted].flat();
+
 /** The parameters that a condition speaks of: the one of that name, or those that set that configuration key. */
 export function conditionNames(space: Record<string, Parameter>, other: string): string[] {
   if (Object.hasOwn(space, other)) return [other];
@@ -71,10 +78,12 @@ const SearchSpaceSchema = z.record(z.string().regex(/^[A-Za-z_][\w.-]*$/), Param
     for (const [name, parameter] of Object.entries(space)) {
       const fault = parameterFault(parameter);
       if (fault !== undefined) context.addIssue({ code: "custom", path: [name, fault[0]], message: fault[1] });
-      for (const [other, value] of Object.entries(parameter.when ?? {})) {
-        if (!Object.hasOwn(space, other) || canBe(space[other], value)) continue;
-        const message = `is ${JSON.stringify(value)}, a value that ${other} never has`;
-        context.addIssue({ code: "custom", path: [name, "when", other], message });
+      for (const [other, wanted] of Object.entries(parameter.when ?? {})) {
+        for (const value of Object.hasOwn(space, other) ? wantedValues(wanted) : []) {
+          if (canBe(space[other], value)) continue;
+          const message = `is ${JSON.stringify(value)}, a value that ${other} never has`;
+          context.addIssue({ code: "custom", path: [name, "when", other], message });
+        }
       }
       const cycle = conditionCycle(space, name);
       if (cycle !== null) {

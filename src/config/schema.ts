@@ -194,7 +194,9 @@ const AugmentationSchema = z.strictObject({
   enable: flag().default(false),
   prob: real({ min: 0, max: 1 }).default(0.3),
   method: oneOf(["synonym", "contextual"]).default("synonym"),
-  model_name: orNull(text("a Hugging Face folder of a masked language model"), "none").default(null),
+  model_name: orNull(text("a Hugging Face folder or hub id of a masked language model"), "none").default(
+    "google-bert/bert-base-uncased",
+  ),
 });
 
 /** From scores to decisions. What is not fixed is chosen on a fold's validation pairs. */

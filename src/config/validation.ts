@@ -4,6 +4,7 @@ import { EntailError, type ErrorKind } from "../errors.ts";
 import { inShort } from "../formats/human.ts";
 import { resolveInterpolations } from "./interpolation.ts";
 import { allowedAt, fillDefaults, hasFixedKeys, knownKeys, schemaAt } from "./introspection.ts";
+import { wantedValues } from "./hpo_schema.ts";
 import { nearest } from "./nearest.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { isTree, leavesOf, type Tree, type Value, valueAt } from "./tree.ts";
@@ -39,7 +40,7 @@ const NOT_OF_A_TRIAL = /^(hpo|mlflow)\.|^(experiment_name|output_dir|checkpoint_
 
 /** A condition that is no parameter's must be a configuration key's, with a value that the key allows. */
 function conditionFault(space: Config["hpo"]["search_space"], name: string): string | undefined {
-  for (const [other, value] of Object.entries(space[name].when ?? {})) {
+  for (const [other, wanted] of Object.entries(space[name].when ?? {})) {
     if (Object.hasOwn(space, other)) continue;
     const where = `hpo.search_space.${name}.when.${other}`;
     const path = other.split(".");
@@ -48,7 +49,8 @@ function conditionFault(space: Config["hpo"]["search_space"], name: string): str
       const names = Object.keys(space).join(", ");
       return `"${where}" is not a parameter of the search space; known are ${names}, and every configuration key`;
     }
-    if (!(schema as z.ZodType).safeParse(value).success) {
+    for (const value of wantedValues(wanted)) {
+      if ((schema as z.ZodType).safeParse(value).success) continue;
       return `"${where}" must be ${allowedAt(ConfigSchema, path).allowed}, not ${shown(value)}`;
     }
   }

@@ -1,7 +1,5 @@
 /** A text with one of its words masked, as a masked language model reads it. */
-import { join } from "node:path";
 import { EntailError } from "../errors.ts";
-import { readJson } from "../formats/json.ts";
 import type { TokenizedPair } from "./batches.ts";
 import type { Span } from "./align.ts";
 import type { PairTokenizer } from "./tokenizer.ts";
@@ -11,25 +9,13 @@ export interface MaskedWord extends TokenizedPair {
   masked: number;
 }
 
-/**
- * Id of the mask token that tokenizer_config.json names, by default "[MASK]". Data error if there is none.
- */
-export async function maskTokenId(folder: string, tokenizer: PairTokenizer): Promise<number> {
-  const file = join(folder, "tokenizer_config.json");
-  const exists = await Deno.stat(file).then(() => true, () => false);
-  const { mask_token: named = "[MASK]" } = (exists ? await readJson(file) : {}) as {
-    mask_token?: string | { content: string } | null;
-  };
-  const token = typeof named === "string" ? named : named?.content;
-  const id = token === undefined ? undefined : tokenizer.tokenId(token);
-  if (id === undefined) {
-    throw new EntailError(
-      "data",
-      `${folder}: the tokenizer has no mask token${token === undefined ? "" : ` "${token}"`}; ` +
-        "name the folder of a masked language model",
-    );
-  }
-  return id;
+/** Id of the tokenizer's mask token. Data error, which names the folder, where it has none. */
+export function maskTokenId({ maskId }: PairTokenizer, folder: string): number {
+  if (maskId !== undefined) return maskId;
+  throw new EntailError(
+    "data",
+    `${folder}: the tokenizer has no mask token; name the folder of a masked language model`,
+  );
 }
 
 /**

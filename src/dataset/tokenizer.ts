@@ -22,12 +22,14 @@ export interface PairTokenizer {
   vocabulary: readonly (string | undefined)[];
   /** Ids of tokens such as `[CLS]`. */
   specialIds: ReadonlySet<number>;
+  /** The word that a token of the vocabulary is by itself, null where it is none. */
+  wordOf(token: string): string | null;
+  /** Id of the token that stands for a word to be guessed; undefined where the tokenizer has none. */
+  maskId: number | undefined;
   /** `[CLS] text [SEP]`, or what the tokenizer's own template for single texts says. */
   single: PairTemplate;
   /** Ids of a text without special tokens. */
   encode(text: string): number[];
-  /** Id of a token, undefined if the vocabulary lacks it. */
-  tokenId(token: string): number | undefined;
   /**
    * `[CLS] post [SEP] criterion [SEP]`, or what the tokenizer's own template for pairs says, the post shortened from
    * its end to fit `maxLength` (`truncation="only_first"`) or cut into chunks that fit (`return_overflowing_tokens`,
@@ -41,8 +43,8 @@ const REMEMBERED_CRITERIA = 256;
 
 /** The tokenizer of a Hugging Face folder. Data error if it is missing or not understood. */
 export async function loadTokenizer(folder: string): Promise<PairTokenizer> {
-  const { document, name } = await readTokenizerFolder(folder);
-  return createTokenizer(document, name);
+  const { document, name, maskToken } = await readTokenizerFolder(folder);
+  return createTokenizer(document, name, maskToken);
 }
 
 /** The tokenizer of a folder, for a model with `vocabSize` embeddings. Data error if it has more tokens. */
@@ -57,7 +59,7 @@ export async function loadFittingTokenizer(folder: string, vocabSize: number): P
 }
 
 /** A tokenizer from the content of a tokenizer.json; `name` stands for the file in errors. */
-export function createTokenizer(content: unknown, name: string): PairTokenizer {
+export function createTokenizer(content: unknown, name: string, maskToken?: string): PairTokenizer {
   let encoder: Encoder;
   let template: PairTemplate;
   let single: PairTemplate;
@@ -80,9 +82,10 @@ export function createTokenizer(content: unknown, name: string): PairTokenizer {
     vocabSize: encoder.vocabulary.length,
     vocabulary: encoder.vocabulary,
     specialIds: encoder.specialIds,
+    wordOf: encoder.wordOf,
+    maskId: maskToken === undefined ? undefined : encoder.ids.get(maskToken),
     single,
     encode,
-    tokenId: (token) => encoder.ids.get(token),
     encodePair: (post, criterion, limits) => {
       if (lastPost.text !== post) lastPost = { text: post, ids: encode(post) };
       let criterionIds = criteria.get(criterion);

@@ -2,7 +2,8 @@
  * Matrix products, operands × core × epilogue: one interface for linear layers and for the products of attention, the
  * table of their variants, and the two cores that take any size. A core sums over k in an order that depends on the
  * sizes alone, so a row of the result does not depend on the other rows; only a k that is the number of rows may be
- * split in shares.
+ * split in shares. How many follows from the sizes and the class of adapter, not from the variant nor from how many
+ * matrices of a batch are at hand: neither tuning nor `gpu.workspace_mb` changes the bits of such a sum.
  */
 import type { Gpu } from "../gpu/device.ts";
 import { type Grid, linearGrid } from "../gpu/program.ts";
@@ -30,18 +31,22 @@ export interface ProductVariant extends Variant<Product> {
   tile: readonly [m: number, n: number, k: number];
   /** Outputs of an invocation, with tensor cores of a subgroup. */
   each: readonly [m: number, n: number];
-  /** Workgroups that a sum over rows is split for. */
-  workgroups: number;
 }
+
+/** What a sum over rows is split for: workgroups that are enough for an adapter, and outputs of one of them. */
+const SPLIT: Readonly<Record<Gpu["kind"], { workgroups: number; tile: readonly [m: number, n: number] }>> = {
+  software: { workgroups: 16, tile: [64, 16] },
+  hardware: { workgroups: 512, tile: [64, 64] },
+};
 
 /** As newer versions of lavapipe do: registers are worth more there than fewer reads. */
 const readsStorageFast = ({ name }: Gpu): boolean => Number(/LLVM (\d+)/.exec(name)?.[1] ?? 0) >= 18;
 
 /** For adapters that run on the CPU: workgroups are as wide as their vectors. */
-const SOFTWARE = { adapters: ["software"], workgroups: 16 } as const;
+const SOFTWARE = { adapters: ["software"] } as const;
 const REGISTERS = { ...SOFTWARE, core: "registers" } as const;
 const WINDOWS = { ...SOFTWARE, core: "windows", suits: (_: Gpu, p: Product) => fitsWindows(p) } as const;
-const TILES = { adapters: ["hardware"], core: "tiles", workgroups: 512 } as const;
+const TILES = { adapters: ["hardware"], core: "tiles" } as const;
 
 /** For tensor cores; a subgroup computes `each`. */
 const matrices = (tile: ProductVariant["tile"], each: ProductVariant["each"]) =>
@@ -90,7 +95,7 @@ export function product(plan: Plan, p: Product): void {
 
 function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
   if (variant.core === "windows") return appendWindows(plan, p, variant);
-  const shares = sharesOfRows(p, variant);
+  const shares = sharesOfRows(p, plan.gpu);
   if (shares === 1) {
     appendShares(plan, p, variant, shares);
   } else {
@@ -100,16 +105,15 @@ function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
 }
 
 /** Shares of at least 64 rows each, as many as give the adapter enough workgroups. */
-function sharesOfRows(p: Product, { tile, workgroups }: ProductVariant): number {
+function sharesOfRows(p: Product, { kind }: Gpu): number {
   if (p.k !== "rows") return 1;
+  const { workgroups, tile } = SPLIT[kind];
   const [x, y] = tilesOf(p, atMost(p.m, p), tile);
-  return Math.max(
-    1,
-    Math.min(Math.ceil(workgroups / (x * y * (p.of ?? p.batch ?? 1))), Math.ceil(p.rows.capacity / 64)),
-  );
+  const enough = Math.ceil(workgroups / (x * y * (p.of ?? p.batch ?? 1)));
+  return Math.min(enough, Math.max(1, Math.ceil(p.rows.capacity / 64)));
 }
 
-const tilesOf = ({ n }: Product, m: number, tile: ProductVariant["tile"]) =>
+const tilesOf = ({ n }: Product, m: number, tile: readonly [m: number, n: number, ...rest: number[]]) =>
   [Math.ceil(n / tile[1]), Math.ceil(m / tile[0])] as const;
 
 /** One dispatch of a core; results of several shares of k lie one after another in C. */

@@ -1,5 +1,5 @@
 /** Which parameters of a search space can change a trial's value, and where. */
-import { conditionNames, type Config, getByPath, type SearchParameter } from "../config/config.ts";
+import { conditionNames, type Config, getByPath, type SearchParameter, wantedValues } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import type { ParamValue } from "../studies/distributions.ts";
 import { LOSS_KEYS, lossesWith, TAUGHT_LOSSES } from "../training/losses.ts";
@@ -104,9 +104,10 @@ function effectFault(config: Config, name: string): string | undefined {
     const values = possibleTrials(config, name, [condition.key]).filter((trial) => Object.hasOwn(trial, name))
       .map((trial) => valueOfKey(config, trial, condition.key));
     if (values.every((value) => holds(condition, value))) continue;
-    const met = values.find((value) => holds(condition, value));
-    if (met !== undefined) {
-      const remedy = "is" in condition ? `add hpo.search_space.${name}.when={${condition.key}: ${met}}` : without;
+    const met = [...new Set(values.filter((value) => holds(condition, value)))];
+    if (met.length > 0) {
+      const wanted = met.length === 1 ? `${met[0]}` : `[${met.join(", ")}]`;
+      const remedy = "is" in condition ? `add hpo.search_space.${name}.when={${condition.key}: ${wanted}}` : without;
       return `${key} has an effect only where ${conditionText(condition)}; ${remedy}`;
     }
     const isSampled = conditionNames(config.hpo.search_space, condition.key).length > 0;
@@ -130,8 +131,9 @@ export function leftOutParameters(config: Config): Map<string, string> {
   const leftOut = new Map<string, string>();
   for (const [name, { when }] of Object.entries(config.hpo.search_space)) {
     if (when === null || possibleTrials(config, name, []).some((values) => Object.hasOwn(values, name))) continue;
-    const [other, wanted] = Object.entries(when).find(([key, value]) => unmet(config, key, value)) ??
+    const [other, values] = Object.entries(when).find(([key, values]) => unmet(config, key, wantedValues(values))) ??
       Object.entries(when)[0];
+    const wanted = wantedValues(values).join(" or ");
     const reason = conditionNames(config.hpo.search_space, other).length > 0
       ? `${other} is never ${wanted} in a trial where it could be`
       : `${other} is ${getByPath(config, other)}, not ${wanted}`;
@@ -140,8 +142,8 @@ export function leftOutParameters(config: Config): Map<string, string> {
   return leftOut;
 }
 
-const unmet = (config: Config, key: string, value: unknown): boolean =>
-  conditionNames(config.hpo.search_space, key).length === 0 && getByPath(config, key) !== value;
+const unmet = (config: Config, key: string, wanted: readonly unknown[]): boolean =>
+  conditionNames(config.hpo.search_space, key).length === 0 && !wanted.includes(getByPath(config, key));
 
 /** More combinations than this are not looked at. */
 const MOST_TRIALS = 2000;
@@ -178,7 +180,7 @@ function possibleTrials(config: Config, name: string, keys: readonly string[]): 
 function candidates(space: Readonly<Record<string, SearchParameter>>, name: string): ParamValue[] {
   const { choices, low, high, key } = space[name];
   const named = [
-    ...Object.values(space).flatMap(({ when }) => [when?.[name], when?.[key]]),
+    ...Object.values(space).flatMap(({ when }) => [when?.[name], when?.[key]].flat()),
     ...Object.values(CONDITIONS).flat().filter((condition) => condition.key === key)
       .flatMap(namedValues),
   ];

@@ -7,7 +7,7 @@ import { type FrozenTrial, isFinished } from "../studies/frozen_trial.ts";
 import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
 import { checkAugmentation, checkAugmentationKeys } from "../training/augmentation.ts";
-import type { Reporter } from "../training/reporter.ts";
+import { downloadReport, type Reporter } from "../training/reporter.ts";
 import { describePrecision } from "../training/precision.ts";
 import { settingsInVain } from "../training/run.ts";
 import { leftOutParameters } from "./effects.ts";
@@ -80,7 +80,9 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
   checkSearchSpace(config);
   const notices = [...settingsInVain(config), ...leftOutParameters(config).values(), ...replacedParameters(config)];
   for (const notice of notices) reporter.info(notice);
-  for (const augmented of possibleAugmentations(config)) await checkAugmentation(augmented);
+  for (const augmented of possibleAugmentations(config)) {
+    await checkAugmentation(augmented, { ...downloadReport(reporter), signal });
+  }
   const study = await openConfiguredStudy(config, options.storage ?? config.hpo.storage);
   try {
     checkDirection(study, config);

@@ -1,5 +1,5 @@
 /** From what a trial proposes to the values of the search space, by parameter names. */
-import { conditionNames, type Config, getByPath, type SearchParameter } from "../config/config.ts";
+import { conditionNames, type Config, getByPath, type SearchParameter, wantedValues } from "../config/config.ts";
 import type { ParamValue } from "../studies/distributions.ts";
 import type { Trial } from "../studies/trial.ts";
 
@@ -8,15 +8,16 @@ export type Suggestions = Pick<Trial, "suggestFloat" | "suggestInt" | "suggestCa
 
 /**
  * Samples every parameter of the search space, in the order of the file. A conditional parameter is sampled only where
- * its condition holds, and after the parameters that decide so; otherwise it does not exist in this trial.
+ * its conditions hold, all of them, and after the parameters that decide so; otherwise it does not exist in this trial.
  */
 export function sampleValues(trial: Suggestions, config: Config): Record<string, ParamValue> {
   const space = config.hpo.search_space;
   const seen = new Set<string>();
   const values: Record<string, ParamValue> = {};
-  const holds = ([other, wanted]: [string, ParamValue]): boolean => {
+  const holds = ([other, wanted]: [string, ParamValue | readonly ParamValue[]]): boolean => {
     conditionNames(space, other).forEach(sample);
-    return (Object.hasOwn(space, other) ? values[other] : valueOfKey(config, values, other)) === wanted;
+    const value = Object.hasOwn(space, other) ? values[other] : valueOfKey(config, values, other);
+    return wantedValues(wanted).includes(value as ParamValue);
   };
   const sample = (name: string): void => {
     if (seen.has(name)) return;

@@ -1,5 +1,5 @@
 /** From `hpo.search_space` to the configuration of one trial. */
-import { type Config, type SearchParameter, setByPath } from "../config/config.ts";
+import { type Config, type SearchParameter, setAll, setByPath, wantedValues } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import {
   categoricalDistribution,
@@ -19,14 +19,18 @@ import { sampleValues, suggest, type Suggestions } from "./sampling.ts";
 export const sampleConfig = (trial: Suggestions, config: Config): Config =>
   withParams(config, sampleValues(trial, config));
 
-/** The configuration at one corner of the search space: the lowest values, the first choices. */
-export function cornerConfig(config: Config): Config {
-  return sampleConfig({
-    suggestFloat: (_name, low) => low,
-    suggestInt: (_name, low) => low,
-    suggestCategorical: (_name, choices) => choices[0],
-  }, config);
-}
+/** Proposes one corner of the search space: the lowest values; the first choices, the lowest of numbers. */
+const LOWEST: Suggestions = {
+  suggestFloat: (_name, low) => low,
+  suggestInt: (_name, low) => low,
+  suggestCategorical: (_name, choices) =>
+    choices.reduce((least, choice) =>
+      typeof choice === "number" && typeof least === "number" && choice < least ? choice : least
+    ),
+};
+
+/** The configuration at one corner of the search space. */
+export const cornerConfig = (config: Config): Config => sampleConfig(LOWEST, config);
 
 /**
  * The configuration with the values of a trial, given by parameter names and set in the order of the search space.
@@ -41,10 +45,13 @@ export function withParams(config: Config, params: Readonly<Record<string, Param
       `hpo.search_space.${name}: is missing, but trials of the study have a value for it`,
     );
   }
-  return Object.entries(space).reduce((result, [name, { key }]) => {
-    const value = params[name];
-    return value === undefined ? result : setByPath(result, key, value);
-  }, config);
+  return setAll(
+    config,
+    Object.entries(space).flatMap(([name, { key }]) => {
+      const value = params[name];
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
 }
 
 /** The configurations, one for each method, of the augmentations that trials may have. */
@@ -69,7 +76,10 @@ export function possibleTeachers(config: Config): Config[] {
 export function replacedParameters({ hpo }: Config): string[] {
   const parameters = Object.entries(hpo.search_space);
   const exclude = (a: SearchParameter, b: SearchParameter) =>
-    Object.entries(a.when ?? {}).some(([other, value]) => b.when?.[other] !== undefined && b.when[other] !== value);
+    Object.entries(a.when ?? {}).some(([other, wanted]) => {
+      const others = b.when?.[other];
+      return others !== undefined && !wantedValues(others).some((value) => wantedValues(wanted).includes(value));
+    });
   return parameters.flatMap(([name, parameter], place) => {
     const [later] = parameters.slice(place + 1).find(([, other]) =>
       other.key === parameter.key && !exclude(parameter, other)
@@ -106,13 +116,16 @@ export function checkSearchSpace(config: Config): void {
   }
   checkEffects(config);
   const [augmented] = possibleAugmentations(config);
-  for (const [name, { key, choices }] of Object.entries(config.hpo.search_space)) {
+  const lowest = sampleValues(LOWEST, config);
+  for (const [name, { key, choices, low, high }] of Object.entries(config.hpo.search_space)) {
     if (leftOut.has(name)) continue;
     // A method matters only to trials that augment, whatever the configuration itself does.
     const base = key === "augmentation.method" && augmented ? augmented : config;
-    const refused = (choices ?? []).flatMap((choice) => {
+    const refused = (choices ?? [low!, high!]).flatMap((choice) => {
       try {
-        checkAugmentationKeys(setByPath(base, key, choice));
+        // Beside the lowest values of the others: `chunk_stride` must be less than any `chunk_max_len`.
+        withParams(config, { ...lowest, [name]: choice });
+        if (key.startsWith("augmentation.")) checkAugmentationKeys(setByPath(base, key, choice));
         return [];
       } catch (error) {
         if (!(error instanceof EntailError)) throw error;
@@ -120,8 +133,12 @@ export function checkSearchSpace(config: Config): void {
       }
     });
     if (refused.length === 0) continue;
-    const left = choices!.filter((choice) => !refused.some((other) => other.choice === choice));
-    const remedy = left.length > 0 ? `hpo.search_space.${name}.choices=${JSON.stringify(left)}` : "hpo=optuna";
+    const left = choices?.filter((choice) => !refused.some((other) => other.choice === choice));
+    const remedy = left === undefined
+      ? `another range, or ~hpo.search_space.${name}`
+      : left.length > 0
+      ? `hpo.search_space.${name}.choices=${JSON.stringify(left)}`
+      : "hpo=optuna";
     throw new EntailError(
       "usage",
       `hpo.search_space.${name}: ${refused[0].error.message.split(";")[0]}; use ${remedy}`,

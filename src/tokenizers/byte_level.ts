@@ -9,6 +9,14 @@ const CHARACTERS: readonly string[] = (() => {
 
 const ENCODER = new TextEncoder();
 
+const BYTES: ReadonlyMap<string, number> = new Map(CHARACTERS.map((character, byte) => [character, byte]));
+
+const DECODER = new TextDecoder();
+
+/** The text whose UTF-8 bytes are these characters; "\ufffd" stands for what is not whole. */
+export const charactersAsText = (characters: string): string =>
+  DECODER.decode(Uint8Array.from(characters, (character) => BYTES.get(character) ?? 0xff));
+
 /** The UTF-8 bytes of a text, a character each. */
 export function bytesAsCharacters(text: string): string {
   let characters = "";

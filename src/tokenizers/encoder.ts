@@ -5,6 +5,7 @@ import type { TokenizerDocument, TokenizerModel } from "./document.ts";
 import { createNormalizer } from "./normalizers.ts";
 import { createPreTokenizer } from "./pre_tokenizers.ts";
 import { createUnigram } from "./unigram.ts";
+import { wordReader } from "./whole_words.ts";
 import { createWordPiece } from "./word_piece.ts";
 
 export interface Encoder {
@@ -14,6 +15,8 @@ export interface Encoder {
   ids: ReadonlyMap<string, number>;
   /** Ids of tokens such as `[CLS]`. */
   specialIds: ReadonlySet<number>;
+  /** The word that a token of the vocabulary is by itself, null where it is none. */
+  wordOf(token: string): string | null;
   /** Ids of a text without special tokens around it. */
   encode(text: string): number[];
 }
@@ -47,7 +50,7 @@ export function createEncoder(document: TokenizerDocument, name: string): Encode
     return found;
   };
   const specialIds = new Set(added.filter(({ special }) => special).map(({ id }) => id));
-  return { vocabulary, ids, specialIds, encode };
+  return { vocabulary, ids, specialIds, wordOf: wordReader(document), encode };
 }
 
 function createModel(model: TokenizerModel, ids: ReadonlyMap<string, number>): (word: string) => number[] {

@@ -6,7 +6,13 @@ import { readText } from "../formats/text.ts";
 import { checkTokenizer } from "./checks.ts";
 import { CLASS_OF_MODEL, CLASSES, type TokenizerClass, type Vocabulary } from "./classes.ts";
 import type { AddedTokenWithId, TokenizerDocument, TokenizerModel } from "./document.ts";
-import { addSpecialTokens, contentOf, readSpecialTokens, type TokenFiles } from "./special_tokens.ts";
+import {
+  addSpecialTokens,
+  contentOf,
+  readSpecialTokens,
+  type SpecialTokens,
+  type TokenFiles,
+} from "./special_tokens.ts";
 import { exists, readBytePairs, readSentencePiece, readWordPieces } from "./vocabulary_files.ts";
 
 type Json = Record<string, unknown>;
@@ -31,6 +37,8 @@ export interface FolderTokenizer {
   text: string;
   /** The class of transformers whose rules hold; undefined where those of tokenizer.json do. */
   className?: string;
+  /** What stands for a word to be guessed, as the files name it or else the class. */
+  maskToken?: string;
 }
 
 /** The tokenizer of a folder. Data error where none can be made. */
@@ -50,8 +58,8 @@ export async function readTokenizerFolder(folder: string): Promise<FolderTokeniz
     return { name, text, ...fromDocument(parseJson(text, name), name, className, files) };
   }
   const found = await findVocabulary(folder, className);
-  const document = fromVocabulary(found.className, await readVocabulary(found, files), [], files);
-  return { name: found.path, text: JSON.stringify(document) + "\n", document, className: found.className };
+  const made = fromVocabulary(found.className, await readVocabulary(found, files), [], files);
+  return { name: found.path, text: JSON.stringify(made.document) + "\n", ...made };
 }
 
 /** The class that a tokenizer_config.json or config.json names, as `AutoTokenizer` of transformers reads it. */
@@ -69,17 +77,18 @@ function fromDocument(
   name: string,
   className: string | undefined,
   files: TokenFiles,
-): Pick<FolderTokenizer, "document" | "className"> {
+): Omit<FolderTokenizer, "name" | "text"> {
   const document = checkTokenizer(content, name);
   const { model } = document;
   const listed = document.added_tokens ?? [];
   if (className !== undefined && classNamed(className)?.model === model.type) {
     // Such a class finds the unknown piece by its name.
     const vocabulary = { model: { ...model, unk_id: undefined }, charsmap: charsmapOf(document.normalizer) };
-    return { document: fromVocabulary(className, vocabulary, listed, files), className };
+    return fromVocabulary(className, vocabulary, listed, files);
   }
-  const added = addSpecialTokens(model, listed, readSpecialTokens(files, {}, listed));
-  return { document: { ...document, added_tokens: added, model: withReadScores(model) } };
+  const tokens = readSpecialTokens(files, {}, listed);
+  const added = addSpecialTokens(model, listed, tokens);
+  return { document: { ...document, added_tokens: added, model: withReadScores(model) }, ...maskOf(tokens) };
 }
 
 /** The scores as the crate reads them: it rounds their digits first, then divides. */
@@ -97,12 +106,17 @@ function readScore(score: number): number {
   return sign === "-" ? -value : value;
 }
 
+function maskOf({ named }: SpecialTokens): Pick<FolderTokenizer, "maskToken"> {
+  const mask = named.get("mask_token");
+  return { maskToken: mask && contentOf(mask) };
+}
+
 function fromVocabulary(
   className: string,
   vocabulary: Vocabulary,
   listed: readonly AddedTokenWithId[],
   files: TokenFiles,
-): TokenizerDocument {
+): Omit<FolderTokenizer, "name" | "text"> {
   const { tokens: names, build } = CLASSES[className];
   const tokens = readSpecialTokens(files, names, listed, vocabulary.ownTokens);
   const added = addSpecialTokens(vocabulary.model, [], tokens);
@@ -113,7 +127,8 @@ function fromVocabulary(
     return found;
   };
   const rules = build({ ...vocabulary, settings: files.settings, token });
-  return { version: "1.0", truncation: null, padding: null, added_tokens: added, ...rules };
+  const document = { version: "1.0", truncation: null, padding: null, added_tokens: added, ...rules };
+  return { document, className, ...maskOf(tokens) };
 }
 
 /** The map of a normalizer's part that has one. */

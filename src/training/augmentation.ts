@@ -14,6 +14,7 @@ import { notVerbatimText } from "../dataset/evidence_spans.ts";
 import { openTokenizerPool, type TokenizerPool } from "../dataset/tokenize.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { ModelFolderOptions } from "../hub/model_folder.ts";
 import { pairLimits } from "./chunking.ts";
 import { contextualCandidates, openContextualSource } from "./contextual.ts";
 import type { ModelSource } from "./model_source.ts";
@@ -43,14 +44,17 @@ export interface Augmenter {
 /** Texts between two looks at the clock and at Ctrl-C. */
 const TEXTS_AT_ONCE = 32;
 
-/** Usage and data errors of an augmentation's keys and files, before anything costly is done. */
-export async function checkAugmentation(config: Config): Promise<void> {
+/** Usage and data errors of an augmentation's keys and files, before anything costly is done but a download. */
+export async function checkAugmentation(config: Config, download?: ModelFolderOptions): Promise<void> {
   checkAugmentationKeys(config);
   const { enable, method, model_name } = config.augmentation;
   if (!enable) return;
   await namingKey("data.annotations_csv", () => loadAnnotations(config.data.annotations_csv!));
-  if (method === "contextual") await namingKey("augmentation.model_name", () => openContextualSource(model_name!));
+  if (method === "contextual") await openSource(model_name!, download);
 }
+
+const openSource = (name: string, download?: ModelFolderOptions) =>
+  namingKey("augmentation.model_name", () => openContextualSource(name, download));
 
 /** Usage errors for what `augmentation.enable` needs and the configuration does not name. */
 export function checkAugmentationKeys({ augmentation, data }: Config): void {
@@ -64,7 +68,7 @@ export function checkAugmentationKeys({ augmentation, data }: Config): void {
   if (augmentation.method === "contextual" && augmentation.model_name === null) {
     throw new EntailError(
       "usage",
-      "augmentation.model_name: is null, but augmentation.method=contextual needs a masked language model; name its folder",
+      "augmentation.model_name: is null, but augmentation.method=contextual needs a masked language model; name one",
     );
   }
 }
@@ -101,7 +105,7 @@ export function createAugmenter(reporter: Reporter): Augmenter {
       checkAugmentationKeys(config);
       const { method, model_name, prob } = config.augmentation;
       const found = await prepareEvidence(config, data.pairs);
-      const key = method === "contextual" ? `${method} ${model_name}` : method;
+      const key = method === "contextual" ? `${method} by ${model_name}` : method;
       let replaceablePairs = replaceable.get(key);
       if (!replaceablePairs) {
         const source = {
@@ -112,14 +116,15 @@ export function createAugmenter(reporter: Reporter): Augmenter {
         };
         if (method === "contextual") {
           const download = { ...downloadReport(reporter), signal };
-          await namingKey("augmentation.model_name", () => openContextualSource(model_name!, download));
+          const { warning } = await openSource(model_name!, download);
+          if (warning !== null) reporter.warn(`augmentation.model_name: ${warning}`);
           makeRoom?.();
           replaceablePairs = await findContextual(gpu, model_name!, source);
         } else {
           replaceablePairs = await findSynonyms(source);
         }
         replaceable.set(key, replaceablePairs);
-        reporter.info(describe(method, replaceablePairs));
+        reporter.info(describe(key, replaceablePairs));
       }
       const tokenizer = openPool(config, model.tokenizerFolder);
       const { seed } = config;
@@ -223,8 +228,8 @@ async function namingKey<T>(key: string, run: () => Promise<T>): Promise<T> {
   }
 }
 
-function describe(method: string, replaceable: ReplaceablePairs): string {
+function describe(how: string, replaceable: ReplaceablePairs): string {
   const words = [...replaceable.values()].reduce((sum, { length }) => sum + length, 0);
   const number = (value: number) => value.toLocaleString("en-US");
-  return `augmentation: ${method}, ${number(replaceable.size)} pairs, ${number(words)} words with candidates`;
+  return `augmentation: ${how}, ${number(replaceable.size)} pairs, ${number(words)} words with candidates`;
 }

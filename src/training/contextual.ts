@@ -34,27 +34,32 @@ interface Source {
   tokenizer: PairTokenizer;
   maskId: number;
   vocabulary: WholeWords;
+  /** A line about a model whose words are of little use; null for others. */
+  warning: string | null;
 }
 
 /**
- * Checks, without loading weights, that a folder or a model of the hub is a masked language model with a tokenizer that can mask. Data error
- * where it is not.
+ * Checks, without loading weights, that a folder or a model of the hub is a masked language model with a tokenizer that
+ * can mask. Data error where it is not.
  */
 export async function openContextualSource(name: string, download?: ModelFolderOptions): Promise<Source> {
   const folder = await modelFolder(name, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
-  await checkMaskedLm(config, folder);
+  const { guesses } = await checkMaskedLm(config, folder);
   const tokenizer = await loadFittingTokenizer(folder, config.vocabSize);
-  const maskId = await maskTokenId(folder, tokenizer);
-  const vocabulary = wholeWords(tokenizer.vocabulary, tokenizer.specialIds);
+  const maskId = maskTokenId(tokenizer, folder);
+  const vocabulary = wholeWords(tokenizer);
   if (vocabulary.ids.length === 0) {
     throw new EntailError(
       "data",
-      `${folder}: no token of the tokenizer is known to be a whole word ("▁word" of SentencePiece, or WordPiece without ` +
-        '"##"); name the folder of another masked language model',
+      `${folder}: no token of the tokenizer is known to be a whole word ("▁word" of SentencePiece, "Ġword" of bytes, or ` +
+        'WordPiece without "##"); name the folder of another masked language model',
     );
   }
-  return { folder, config, tokenizer, maskId, vocabulary };
+  const warning = guesses
+    ? null
+    : `${name}: was pretrained to tell replaced words, not to guess them: its words fit badly; name another model`;
+  return { folder, config, tokenizer, maskId, vocabulary, warning };
 }
 
 /** A masked sequence, and which words of which items it stands for. */

@@ -94,7 +94,9 @@ export async function describeRun(
   if (model.weights !== null) content["model.model_name"] = await modelDigest(model.weights, progress);
   if (augmentation.enable && augmentation.method === "contextual") {
     const folder = await modelFolder(augmentation.model_name!, downloadReport(reporter));
-    content["augmentation.model_name"] = await modelDigest(folder, progress);
+    content["augmentation.model_name"] = textDigest(
+      await modelDigest(folder, progress) + await tokenizerDigest(folder),
+    );
   }
   const settings = settingsOfRun(config);
   return {

@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import { likelyWords, wholeWords } from "../../src/augmentation/whole_words.ts";
+import type { TokenizerDocument } from "../../src/tokenizers/document.ts";
+import { wordReader } from "../../src/tokenizers/whole_words.ts";
 
 const UNIGRAM = ["[CLS]", "▁sleep", "s", "▁the", "▁rest", "▁", ".", "▁Rest", "▁4am", "▁Anna", "▁doze", "▁it", "[MASK]"];
-const words = wholeWords(UNIGRAM, new Set([0, 12]));
+
+const unigram = { model: { type: "Unigram", vocab: [] } } as TokenizerDocument;
+const wordsOf = (vocabulary: readonly (string | undefined)[], special: number[], document = unigram) =>
+  wholeWords({ vocabulary, specialIds: new Set(special), wordOf: wordReader(document) });
+const words = wordsOf(UNIGRAM, [0, 12]);
 
 /** Logits whose softmax is these probabilities, by token; the rest shares what is left. */
 function logitsOf(vocabulary: readonly string[], probabilities: Record<string, number>): Float32Array {
@@ -19,12 +25,19 @@ function check(candidates: { text: string; weight: number }[], expected: [string
 Deno.test("wholeWords: words with SentencePiece's mark; no continuations, stop words, marks, digits, special tokens", () => {
   assert.deepEqual(words.texts, ["sleep", "rest", "Rest", "Anna", "doze"]);
   assert.deepEqual([...words.ids], [1, 4, 7, 9, 10]);
-  assert.deepEqual(wholeWords(["▁pad", "▁tired"], new Set([0])).texts, ["tired"]);
+  assert.deepEqual(wordsOf(["▁pad", "▁tired"], [0]).texts, ["tired"]);
 });
 
 Deno.test("wholeWords: words of WordPiece; no continuations", () => {
   const wordPiece = ["[UNK]", "sleep", "##ing", "##", "an", "and", "tired", "!", undefined];
-  assert.deepEqual(wholeWords(wordPiece, new Set([0])).texts, ["sleep", "tired"]);
+  const model = { type: "WordPiece", vocab: {}, unk_token: "[UNK]", continuing_subword_prefix: "##" } as const;
+  assert.deepEqual(wordsOf(wordPiece, [0], { model }).texts, ["sleep", "tired"]);
+});
+
+Deno.test("wholeWords: words of bytes; no beginnings of texts, no parts of a letter", () => {
+  const bytes = ["<s>", "sleep", "Ġsleep", "ing", "Ġcaf", "Ġcaf\u00c3\u00a9", "Ġ\u00c3", "Ġand", "Ġ4", "▁tired", "Ġ"];
+  const document: TokenizerDocument = { model: { type: "BPE", vocab: {}, merges: [] }, decoder: { type: "ByteLevel" } };
+  assert.deepEqual(wordsOf(bytes, [0], document).texts, ["sleep", "caf", "café"]);
 });
 
 Deno.test("likelyWords: the most probable words but the word itself, weighted with their probabilities", () => {
@@ -42,7 +55,7 @@ Deno.test("likelyWords: capitals are those of the word, and a word comes once", 
 
 Deno.test("likelyWords: at most ten; none that the model all but rules out", () => {
   const vocabulary = Array.from({ length: 40 }, (_, i) => `▁word${String.fromCharCode(97 + i % 26).repeat(1 + i)}`);
-  const many = wholeWords(vocabulary, new Set());
+  const many = wordsOf(vocabulary, []);
   const probabilities = Object.fromEntries(vocabulary.map((token, i) => [token, 0.05 * 0.9 ** i]));
   const logits = logitsOf([...vocabulary, "rest"], probabilities);
   check(likelyWords(logits, many, "x"), vocabulary.slice(0, 10).map((token, i) => [token.slice(1), 0.05 * 0.9 ** i]));

@@ -154,11 +154,11 @@ Deno.test("entail status, best, verify: say what is missing", async () => {
   });
 });
 
-Deno.test("entail verify, hpo: the augmentation of hpo=pc_ce is checked, and sampled only where it is on", async () => {
+Deno.test("entail verify, hpo: the augmentation of hpo=optuna_aug is checked, and sampled only where it is on", async () => {
   await inTemporaryFolder(async (folder) => {
     const annotations = writeAnnotations(folder)[0];
     const uri = "mlflow.tracking_uri=http://me:s3cret@host";
-    const overrides = [...studyOverrides(folder), "hpo=pc_ce", "mlflow.enable=false", uri];
+    const overrides = [...studyOverrides(folder), "hpo=optuna_aug", "mlflow.enable=false", uri];
     const [verify, without] = await Promise.all([
       entail(folder, "verify", ...overrides, annotations),
       entail(folder, "verify", ...overrides, annotations, "augmentation.model_name=null"),
@@ -204,7 +204,7 @@ Deno.test("scripts/launch_studies: both studies are checked before the first beg
     assert.equal(await launch(), 0);
     const both = (command: string) => [
       `${command} data=redsm5 model=deberta_nli hpo=optuna hpo.study_name=deberta_base_no_aug seed=1`,
-      `${command} data=redsm5 model=deberta_nli hpo=pc_ce hpo.study_name=deberta_base_aug seed=1`,
+      `${command} data=redsm5 model=deberta_nli hpo=optuna_aug hpo.study_name=deberta_base_aug seed=1`,
     ];
     const calls = Deno.readTextFileSync(join(folder, "calls")).trim().split("\n");
     assert.deepEqual(calls, [...both("verify"), both("hpo")[0], ...both("verify"), ...both("hpo")]);

@@ -131,6 +131,40 @@ Deno.test("entail predict: posts in chunks by command line, with their number; w
     assert.deepEqual(read(cut.stdout)[1], unchunked);
   }));
 
+Deno.test("entail predict: says where temperature and thresholds were chosen for other scores", () =>
+  inTemporaryFolder(async (folder) => {
+    const checkpoint = join(folder, "checkpoint");
+    Deno.mkdirSync(checkpoint);
+    for (const { name } of Deno.readDirSync(TEXT_MODEL)) {
+      Deno.copyFileSync(join(TEXT_MODEL, name), join(checkpoint, name));
+    }
+    const config = JSON.parse(Deno.readTextFileSync(join(checkpoint, "config.json")));
+    const chosen = {
+      ...{ calibration_temperature: 2, positive_threshold: 0.4, pair_max_length: 24 },
+      pair_chunks: { stride: 4, agg_type: "LSE", lse_tau: 8, top_m: 3 },
+    };
+    Deno.writeTextFileSync(join(checkpoint, "config.json"), JSON.stringify({ ...config, ...chosen }));
+    const predict =
+      '$(echo "$PREDICT" | sed "s/data.max_length=64//; s/checkpoint .*/checkpoint checkpoint/") --output -';
+    for (
+      const [asked, says] of [
+        ["", ""],
+        ["evaluation.top_m=2 evaluation.agg_type=LSE", ""],
+        ["evaluation.agg_type=max", "evaluation.agg_type=LSE evaluation.lse_tau=8"],
+        [
+          "data.chunk_max_len=null",
+          "data.chunk_max_len=24 data.chunk_stride=4 evaluation.agg_type=LSE evaluation.lse_tau=8",
+        ],
+      ]
+    ) {
+      const { code, stderr } = await shell(folder, `${predict} ${asked}`);
+      const given = asked.replace("data.chunk_max_len=null", "data.max_length=24");
+      const line =
+        `${given}: the checkpoint's temperature and thresholds were chosen with ${says} and may not suit such scores\n`;
+      assert.deepEqual([code, stderr], [0, says === "" ? "" : line]);
+    }
+  }));
+
 Deno.test("entail prepare: evidence that does not stand in its post word for word is told, with its share", () =>
   inTemporaryFolder(async (folder) => {
     Deno.writeTextFileSync(join(folder, "posts"), "post_id,text\n1,I barely sleep at night. It rains.\n");

@@ -330,7 +330,7 @@ Deno.test("setByPath: a new configuration with one key changed and checked", () 
 });
 
 Deno.test("setByPath: every key of every search space can be set", () => {
-  for (const hpo of ["optuna", "pc_ce"]) {
+  for (const hpo of ["optuna_aug", "pc_ce"]) {
     const config = composeConfig([`hpo=${hpo}`]);
     for (const { key, low, high, choices } of Object.values(config.hpo.search_space)) {
       for (const value of choices ?? [low!, high!]) {

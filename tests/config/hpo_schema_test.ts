@@ -30,8 +30,8 @@ Deno.test("hpo/optuna.yaml: the original's nine parameters", () => {
   ]);
 });
 
-Deno.test("hpo/pc_ce.yaml: the same and the augmentation, conditional on aug_enable", () => {
-  const { hpo } = composeConfig(["hpo=pc_ce"]);
+Deno.test("hpo/optuna_aug.yaml: the same and the augmentation, conditional on aug_enable", () => {
+  const { hpo } = composeConfig(["hpo=optuna_aug"]);
   const names = Object.keys(hpo.search_space);
   assert.deepEqual(names.slice(0, 9), Object.keys(composeConfig([]).hpo.search_space));
   assert.deepEqual(names.slice(9), ["aug_enable", "aug_prob", "aug_method"]);
@@ -113,6 +113,14 @@ Deno.test("hpo.search_space: refuses what no trial can change, and a condition t
   assert.equal(refused(space("{on: true, n: 4}")), "accepted");
   assert.match(refused(space('{on: "true"}')), /^"hpo.search_space.a.when.on" is "true", a value that on never has$/);
   assert.match(refused(space("{n: 5}")), /is 5, a value that n never has/);
+  assert.equal(refused(space("{n: [2, 4]}")), "accepted");
+  assert.match(refused(space("{n: [2, 5]}")), /is 5, a value that n never has/);
+  assert.match(refused(space("{n: []}")), /search_space\.a\.when/);
+  assert.equal(refused(space("{model.loss_type: [focal, cb_focal]}")), "accepted");
+  assert.match(
+    refused(space("{model.loss_type: [focal, focla]}")),
+    /when\.model\.loss_type" must be one of .*, not "focla"/,
+  );
   assert.match(refused(space("{n: 2.5}")), /is 2.5, a value that n never has/);
 });
 

@@ -66,12 +66,6 @@ Deno.test("encodePair: what came before does not matter", async () => {
   assert.deepEqual(tokenizer.encodePair(post, criterion, LIMITS), fresh.encodePair(post, criterion, LIMITS));
 });
 
-Deno.test("tokenId: ids of special tokens, none for what the vocabulary lacks", async () => {
-  const tokenizer = await loadTokenizer(`${FOLDER}deberta`);
-  assert.equal(tokenizer.tokenId("[MASK]"), 4);
-  assert.equal(tokenizer.tokenId("no such token"), undefined);
-});
-
 Deno.test("loadTokenizer: missing and unusable files are data errors", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -268,6 +268,40 @@ gpuTest("product: what is usual goes by shape and adapter, down to the version o
   assert.equal(await chosen("another", "software", [9, 8, 4], 2), `registers 8x8, ${usual}`);
 });
 
+gpuTest(
+  "product: a sum over rows has the same bits by any variant, and for all matrices or one at a time",
+  async (gpu) => {
+    const [matrices, m, n, k] = [4, 36, 32, 300];
+    const a = await upload(gpu, "a", [k, matrices * m], randomArray(k * matrices * m, 1));
+    const b = await upload(gpu, "b", [k, matrices * n], randomArray(k * matrices * n, 2));
+    const sumsBy = async (variant: string, batch: number, of = matrices) => {
+      const c = await upload(gpu, "c", [matrices * m, n]);
+      const plan = createPlan(gpu, "sum over rows", { prefer: { product: variant } });
+      for (let first = 0; first < matrices; first += batch) {
+        product(plan, {
+          ...{ label: "sum", rows: testRows(gpu, k), m, n, k: "rows", batch, of },
+          a: { tensor: a, alongK: false, stride: matrices * m, step: m, first },
+          b: { tensor: b, alongK: false, stride: matrices * n, step: n, first },
+          c: { tensor: c, step: m * n, first },
+        });
+      }
+      await runPlan(gpu, plan);
+      return await download(gpu, c);
+    };
+    const expected = await sumsBy("registers 8x8", matrices);
+    for (const { name } of PRODUCT.variants.filter(({ core }) => core !== "windows")) {
+      for (const batch of [matrices, 1]) {
+        assert.deepEqual(
+          await sumsBy(name, batch),
+          expected,
+          `${name}, ${batch} at a time`,
+        );
+      }
+    }
+    assert.notDeepEqual(await sumsBy("registers 8x4", matrices, 64), expected, "shares make no difference");
+  },
+);
+
 gpuTest("product: rows that are not whole quads have no strides", async (gpu) => {
   const test: Case = { variant: "registers 8x4", layout: "nt", m: 9, n: 6, k: 8, ...HEADS };
   await assert.rejects(check(gpu, test), /^Error: product: rows of C are not whole quads$/);

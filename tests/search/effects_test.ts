@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { composeConfig } from "../../src/config/config.ts";
+import { composeConfig, type Config } from "../../src/config/config.ts";
 import { checkEffects, leftOutParameters } from "../../src/search/effects.ts";
-import { checkSearchSpace, sampleConfig } from "../../src/search/search_space.ts";
+import { sampleValues } from "../../src/search/sampling.ts";
+import { checkSearchSpace, replacedParameters, sampleConfig } from "../../src/search/search_space.ts";
+import type { ParamValue } from "../../src/studies/distributions.ts";
 
 const SPACE = "+hpo.search_space.x=";
 
@@ -20,7 +22,9 @@ const leftOut = (...overrides: string[]) => [...leftOutParameters(composeConfig(
 
 Deno.test("checkEffects: the spaces that come with the program are right whatever the data is", () => {
   for (const data of ["demo", "redsm5"]) {
-    for (const hpo of ["optuna", "demo", "pc_ce"]) assert.equal(refusal(`data=${data}`, `hpo=${hpo}`), null);
+    for (const hpo of ["optuna", "optuna_aug", "demo", "pc_ce"]) {
+      assert.equal(refusal(`data=${data}`, `hpo=${hpo}`), null);
+    }
   }
 });
 
@@ -110,62 +114,103 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
   assert.match(replaced!, /^hpo\.search_space\.learning_rate: has no effect, x always replaces its value/);
 });
 
-Deno.test("checkEffects: the original's parameters of chunks are right together", () => {
-  const parameters = {
-    chunk_max_len: "{key: data.chunk_max_len, type: categorical, choices: [512, 384]}",
-    chunk_stride: "{key: data.chunk_stride, type: categorical, choices: [128, 192]}",
-    pc_topM_enable: "{key: data.pc_topM_enable, type: categorical, choices: [false, true]}",
-    pc_topM_M: "{key: data.pc_topM_M, type: categorical, choices: [6, 8, 10], when: {pc_topM_enable: true}}",
-    agg_type: "{key: evaluation.agg_type, type: categorical, choices: [LSE, top-m, max]}",
-    lse_tau: "{key: evaluation.lse_tau, type: float, low: 5, high: 10, when: {agg_type: LSE}}",
-    top_m: "{key: evaluation.top_m, type: categorical, choices: [2, 3], when: {agg_type: top-m}}",
+Deno.test("hpo/pc_ce.yaml: every parameter has an effect in some trial, and exists only in those", () => {
+  for (const data of ["data=demo", "data=redsm5"]) {
+    const overrides = [data, "hpo=pc_ce"];
+    assert.equal(refusal(...overrides), null);
+    assert.deepEqual(leftOut(...overrides), []);
+    assert.deepEqual(replacedParameters(composeConfig(overrides)), []);
+  }
+  const ask = (chosen: Record<string, ParamValue>): { config: Config; asked: string[] } => {
+    const asked: string[] = [];
+    const note = <T>(name: string, value: T): T => (asked.push(name), value);
+    const config = sampleConfig({
+      suggestFloat: (name, low, high) => note(name, (low + high) / 2),
+      suggestInt: (name, low) => note(name, low),
+      suggestCategorical: (name, choices) =>
+        note(name, choices.find((choice) => choice === chosen[name]) ?? choices[0]),
+    }, composeConfig(["hpo=pc_ce"]));
+    return { config, asked };
   };
-  const overrides = Object.entries(parameters).map(([name, value]) => `+hpo.search_space.${name}=${value}`);
-  assert.equal(refusal(...overrides), null);
-  assert.match(
-    refusal(...overrides, "hpo.search_space.top_m.when=null")!,
-    /add .*when=\{evaluation\.agg_type: top-m\}/,
-  );
+  const always = [
+    ...["learning_rate", "target_effective_batch_size", "scheduler_type", "weight_decay", "warmup_ratio"],
+    ...["classifier_dropout", "hidden_dropout", "attention_dropout", "loss_type", "aug_enable"],
+    ...["amp_dtype", "calibration", "chunk_max_len", "chunk_stride", "pc_topM_enable"],
+    ...["neg_per_pos", "xpost_neg_frac", "agg_type", "threshold_mode"],
+  ];
+  const ranking = ["pos_weight_scale", "rank_margin", "rank_weight", "label_smoothing"];
+  const cases: [Record<string, ParamValue>, string[]][] = [
+    [{ aug_enable: false, loss_type: "bce+rank", agg_type: "max", threshold_mode: "per_class" }, ranking],
+    [{ aug_enable: true, loss_type: "cb_focal", agg_type: "LSE", threshold_mode: "global", pc_topM_enable: true }, [
+      ...["focal_gamma", "aug_prob", "aug_method", "pc_topM_M", "cb_beta", "lse_tau", "threshold_global_init"],
+    ]],
+    [{ aug_enable: false, loss_type: "cb_focal", agg_type: "top-m", threshold_mode: "per_class" }, [
+      ...["focal_gamma", "cb_beta", "top_m"],
+    ]],
+  ];
+  for (const [chosen, more] of cases) assert.deepEqual(ask(chosen).asked.toSorted(), [...always, ...more].sort());
+  const { config: { model, training, evaluation, data } } = ask(cases[0][0]);
+  assert.deepEqual([model.loss_type, model.pos_weight_scale, model.label_smoothing], ["bce+rank", 3.5, 0.05]);
+  assert.deepEqual([training.neg_per_pos, training.xpost_neg_frac, training.optimization.precision], [2, 0.15, "bf16"]);
+  assert.deepEqual([evaluation.calibration, evaluation.agg_type, evaluation.threshold_mode], [
+    "temperature",
+    "max",
+    "per_class",
+  ]);
+  assert.deepEqual([data.chunk_max_len, data.chunk_stride], [512, 128]);
 });
 
-Deno.test("checkEffects: the original's losses and samplers can be searched, each under its condition", () => {
-  const losses = [
-    `+hpo.search_space.loss_type={key: model.loss_type, type: categorical, choices: [bce+rank, cb_focal]}`,
-    ...["pos_weight_scale", "rank_margin", "rank_weight", "label_smoothing"].map((name) =>
-      `+hpo.search_space.${name}={key: model.${name}, type: float, low: 0.1, high: 0.4, when: {loss_type: bce+rank}}`
-    ),
-    "+hpo.search_space.cb_beta={key: model.cb_beta, type: float, low: 0.995, high: 0.9995, when: {loss_type: cb_focal}}",
-    "hpo.search_space.focal_gamma.when={model.loss_type: cb_focal}",
-    "+hpo.search_space.neg_per_pos={key: training.neg_per_pos, type: categorical, choices: [2, 4, 6, 8]}",
-    "+hpo.search_space.xpost_neg_frac={key: training.xpost_neg_frac, type: float, low: 0, high: 0.3}",
-  ];
-  assert.equal(refusal(...losses), null);
-  assert.deepEqual(leftOut(...losses), []);
-  const asked: string[] = [];
-  const { model, training } = sampleConfig({
-    suggestFloat: (name, low, high) => {
-      asked.push(name);
-      return (low + high) / 2;
-    },
-    suggestInt: (_, low) => low,
-    suggestCategorical: (name, choices) => {
-      asked.push(name);
-      return choices[0];
-    },
-  }, composeConfig(losses));
-  assert.deepEqual([model.loss_type, model.rank_margin, training.neg_per_pos, training.xpost_neg_frac], [
-    "bce+rank",
-    0.25,
-    2,
-    0.15,
+Deno.test("when: one of several values is enough, and of several conditions all must hold", () => {
+  const either = "hpo.search_space.lse_tau={key: evaluation.lse_tau, type: float, low: 5, high: 10, when: {";
+  const both = ["hpo=pc_ce", "hpo.search_space.agg_type.choices=[LSE, max, top-m]", "~hpo.search_space.lse_tau"];
+  // Where only one of the values gives it an effect, the other is told.
+  assert.match(
+    refusal(...both, `+${either}agg_type: [LSE, top-m]}}`)!,
+    /lse_tau: evaluation\.lse_tau has an effect only where .*evaluation\.agg_type is LSE; add .*=\{evaluation\.agg_type: LSE\}$/,
+  );
+  const sampledWhere = (when: string) => {
+    const config = composeConfig([...both, `+${either}${when}}}`]);
+    return ["LSE", "max", "top-m"].filter((agg_type) =>
+      Object.hasOwn(
+        sampleValues({
+          suggestFloat: (_, low) => low,
+          suggestInt: (_, low) => low,
+          suggestCategorical: (name, choices) =>
+            choices.find((choice) => name === "agg_type" && choice === agg_type) ?? choices[0],
+        }, config),
+        "lse_tau",
+      )
+    );
+  };
+  assert.deepEqual(sampledWhere("agg_type: [LSE, top-m]"), ["LSE", "top-m"]);
+  assert.deepEqual(sampledWhere("evaluation.agg_type: [max, top-m]"), ["max", "top-m"]);
+  assert.deepEqual(sampledWhere("agg_type: [LSE, max], threshold_mode: per_class"), ["LSE", "max"]);
+  assert.deepEqual(sampledWhere("agg_type: [LSE, max], threshold_mode: [global]"), []);
+  // A remedy names all values that will do.
+  assert.match(
+    refusal(
+      "hpo=pc_ce",
+      "hpo.search_space.focal_gamma.when=null",
+      "hpo.search_space.loss_type.choices=[ce, focal, cb_focal, bce+rank]",
+    )!,
+    /add hpo\.search_space\.focal_gamma\.when=\{model\.loss_type: \[focal, cb_focal\]\}$/,
+  );
+  const loss = "+hpo.search_space.loss={key: model.loss_type, type: categorical, choices: [ce, bce]}";
+  assert.deepEqual(leftOut(loss), [
+    "hpo.search_space.focal_gamma: left out, model.loss_type is never focal or cb_focal in a trial where it could be",
   ]);
-  assert.ok(asked.includes("label_smoothing") && !asked.includes("cb_beta") && !asked.includes("focal_gamma"));
+  const rates = (a: string, b: string) =>
+    replacedParameters(composeConfig([
+      `hpo.search_space.learning_rate.when={scheduler_type: ${a}}`,
+      `+hpo.search_space.rate={key: training.learning_rate, type: float, low: 0.1, high: 0.2, when: {scheduler_type: ${b}}}`,
+    ])).length;
+  assert.deepEqual([rates("[linear, cosine]", "cosine_with_restarts"), rates("[linear, cosine]", "[cosine]")], [0, 1]);
 });
 
 Deno.test("checkEffects: where another parameter decides, the condition to write is named, and enough", () => {
   const cases = [
-    ["hpo=pc_ce", "hpo.search_space.aug_prob.when=null"],
-    ["hpo=pc_ce", `${SPACE}{key: augmentation.model_name, type: categorical, choices: [a, b]}`],
+    ["hpo=optuna_aug", "hpo.search_space.aug_prob.when=null"],
+    ["hpo=optuna_aug", `${SPACE}{key: augmentation.model_name, type: categorical, choices: [a, b]}`],
     [
       "+hpo.search_space.mode={key: evaluation.threshold_mode, type: categorical, choices: [per_class, global]}",
       `${SPACE}{key: evaluation.threshold_global_init, type: float, low: 0.3, high: 0.7}`,
@@ -194,7 +239,7 @@ Deno.test("checkEffects: where another parameter decides, the condition to write
     assert.ok(all.length > overrides.length, "was refused");
   }
   // A condition that names the parameter is as good as one that names its key.
-  assert.equal(composeConfig(["hpo=pc_ce"]).hpo.search_space.aug_prob.when?.aug_enable, true);
+  assert.equal(composeConfig(["hpo=optuna_aug"]).hpo.search_space.aug_prob.when?.aug_enable, true);
   assert.equal(
     refusal(
       "+hpo.search_space.loss={key: model.loss_type, type: categorical, choices: [ce, focal]}",
@@ -205,11 +250,11 @@ Deno.test("checkEffects: where another parameter decides, the condition to write
 });
 
 Deno.test("leftOutParameters: what no trial samples is named with the reason, and the rest is searched", () => {
-  const line = "hpo.search_space.focal_gamma: left out, model.loss_type is ce, not focal";
+  const line = "hpo.search_space.focal_gamma: left out, model.loss_type is ce, not focal or cb_focal";
   assert.deepEqual(leftOut("data=demo"), [line]);
   assert.deepEqual(leftOut("data=demo", "hpo=demo"), [line]);
   assert.deepEqual(leftOut("data=demo", "model.loss_type=focal"), []);
-  assert.deepEqual(leftOut("data=redsm5", "hpo=pc_ce"), []);
+  assert.deepEqual(leftOut("data=redsm5", "hpo=optuna_aug"), []);
   const loss = "+hpo.search_space.loss={key: model.loss_type, type: categorical, choices: [ce, bce]}";
   assert.match(leftOut(loss)[0], /focal_gamma: left out, model\.loss_type is never focal/);
   const only = composeConfig([

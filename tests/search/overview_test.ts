@@ -103,7 +103,7 @@ Deno.test("originalDifferences: the studies of scripts/launch_studies are the or
   const differences = (...overrides: string[]) => originalDifferences(composeConfig(["data=redsm5", ...overrides]));
   const [plain, augmented] = ["hpo.study_name=deberta_base_no_aug", "hpo.study_name=deberta_base_aug"];
   assert.deepEqual(differences(plain), []);
-  assert.deepEqual(differences(augmented, "hpo=pc_ce"), []);
+  assert.deepEqual(differences(augmented, "hpo=optuna_aug"), []);
   assert.deepEqual(
     differences(augmented)?.map(({ key, found }) => [key, found]),
     ["enable", "prob", "method"].map((name) => [`hpo.search_space of augmentation.${name}`, "absent"]),

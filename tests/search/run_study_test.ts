@@ -111,7 +111,7 @@ gpuTest("runStudy: a trial trains on the augmentation that it samples, whatever 
     const values = { target_effective_batch_size: 4, weight_decay: 0, warmup_ratio: 0, focal_gamma: 2 };
     const config = runConfig(
       folder,
-      "hpo=pc_ce",
+      "hpo=optuna_aug",
       ...annotations,
       ...SINGLE,
       ...SMALL,

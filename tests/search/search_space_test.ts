@@ -84,13 +84,13 @@ Deno.test("sampleConfig: each of the nine parameters of hpo/optuna.yaml reaches 
 });
 
 gpuTest(
-  "sampleConfig: the augmentation of hpo/pc_ce.yaml reaches the pairs of an epoch, where there is one",
+  "sampleConfig: the augmentation of hpo/optuna_aug.yaml reaches the pairs of an epoch, where there is one",
   async (gpu) => {
     await inTemporaryFolder(async (folder) => {
       const annotations = writeAnnotations(folder).filter((override) => !override.startsWith("augmentation."));
       const base = runConfig(
         folder,
-        "hpo=pc_ce",
+        "hpo=optuna_aug",
         "model.loss_type=focal",
         ...annotations,
         `augmentation.model_name=${DEMO_MASKED_LM}`,
@@ -159,7 +159,7 @@ Deno.test("replacedParameters: two parameters of one key, unless their condition
     "hpo.search_space.rate.when={scheduler_type: cosine}",
   ];
   assert.deepEqual(replacedParameters(composeConfig([...base, ...conditions])), []);
-  assert.deepEqual(replacedParameters(composeConfig(["data=demo", "hpo=pc_ce"])), []);
+  assert.deepEqual(replacedParameters(composeConfig(["data=demo", "hpo=optuna_aug"])), []);
 });
 
 Deno.test("withParams: a value without a parameter is refused by name", () => {
@@ -168,18 +168,41 @@ Deno.test("withParams: a value without a parameter is refused by name", () => {
 
 Deno.test("checkSearchSpace: choices that cannot be trained are refused at once, with a way out that works", () => {
   checkSearchSpace(composeConfig([]));
-  const config = composeConfig(["hpo=pc_ce", "augmentation.model_name=null"]);
+  const config = composeConfig(["hpo=optuna_aug", "augmentation.model_name=null"]);
   let remedy = "";
   assert.throws(() => checkSearchSpace(config), (error: Error) => {
     assert.match(error.message, /^hpo\.search_space\.aug_method: augmentation\.model_name: is null/);
     remedy = error.message.split("use ")[1];
     return true;
   });
-  checkSearchSpace(composeConfig(["hpo=pc_ce", "augmentation.model_name=null", remedy]));
+  checkSearchSpace(composeConfig(["hpo=optuna_aug", "augmentation.model_name=null", remedy]));
+});
+
+Deno.test("checkSearchSpace: values that do not go together are refused, and those that do are set together", () => {
+  const chunks = (length: string, stride: string) =>
+    composeConfig([
+      `+hpo.search_space.length={key: data.chunk_max_len, type: categorical, choices: ${length}}`,
+      `+hpo.search_space.stride={key: data.chunk_stride, ${stride}}`,
+    ]);
+  const message =
+    /^hpo\.search_space\.stride: "data\.chunk_stride" must be less than data\.chunk_max_len=64, not 64; use /;
+  const refuse = (stride: string, remedy: string) =>
+    assert.throws(() => checkSearchSpace(chunks("[128, 64]", stride)), (error: Error) => {
+      assert.match(error.message, message);
+      assert.ok(error.message.endsWith(`use ${remedy}`), error.message);
+      return true;
+    });
+  refuse("type: categorical, choices: [8, 64]", "hpo.search_space.stride.choices=[8]");
+  refuse("type: int, low: 8, high: 64", "another range, or ~hpo.search_space.stride");
+  // The configuration's own stride, 128, is in no trial.
+  const config = chunks("[128, 64]", "type: int, low: 8, high: 63");
+  checkSearchSpace(config);
+  const { data } = withParams(config, { length: 64, stride: 63 });
+  assert.deepEqual([data.chunk_max_len, data.chunk_stride], [64, 63]);
 });
 
 Deno.test("checkSearchSpace: a study that may augment by context needs a language model, and annotations", () => {
-  const without = ["hpo=pc_ce", "augmentation.model_name=null"];
+  const without = ["hpo=optuna_aug", "augmentation.model_name=null"];
   assert.deepEqual(possibleAugmentations(composeConfig([])), []);
   const methods = possibleAugmentations(composeConfig(without)).map(({ augmentation }) => augmentation);
   assert.deepEqual(methods.map(({ enable, method }) => [enable, method]), [[true, "synonym"], [true, "contextual"]]);

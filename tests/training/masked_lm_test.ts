@@ -1,5 +1,6 @@
 /** The masked language model against transformers, on both kinds of adapters' kernels. */
 import assert from "node:assert/strict";
+import { contentWords } from "../../src/augmentation/words.ts";
 import { packBatch } from "../../src/dataset/batches.ts";
 import { createWordMasker, maskTokenId } from "../../src/dataset/mask_word.ts";
 import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
@@ -7,6 +8,7 @@ import { checkMaskedLm, readModelConfig } from "../../src/models/checkpoint.ts";
 import { EntailError } from "../../src/errors.ts";
 import { readJson } from "../../src/formats/json.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { openContextualSource } from "../../src/training/contextual.ts";
 import { maskedLmCapacity, openMaskedLm } from "../../src/training/masked_lm.ts";
 import { assertClose } from "../support/close.ts";
 import { DEBERTA_FIXTURES, readTensors } from "../support/deberta_fixture.ts";
@@ -17,6 +19,9 @@ const KINDS = ["software", "hardware"] as const;
 
 interface Expected {
   maxLength: number;
+  /** Of published layouts: what stands for a word to be guessed, and the tokens that are words. */
+  maskId?: number;
+  words?: Record<string, number>;
   cases: { text: string; start: number; end: number; ids: number[]; masked: number; logits?: number[] }[];
 }
 
@@ -47,7 +52,10 @@ async function logitsOf(
   return rows;
 }
 
-for (const name of ["legacy", "lm_head", "narrow", "../../bert/masked_lm", "../../roberta/masked_lm"]) {
+const PUBLISHED = ["deberta_v3", "bert", "roberta", "xlm_roberta"].map((name) => `../../masked_lm/${name}`);
+const SAVED = ["legacy", "lm_head", "narrow", "../../bert/masked_lm", "../../roberta/masked_lm"];
+
+for (const name of [...SAVED, ...PUBLISHED]) {
   gpuTest(`openMaskedLm: logits of ${name} are transformers', with either kernels, and in shards`, async (gpu) => {
     const folder = pathOf(name);
     const { cases } = await readJson(`${folder}/expected.json`) as Expected;
@@ -55,7 +63,8 @@ for (const name of ["legacy", "lm_head", "narrow", "../../bert/masked_lm", "../.
     assert.equal(shape[0], cases.length);
     // The table of 121 rows of the first has 14,520 bytes: three shards.
     const sharded = name === "legacy" ? [{ kind: KINDS[0], maxChunkBytes: 5120 }] : [];
-    for (const { kind, ...options } of [...KINDS.map((kind) => ({ kind })), ...sharded]) {
+    const kinds = PUBLISHED.includes(name) ? KINDS.slice(0, 1) : KINDS;
+    for (const { kind, ...options } of [...kinds.map((kind) => ({ kind })), ...sharded]) {
       const rows = await logitsOf({ ...gpu, kind }, folder, cases, options);
       assertClose(
         rows.flatMap((row) => [...row]),
@@ -70,7 +79,7 @@ for (const name of ["legacy", "lm_head", "narrow", "../../bert/masked_lm", "../.
     const folder = pathOf(name);
     const { cases, maxLength } = await readJson(`${folder}/expected.json`) as Expected;
     const tokenizer = await loadTokenizer(folder);
-    const mask = createWordMasker(tokenizer, { maskId: await maskTokenId(folder, tokenizer), maxLength });
+    const mask = createWordMasker(tokenizer, { maskId: maskTokenId(tokenizer, folder), maxLength });
     for (const { text, start, end, ids, masked } of cases) {
       const sequence = mask(text, { start, end });
       assert.deepEqual([...sequence.ids], ids, text.slice(start, end));
@@ -92,7 +101,7 @@ gpuTest("openMaskedLm: logits are the same bits in any batch", async (gpu) => {
 gpuTest("openMaskedLm: the demo's model, stored as float16, is read as transformers reads it", async (gpu) => {
   const { cases, maxLength } = await readJson(pathOf("demo.json")) as Expected;
   const tokenizer = await loadTokenizer(DEMO);
-  const mask = createWordMasker(tokenizer, { maskId: await maskTokenId(DEMO, tokenizer), maxLength });
+  const mask = createWordMasker(tokenizer, { maskId: maskTokenId(tokenizer, DEMO), maxLength });
   for (const { text, start, end, ids } of cases) assert.deepEqual([...mask(text, { start, end }).ids], ids);
   for (const kind of KINDS) {
     const rows = await logitsOf({ ...gpu, kind }, DEMO, cases);
@@ -130,18 +139,38 @@ Deno.test("checkMaskedLm: a model without the head, and one with a table of its 
   );
 });
 
-Deno.test("maskTokenId: what tokenizer_config.json names; a tokenizer without it is a data error", async () => {
-  const tokenizer = await loadTokenizer(pathOf("legacy"));
-  assert.equal(tokenizer.vocabulary[await maskTokenId(pathOf("legacy"), tokenizer)], "[MASK]");
+for (const name of PUBLISHED) {
+  Deno.test(`openContextualSource: the mask and the words of ${name} as published are transformers'`, async () => {
+    const { maskId, words } = await readJson(`${pathOf(name)}/expected.json`) as Expected;
+    const { vocabulary: { ids, texts }, ...source } = await openContextualSource(pathOf(name));
+    assert.equal(source.maskId, maskId);
+    if (name.endsWith("deberta_v3")) assert.match(source.warning!, /was pretrained to tell replaced words/);
+    else assert.equal(source.warning, null);
+    const isWorth = (word: string) => contentWords(word, [{ start: 0, end: word.length }]).length > 0;
+    assert.deepEqual(
+      texts.map((text, i) => [ids[i], text]),
+      Object.entries(words!).filter(([word]) => isWorth(word)).map(([word, id]) => [id, word]).sort(([a], [b]) =>
+        +a - +b
+      ),
+    );
+    assert.ok(texts.length > 2, `${texts}`);
+  });
+}
+
+Deno.test("maskTokenId: what the files name, or else the class; a tokenizer without it is a data error", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    assert.equal(tokenizer.vocabulary[await maskTokenId(folder, tokenizer)], "[MASK]");
-    const write = (config: object) => Deno.writeTextFile(`${folder}/tokenizer_config.json`, JSON.stringify(config));
-    await write({ mask_token: { content: "[UNK]" } });
-    assert.equal(await maskTokenId(folder, tokenizer), tokenizer.tokenId("[UNK]"));
-    for (const config of [{ mask_token: null }, { mask_token: "<mask>" }]) {
-      await write(config);
-      await assert.rejects(() => maskTokenId(folder, tokenizer), { kind: "data", message: /has no mask token/ });
+    await Deno.copyFile(`${pathOf("legacy")}/tokenizer.json`, `${folder}/tokenizer.json`);
+    const open = async (settings: object) => {
+      await Deno.writeTextFile(`${folder}/tokenizer_config.json`, JSON.stringify(settings));
+      const tokenizer = await loadTokenizer(folder);
+      return tokenizer.vocabulary[maskTokenId(tokenizer, folder)];
+    };
+    const tokenizer_class = "DebertaV2Tokenizer";
+    assert.equal(await open({ tokenizer_class }), "[MASK]");
+    assert.equal(await open({ tokenizer_class, mask_token: { content: "[UNK]" } }), "[UNK]");
+    for (const settings of [{ tokenizer_class, mask_token: null }, { tokenizer_class: "PreTrainedTokenizerFast" }]) {
+      await assert.rejects(open(settings), { kind: "data", message: /has no mask token; name the folder/ });
     }
   } finally {
     await Deno.remove(folder, { recursive: true });
