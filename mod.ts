@@ -35,4 +35,4 @@ export { runStudy, type RunStudyOptions, type StudyObserver } from "./src/search
 export { type StudyOverview, studyOverviews } from "./src/search/overview.ts";
 export { type BestTrial, bestTrials } from "./src/search/best_trials.ts";
 export { paramImportances } from "./src/studies/importance.ts";
-export { type StudyReport, writeStudyReport } from "./src/report/study_report.ts";
+export { type StudyReport, writeStudyReport } from "./src/report/study/study_report.ts";

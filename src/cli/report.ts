@@ -1,7 +1,7 @@
 /** `report`: what a study has found, as Markdown, as one HTML page and as charts. */
 import { join } from "node:path";
 import { folderName } from "../formats/folder_name.ts";
-import { writeStudyReport } from "../report/study_report.ts";
+import { writeStudyReport } from "../report/study/study_report.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { existingStudy, openExistingStorage } from "./study_storage.ts";

@@ -2,7 +2,7 @@
 import { Marked } from "marked";
 import { COLOURS } from "./colours.ts";
 import { plain } from "./markdown.ts";
-import type { Plot } from "./plots.ts";
+import type { Plot } from "./plot.ts";
 
 /** The charts' colours where the page is dark. */
 const DARK: Record<keyof typeof COLOURS, string> = {
@@ -11,9 +11,13 @@ const DARK: Record<keyof typeof COLOURS, string> = {
   faint: "#8d96a0",
   line: "#484f58",
   grid: "#21262d",
-  complete: "#4493f8",
-  pruned: "#8c959f",
-  best: "#f0883e",
+  grey: "#8d959f",
+  blue: "#4493f8",
+  orange: "#f0883e",
+  green: "#3fb950",
+  purple: "#a371f7",
+  red: "#f85149",
+  teal: "#39c5cf",
 };
 
 const variables = (colours: Record<string, string>): string =>
@@ -40,7 +44,7 @@ svg { display: block; height: auto; min-width: 40rem; max-width: 100%; }
 const escape = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.codePointAt(0)};`);
 
 /** Markdown with pictures named after the plots → HTML with the plots inside. HTML in the Markdown is shown, not obeyed. */
-export function reportPage(studyName: string, markdown: string, plots: readonly Plot[]): string {
+export function reportPage(title: string, markdown: string, plots: readonly Plot[]): string {
   const marked = new Marked({
     renderer: {
       html: ({ text }) => escape(text),
@@ -60,7 +64,7 @@ export function reportPage(studyName: string, markdown: string, plots: readonly 
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Study ${escape(plain(studyName))}</title>
+<title>${escape(plain(title))}</title>
 <style>${STYLE}</style>
 </head>
 <body>

@@ -159,7 +159,7 @@ async function trainFolds(
     const tokenized = await tokenizeSplit(config, split, model, reporter);
     const augmentation = await augmenter.prepare(config, { model, data: tokenized, gpu, signal });
     const data = { ...tokenized, evidence: augmentation?.evidence };
-    const { pairs, tokens, folds } = data;
+    const { pairs, tokens, folds, truncation } = data;
     startup?.ended("data");
     const known = plan.kind === "continue" ? await chosenKernels(config.output_dir, gpu) : undefined;
     const asked = setByPath(config, PRECISION, plan.record.precision);
@@ -171,7 +171,7 @@ async function trainFolds(
     startup?.ended("kernels");
 
     const found = config.training.target_effective_batch_size === null ? null : fitted.training.batch_size;
-    const record = { ...plan.record, batch_size: found, directory: Deno.cwd() };
+    const record = { ...plan.record, batch_size: found, truncation, directory: Deno.cwd() };
     if (plan.kind === "begin") await beginRun(config, record, split);
     else {
       await clearFolds(config, plan.clear);

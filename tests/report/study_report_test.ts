@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { composeConfig } from "../../src/config/config.ts";
-import { curves, runningBest } from "../../src/report/series.ts";
-import { type StudyReport, studyReport, writeStudyReport } from "../../src/report/study_report.ts";
+import { curves, runningBest } from "../../src/report/study/series.ts";
+import { type StudyReport, studyReport, writeStudyReport } from "../../src/report/study/study_report.ts";
 import { CONFIG_ATTRIBUTE, storeConfig } from "../../src/search/stored_config.ts";
 import { TRIALS_ATTRIBUTE } from "../../src/search/study_setup.ts";
 import { NopPruner } from "../../src/studies/nop_pruner.ts";
@@ -131,7 +131,7 @@ Deno.test("studyReport: every kind of trial, in the documents and in the charts"
   const html = report.files.get("report.html")!;
   assert.equal(html.match(/<svg /g)!.length, 5);
   assert.match(html, /<td align="left">Error: lost the &lt;device&gt; \| again<\/td>/);
-  assert.match(html, /var\(--complete\)/);
+  assert.match(html, /var\(--blue\)/);
   assert.doesNotMatch(html, /(fill|stroke)="#ffffff"/);
 });
 

@@ -1,0 +1,37 @@
+/** The part of an axis that a chart shows: what a few values far from all others would flatten the rest for is left out. */
+
+import { tickText } from "./labels.ts";
+
+export interface Span {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** How far beyond the quartiles a value may lie, in interquartile ranges: Tukey's "far out" (1977). */
+const FAR_OUT = 3;
+/** What is far out is left out only where the rest would have less than this share of the axis. */
+const SMALLEST_SHARE = 0.25;
+
+/** The span of finite values, at least one; those of `kept` lie in it, whatever the others are. */
+export function spanOf(values: readonly number[], kept: readonly number[] = []): Span {
+  const sorted = Float64Array.from([...values, ...kept]).sort();
+  const whole = { low: sorted[0], high: sorted[sorted.length - 1] };
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))];
+  const spread = at(0.75) - at(0.25) || at(0.9) - at(0.1);
+  if (spread === 0) return whole;
+  const fences = { low: at(0.25) - FAR_OUT * spread, high: at(0.75) + FAR_OUT * spread };
+  const inside = [...sorted.filter((value) => value >= fences.low && value <= fences.high), ...kept];
+  const most = { low: inside.reduce((a, b) => Math.min(a, b)), high: inside.reduce((a, b) => Math.max(a, b)) };
+  return most.high - most.low < SMALLEST_SHARE * (whole.high - whole.low) ? most : whole;
+}
+
+export const within = ({ low, high }: Span, value: number): number => Math.min(Math.max(value, low), high);
+
+/** A sentence on how many values a chart shows at its edge instead of where they are; nothing where there is none. */
+export function beyondText(span: Span, values: readonly number[]): string {
+  const below = values.filter((value) => value < span.low).length;
+  const above = values.filter((value) => value > span.high).length;
+  const parts = [...below > 0 ? [`${below} below`] : [], ...above > 0 ? [`${above} above`] : []];
+  const shown = `${tickText(span.low)} to ${tickText(span.high)}`;
+  return parts.length === 0 ? "" : ` The axis shows ${shown}; ${parts.join(" and ")} are drawn at its edge.`;
+}
