@@ -34,7 +34,16 @@ export function cartesian(x: string, y: string, legend: readonly { name: string;
       minInterval: 1,
       splitLine: { show: false },
     },
-    yAxis: { ...AXIS_STYLE, type: "value", name: y, nameLocation: "end", nameGap: 12, scale: true },
+    yAxis: {
+      ...AXIS_STYLE,
+      type: "value",
+      name: y,
+      nameLocation: "end",
+      nameGap: 12,
+      // From the axis to the right, where there is room for it.
+      nameTextStyle: { ...AXIS_STYLE.nameTextStyle, align: "left" },
+      scale: true,
+    },
   };
 }
 

@@ -33,11 +33,13 @@ h2 { margin: 2.5rem 0 0.75rem; padding-bottom: 0.3rem; border-bottom: 1px solid 
 code { font: 0.9em ui-monospace, Menlo, Consolas, monospace; }
 .wide { display: block; overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.3rem 0.9rem; border-bottom: 1px solid var(--grid); text-align: left; }
+th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid var(--grid); text-align: left; }
 th { border-bottom-color: var(--line); white-space: nowrap; }
 thead:not(:has(th:not(:empty))) { display: none; }
 [align=right] { text-align: right; }
 svg { display: block; height: auto; min-width: 40rem; max-width: 100%; }
+thead:not(:has(th:not(:empty))) + tbody code { overflow-wrap: anywhere; }
+.small svg { min-width: 18rem; }
 @media print { svg { break-inside: avoid; } }
 `;
 
@@ -52,7 +54,9 @@ export function reportPage(title: string, markdown: string, plots: readonly Plot
         const plot = plots.find(({ name }) => href === `${name}.svg`);
         return plot === undefined
           ? escape(text)
-          : `<span class="wide" role="img" aria-label="${escape(text)}">${themed(plot.svg)}</span>`;
+          : `<span class="wide${isSmall(plot) ? " small" : ""}" role="img" aria-label="${escape(text)}">${
+            themed(plot.svg)
+          }</span>`;
       },
     },
   });
@@ -72,6 +76,9 @@ ${body}</body>
 </html>
 `;
 }
+
+/** Charts that a narrow screen has room for. */
+const isSmall = ({ svg }: Plot): boolean => Number(/<svg width="(\d+)"/.exec(svg)?.[1]) < 600;
 
 /** The chart with the page's colours in place of its own. */
 function themed(svg: string): string {

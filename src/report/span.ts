@@ -10,7 +10,7 @@ export interface Span {
 /** How far beyond the quartiles a value may lie, in interquartile ranges: Tukey's "far out" (1977). */
 const FAR_OUT = 3;
 /** What is far out is left out only where the rest would have less than this share of the axis. */
-const SMALLEST_SHARE = 0.25;
+const SMALLEST_SHARE = 0.1;
 
 /** The span of finite values, at least one; those of `kept` lie in it, whatever the others are. */
 export function spanOf(values: readonly number[], kept: readonly number[] = []): Span {
@@ -32,6 +32,7 @@ export function beyondText(span: Span, values: readonly number[]): string {
   const below = values.filter((value) => value < span.low).length;
   const above = values.filter((value) => value > span.high).length;
   const parts = [...below > 0 ? [`${below} below`] : [], ...above > 0 ? [`${above} above`] : []];
-  const shown = `${tickText(span.low)} to ${tickText(span.high)}`;
-  return parts.length === 0 ? "" : ` The axis shows ${shown}; ${parts.join(" and ")} are drawn at its edge.`;
+  if (parts.length === 0) return "";
+  const [from, to] = [span.low, span.high].map((end) => tickText(Number(end.toPrecision(3))));
+  return ` Values beyond ${from} to ${to} (${parts.join(", ")}) are drawn at the edge.`;
 }

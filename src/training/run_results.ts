@@ -47,7 +47,7 @@ export async function readRunResults(outputDir: string): Promise<RunResults> {
       finished: state?.finished ?? summarised.includes(fold),
       seconds: state?.seconds ?? null,
       steps: log.filter((entry) => "step" in entry),
-      epochs: log.filter((entry) => !("step" in entry)),
+      epochs: log.filter((entry): entry is EpochEntry => !("step" in entry)),
       predictions,
     });
   }

@@ -9,12 +9,12 @@ import { unitAxis } from "./axis_style.ts";
 import { valueSpan } from "./series.ts";
 import { parameterAxis } from "./unit_axis.ts";
 
-const COLUMNS = 3;
-const CELL = { width: 320, height: 200 };
+const COLUMNS = 2;
+const CELL = { width: 480, height: 200 };
 /** Of what is left for the points. */
-const PLOT_WIDTH = 240;
+const PLOT_WIDTH = 390;
 /** Letters in a line of a title, and the least in one of a label. */
-const TITLE_LETTERS = 40;
+const TITLE_LETTERS = 60;
 const LETTERS = 8;
 
 /** `trials`: COMPLETE with finite values, at least one. */
