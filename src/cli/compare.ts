@@ -5,11 +5,13 @@ import { EntailError } from "../errors.ts";
 import { METRIC_NAMES, type MetricName } from "../evaluation/metrics.ts";
 import { figure, METRIC_TITLES } from "../report/run/verdict_tables.ts";
 import { compareRuns, type RunComparison } from "../training/compare_runs.ts";
+import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { say } from "./say.ts";
 import { printLine, printTable } from "./terminal.ts";
 
 export async function compare(runs: string[], options: CommonOptions & { json?: boolean }): Promise<void> {
+  if (!resolveConfig([], options)) return;
   if (runs.length < 2) throw new EntailError("usage", "compare: name the folders of two or more runs");
   const twice = runs.find((run, i) => runs.indexOf(run) !== i);
   if (twice !== undefined) throw new EntailError("usage", `compare: ${twice} is named twice`);
@@ -97,11 +99,8 @@ function printSettings({ runs, differences }: RunComparison, names: ReadonlyMap<
   printTable(
     ["what differs", ...runs.map(({ run }) => names.get(run)!)],
     differences.map(({ key, values }) => {
-      const [first] = values;
-      return [
-        key,
-        ...values.map((value) => JSON.stringify(value) === JSON.stringify(first) ? faint(text(value)) : text(value)),
-      ];
+      const [first, ...others] = values.map(text);
+      return [key, first, ...others.map((other) => other === first ? faint(other) : other)];
     }),
   );
 }

@@ -8,6 +8,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { decisionSettings } from "../training/decisions.ts";
 import { type EvaluateRunOptions, scoreRun, summariseRun } from "../training/evaluate_run.ts";
 import { EVALUATION_FILE, loadRun, type OpenRun } from "../training/run_folder.ts";
+import { settingDifferences } from "../training/run_record.ts";
 import { crossFittedPredictions, type RunPrediction, type Summary } from "../training/summary.ts";
 import { openConfiguredGpu } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -48,11 +49,15 @@ export async function evaluate(overrides: string[], options: EvalOptions): Promi
   }
 }
 
-/** Writes what is printed into the run's folder. One that cannot be written to is no reason to print nothing. */
-async function keep({ config }: OpenRun, result: Summary): Promise<void> {
+/**
+ * Writes what is printed into the run's folder, with the settings that are other ones than in training. A folder that
+ * cannot be written to is no reason to print nothing.
+ */
+async function keep({ config, record }: OpenRun, result: Summary): Promise<void> {
+  const settings = Object.fromEntries(settingDifferences(record, config).map(({ key, is }) => [key, is]));
   const path = join(config.output_dir, EVALUATION_FILE);
   try {
-    await writeFileAtomic(path, JSON.stringify(result, null, 2) + "\n");
+    await writeFileAtomic(path, JSON.stringify({ settings, ...result }, null, 2) + "\n");
   } catch (error) {
     if (!(error instanceof EntailError)) throw error;
     say(`not kept: ${error.message}`);

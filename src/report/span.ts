@@ -17,12 +17,18 @@ export function spanOf(values: readonly number[], kept: readonly number[] = []):
   const sorted = Float64Array.from([...values, ...kept]).sort();
   const whole = { low: sorted[0], high: sorted[sorted.length - 1] };
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))];
-  const spread = at(0.75) - at(0.25) || at(0.9) - at(0.1);
+  const spread = at(0.75) - at(0.25) || usualDistance(sorted, at(0.5));
   if (spread === 0) return whole;
   const fences = { low: at(0.25) - FAR_OUT * spread, high: at(0.75) + FAR_OUT * spread };
   const inside = [...sorted.filter((value) => value >= fences.low && value <= fences.high), ...kept];
   const most = { low: inside.reduce((a, b) => Math.min(a, b)), high: inside.reduce((a, b) => Math.max(a, b)) };
   return most.high - most.low < SMALLEST_SHARE * (whole.high - whole.low) ? most : whole;
+}
+
+/** The median distance from the middle of the values that are not in it; 0 where all are. */
+function usualDistance(values: Float64Array, middle: number): number {
+  const distances = values.map((value) => Math.abs(value - middle)).filter((distance) => distance > 0).sort();
+  return distances[(distances.length - 1) >> 1] ?? 0;
 }
 
 export const within = ({ low, high }: Span, value: number): number => Math.min(Math.max(value, low), high);

@@ -28,7 +28,7 @@ export const foldFolder = (root: string, fold: number): string => join(root, `fo
 export const CONFIG_FILE = "config.yaml";
 export const FOLDS_FILE = "folds.csv";
 export const SUMMARY_FILE = "summary.json";
-/** What `eval` found when it was last asked. */
+/** What `eval` found when it was last asked, and what it was asked with: a `KeptEvaluation`. */
 export const EVALUATION_FILE = "evaluation.json";
 
 /** Makes both folders and keeps other processes from training in them. The result gives them free again. */

@@ -1,11 +1,12 @@
 /** What a run has come to so far, from its folder alone: no device is needed, and nothing is changed. */
 import { join } from "node:path";
 import { fitDecision } from "../evaluation/decision.ts";
+import { EntailError } from "../errors.ts";
 import { readJson } from "../formats/json.ts";
 import { decisionSettings } from "./decisions.ts";
 import { type EpochEntry, readLog, type StepEntry } from "./metrics_log.ts";
 import { type Prediction, readPredictions } from "./predictions.ts";
-import { foldFolder, loadRun, type OpenRun, SUMMARY_FILE } from "./run_folder.ts";
+import { EVALUATION_FILE, foldFolder, loadRun, type OpenRun, SUMMARY_FILE } from "./run_folder.ts";
 import { peekState } from "./state.ts";
 import type { FoldFacts, RunPrediction, Summary } from "./summary.ts";
 
@@ -25,7 +26,14 @@ export interface FoldResults {
 export interface RunResults extends OpenRun {
   /** By number. */
   readonly folds: readonly FoldResults[];
+  /** What `eval` found when it was last asked; null where it never was. */
+  readonly evaluation: KeptEvaluation | null;
 }
+
+export type KeptEvaluation = Summary & {
+  /** Those that were other ones than in training. */
+  settings: Record<string, unknown>;
+};
 
 /**
  * Reads the logs and the predictions of the run in a folder, which may be under way or without its checkpoints. Data error
@@ -34,7 +42,8 @@ export interface RunResults extends OpenRun {
 export async function readRunResults(outputDir: string): Promise<RunResults> {
   const run = await loadRun(outputDir);
   const { kfold, checkpoint_dir } = run.config;
-  const summarised = await foldsOfSummary(join(outputDir, SUMMARY_FILE));
+  // Where checkpoints are gone it is the summary that tells which folds are finished.
+  const summary = await kept<Summary>(join(outputDir, SUMMARY_FILE));
   const folds: FoldResults[] = [];
   for (let fold = 0; fold < kfold.n_splits; fold++) {
     const folder = foldFolder(outputDir, fold);
@@ -44,14 +53,14 @@ export async function readRunResults(outputDir: string): Promise<RunResults> {
     const state = await peekState(foldFolder(checkpoint_dir, fold));
     folds.push({
       fold,
-      finished: state?.finished ?? summarised.includes(fold),
+      finished: state?.finished ?? summary?.folds.some((each) => each.fold === fold) ?? false,
       seconds: state?.seconds ?? null,
       steps: log.filter((entry) => "step" in entry),
       epochs: log.filter((entry): entry is EpochEntry => !("step" in entry)),
       predictions,
     });
   }
-  return { ...run, folds };
+  return { ...run, folds, evaluation: await kept<KeptEvaluation>(join(outputDir, EVALUATION_FILE)) };
 }
 
 async function predictionsIn(folder: string): Promise<Prediction[]> {
@@ -59,11 +68,12 @@ async function predictionsIn(folder: string): Promise<Prediction[]> {
   return await exists(path) ? await readPredictions(path) : [];
 }
 
-/** The folds that a summary is over; none where it is not written yet. */
-async function foldsOfSummary(path: string): Promise<number[]> {
-  if (!await exists(path)) return [];
-  const { folds } = await readJson(path) as Partial<Summary>;
-  return folds?.map(({ fold }) => fold) ?? [];
+/** What this program wrote into a run's folder; null where it is not written yet. Data error for something else. */
+async function kept<Kind extends Summary>(path: string): Promise<Kind | null> {
+  if (!await exists(path)) return null;
+  const found = await readJson(path) as Partial<Summary> | null;
+  if (Array.isArray(found?.folds) && found.overall !== undefined && found.intervals !== undefined) return found as Kind;
+  throw new EntailError("data", `${path}: is not what train or eval wrote; remove it`);
 }
 
 const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);

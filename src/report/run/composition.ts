@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { getByPath, parseConfigText, settingsOf } from "../../config/config.ts";
 import { isChosen } from "../../evaluation/decision.ts";
 import { duration, epochsText, percent } from "../../formats/human.ts";
-import type { FoldResults, RunResults } from "../../training/run_results.ts";
+import { bestEntry, type FoldResults, type RunResults } from "../../training/run_results.ts";
 import { literal, plotText, table } from "../markdown.ts";
 import type { Plot } from "../plot.ts";
 import { type Judged, type Judgement, surprise, worstPairs, worstPosts } from "./judgement.ts";
@@ -28,6 +28,7 @@ export function composeRunReport(parts: RunReportParts): string {
     ...unfinished(results),
     overview(parts),
     ...(judgement === null ? ["No fold has been evaluated yet."] : verdict(judgement)),
+    ...evaluatedSince(results),
     ...plot("f1"),
     ...(judgement === null ? [] : confusions(judgement)),
     ...plot("loss"),
@@ -121,6 +122,23 @@ function verdict({ summary }: Judgement): string[] {
   ];
 }
 
+/** What `eval` was last asked with, and found. */
+function evaluatedSince({ evaluation }: RunResults): string[] {
+  if (evaluation === null) return [];
+  const { settings, folds, overall, intervals, cross_fitted: crossFitted } = evaluation;
+  const asked = Object.entries(settings).map(([key, value]) => literal(`${key}=${value}`));
+  const figures = (f1: number, interval: readonly [number, number] | null) =>
+    `F1 ${figure(f1)} (${rangeText(interval)})`;
+  const over = folds.length === 1 ? `fold ${folds[0].fold}` : `${folds.length} folds`;
+  return [
+    `\`eval\` was last asked ${asked.length === 0 ? "for the same" : `with ${asked.join(", ")}`}, over ${over}: ` +
+    figures(overall.f1, intervals.overall.f1) +
+    (crossFitted === null
+      ? "."
+      : ` in sample, ${figures(crossFitted.overall.f1, crossFitted.intervals.overall.f1)} cross-fitted.`),
+  ];
+}
+
 function confusions({ summary }: Judgement): string[] {
   const { overall, per_criterion: criteria } = summary.cross_fitted ?? summary;
   const { truePositives, falseNegatives, falsePositives, trueNegatives } = overall;
@@ -144,7 +162,7 @@ function confusions({ summary }: Judgement): string[] {
 function epochs({ folds }: RunResults): string[] {
   const evaluated = folds.filter(({ epochs }) => epochs.length > 0);
   if (evaluated.length === 0) return [];
-  const best = evaluated.map(({ epochs }) => epochs.reduce((a, b) => b.eval_f1 > a.eval_f1 ? b : a));
+  const best = evaluated.map(bestEntry);
   const all = [...new Set(evaluated.flatMap(({ epochs }) => epochs.map(({ epoch }) => epoch)))].sort((a, b) => a - b);
   return [
     "F1 by epoch; the one whose model is kept is bold.",
@@ -277,7 +295,7 @@ function provenance({ config, record }: RunResults): string[] {
   );
   const files = Object.entries(record.content).map(([key, digest]) => {
     const place = key.includes(".") && !key.endsWith(".csv") ? getByPath(config, key) : null;
-    return [key, typeof place === "string" ? literal(place) : "", literal(digest.slice(0, DIGEST_LETTERS))];
+    return [literal(key), typeof place === "string" ? literal(place) : "", literal(digest.slice(0, DIGEST_LETTERS))];
   });
   return [
     "## How it was made",
