@@ -39,6 +39,7 @@ thead:not(:has(th:not(:empty))) { display: none; }
 [align=right] { text-align: right; }
 svg { display: block; height: auto; min-width: 40rem; max-width: 100%; }
 thead:not(:has(th:not(:empty))) + tbody code { overflow-wrap: anywhere; }
+td:first-child:has(code) { min-width: 7rem; overflow-wrap: anywhere; }
 .small svg { min-width: 18rem; }
 @media print { svg { break-inside: avoid; } }
 `;

@@ -123,11 +123,11 @@ Deno.test("studyReport: a study of hpo is judged, by what it is itself", async (
     const version = await storeConfig(study, config);
     await study.optimize(async (trial) => {
       await trial.setUserAttr(CONFIG_ATTRIBUTE, version);
+      await trial.report(0.5, 1);
       if (trial.number >= 2) throw new TrialPruned();
       return 0.5;
     }, { nTrials: 6 });
-    const text = markdown(await reportOf(study));
-    return text.slice(text.indexOf("## Success criteria"), text.indexOf("## Best"));
+    return markdown(await reportOf(study));
   };
   const kfold = await criteria("kfold.n_splits=4");
   assert.match(kfold, /^\| mean best F1 over 4 folds \| one is found \| 0\.5000 \| ✓ met \|$/m);
@@ -137,8 +137,37 @@ Deno.test("studyReport: a study of hpo is judged, by what it is itself", async (
   assert.match(kfold, /^\| trials pruned \| > 60 % \| 66\.7 % \| ✓ met \|$/m);
   const split = await criteria("hpo.hpo_mode.mode=single_split", "hpo.pruner.type=none", "hpo.n_trials=2000");
   assert.match(split, /^\| best F1 on the 20\.0 % held out \| one is found \| 0\.5000 \| ✓ met \|$/m);
+  assert.match(
+    kfold,
+    /^What every trial reported on its way: after each fold the mean of the folds' best F1 so far\.$/m,
+  );
+  assert.match(split, /^What every trial reported on its way: the best F1 so far, so that no curve falls\.$/m);
   assert.match(split, /^\| trials finished \| 2000 \| 6 \| not yet \|$/m);
   assert.match(split, /^\| trials pruned \| none, there is no pruner \| 66\.7 % \| – \|$/m);
+});
+
+Deno.test("studyReport: one bad trial flattens no axis, and no label is cut", async () => {
+  const schedules = ["linear", "cosine", "cosine_with_restarts", "constant"];
+  const study = await newStudy(async (trial) => {
+    trial.suggestCategorical("training.scheduler_type", schedules);
+    trial.suggestFloat("model.a_parameter_with_a_name_that_no_axis_has_room_for", 0, 1);
+    const value = trial.number === 7 ? -40 : 0.9 + (trial.number % 10) / 100;
+    await trial.report(value, 1);
+    return value;
+  }, 40);
+  const report = await reportOf(study);
+  const text = markdown(report);
+  assert.equal(text.match(/Values beyond 0\.9 to 0\.99 \(1 below\) are drawn at the edge\./g)!.length, 4);
+  for (const name of ALL) {
+    const svg = report.files.get(name)!;
+    assert.doesNotMatch(svg, /…|>-\d/, name);
+  }
+  const words = (name: string) =>
+    report.files.get(name)!.match(/>[^<]+</g)!.map((word) => word.slice(1, -1).trim()).join("");
+  for (const name of ["parallel.svg", "slices.svg"]) assert.ok(words(name).includes("cosine_with_restarts"), name);
+  for (const name of ["importances.svg", "parallel.svg", "slices.svg"]) {
+    assert.ok(words(name).includes("model.a_parameter_with_a_name_that_no_axis_has_room_for"), name);
+  }
 });
 
 Deno.test("runningBest, curves: steps of the best in either direction; reports that are no numbers cut a curve", async () => {

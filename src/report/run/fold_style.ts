@@ -1,12 +1,20 @@
-/** How the curves of folds are told from each other. */
+/** How the curves of folds are told from each other, while there are not too many. */
 import { HUES } from "../colours.ts";
 
-const DASHES = ["solid", "dashed", "dotted"] as const;
+export interface CurveStyle {
+  readonly name: string;
+  readonly colour: string;
+}
 
-export const foldName = (fold: number): string => `fold ${fold}`;
-export const foldColour = (fold: number): string => HUES[fold % HUES.length];
-/** Another dash where the colours begin again. */
-export const foldDash = (fold: number) => DASHES[Math.floor(fold / HUES.length) % DASHES.length];
+export interface FoldStyles {
+  of(fold: number): CurveStyle;
+  readonly legend: readonly CurveStyle[];
+}
 
-export const foldLegend = (folds: readonly { fold: number }[]) =>
-  folds.map(({ fold }) => ({ name: foldName(fold), colour: foldColour(fold) }));
+/** Each fold in a colour of its own, the same in every chart; more folds than colours all look alike. */
+export function foldStyles(folds: readonly { fold: number }[]): FoldStyles {
+  const alike = { name: "folds", colour: HUES[0] };
+  const of = (fold: number) => ({ name: `fold ${fold}`, colour: HUES[fold] });
+  const areMany = folds.some(({ fold }) => fold >= HUES.length);
+  return areMany ? { of: () => alike, legend: [alike] } : { of, legend: folds.map(({ fold }) => of(fold)) };
+}

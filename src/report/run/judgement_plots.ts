@@ -9,7 +9,7 @@ import { LINE_HEIGHT, mostLines, wrapped } from "../labels.ts";
 import { plain } from "../markdown.ts";
 import type { Plot } from "../plot.ts";
 import { beyondText, spanOf, within } from "../span.ts";
-import { foldColour, foldDash, foldLegend, foldName } from "./fold_style.ts";
+import { foldStyles } from "./fold_style.ts";
 import type { Judgement } from "./judgement.ts";
 import { figure } from "./verdict_tables.ts";
 
@@ -35,7 +35,7 @@ function intervalPlot({ summary }: Judgement): Plot {
   const rows = [
     { name: "all pairs", f1: verdict.overall.f1, interval: intervals.overall.f1 },
     ...verdict.folds.map(({ fold, metrics }) => {
-      return { name: foldName(fold), f1: metrics.f1, interval: intervals.folds[fold].f1 };
+      return { name: `fold ${fold}`, f1: metrics.f1, interval: intervals.folds[fold].f1 };
     }),
     ...Object.entries(verdict.per_criterion).map(([id, { f1 }]) => {
       return { name: wrapped(plain(id), ID_LETTERS), f1, interval: intervals.per_criterion[id].f1 };
@@ -50,7 +50,7 @@ function intervalPlot({ summary }: Judgement): Plot {
       nameLocation: "middle",
       nameGap: 26,
       scale: true,
-      max: ({ max }) => Math.min(1, max + 0.02),
+      max: rows.some(({ f1, interval }) => (interval?.[1] ?? f1) > 0.99) ? 1 : undefined,
     },
     yAxis: {
       ...AXIS_STYLE,
@@ -63,6 +63,7 @@ function intervalPlot({ summary }: Judgement): Plot {
         ...AXIS_STYLE.axisLabel,
         color: COLOURS.ink,
         interval: 0,
+        lineHeight: LINE_HEIGHT,
         formatter: (at: string) => `${rows[Number(at)].name}   ${rows[Number(at)].f1.toFixed(3)}`,
       },
     },
@@ -100,6 +101,9 @@ function intervalPlot({ summary }: Judgement): Plot {
   };
 }
 
+/** Names in a line of a square's legend. */
+const LEGEND_NAMES = 5;
+
 /** A square of shares, from 0 to 1 both ways. */
 function unitSquare(x: string, y: string, legend: { name: string; colour: string }[]): ChartOption {
   const { xAxis, yAxis, ...rest } = cartesian(x, y, legend);
@@ -112,7 +116,14 @@ function unitSquare(x: string, y: string, legend: { name: string; colour: string
   };
   return {
     ...rest,
-    grid: { left: 12, right: 20, top: 72, bottom: 40, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: {
+      left: 12,
+      right: 20,
+      top: 16 + 36 * Math.ceil(legend.length / LEGEND_NAMES),
+      bottom: 40,
+      outerBoundsMode: "same",
+      outerBoundsContain: "axisLabel",
+    },
     xAxis: { ...xAxis, ...unit } as ChartOption["xAxis"],
     yAxis: { ...yAxis, ...unit } as ChartOption["yAxis"],
   };
@@ -135,13 +146,14 @@ function drawnPoints(points: readonly CurvePoint[]): [number, number][] {
 /** Curves of every fold, thin, and of all pairs together. */
 function curvesOf({ judged }: Judgement, curve: (pairs: Judgement["judged"]) => CurvePoint[]) {
   const folds = [...Map.groupBy(judged, ({ fold }) => fold)].map(([fold, own]) => ({ fold, points: curve(own) }));
-  const legend = [...foldLegend(folds), { name: "all pairs", colour: COLOURS.ink }];
+  const styles = foldStyles(folds);
+  const legend = [...styles.legend, { name: "all pairs", colour: COLOURS.ink }];
   const series = [
     ...folds.map(({ fold, points }) => ({
-      name: foldName(fold),
+      name: styles.of(fold).name,
       type: "line" as const,
       symbol: "none",
-      lineStyle: { color: foldColour(fold), width: 1, opacity: 0.7, type: foldDash(fold) },
+      lineStyle: { color: styles.of(fold).colour, width: 1, opacity: 0.7 },
       data: drawnPoints(points),
     })),
     {

@@ -5,9 +5,10 @@ import type { FoldResults } from "../../training/run_results.ts";
 import { type ChartOption, renderSvg } from "../chart.ts";
 import { AXIS_STYLE, cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
+import { tickText } from "../labels.ts";
 import type { Plot } from "../plot.ts";
 import { beyondText, spanOf, within } from "../span.ts";
-import { foldColour, foldDash, foldLegend, foldName } from "./fold_style.ts";
+import { foldStyles } from "./fold_style.ts";
 
 type Point = readonly [epoch: number, value: number];
 
@@ -31,10 +32,15 @@ export function thinned(points: readonly Point[], most = MOST_POINTS): Point[] {
   });
 }
 
-/** Epochs need not be whole. */
+/** Epochs need not be whole; losses and rates begin at 0. */
 const overEpochs = (y: string, folds: readonly FoldResults[], more: { name: string; colour: string }[] = []) => {
-  const base = cartesian("epoch", y, [...foldLegend(folds), ...more]);
-  return { ...base, xAxis: { ...base.xAxis, minInterval: 0 } } as ChartOption;
+  const base = cartesian("epoch", y, [...foldStyles(folds).legend, ...more]);
+  const axisLabel = { ...AXIS_STYLE.axisLabel, formatter: tickText };
+  return {
+    ...base,
+    xAxis: { ...base.xAxis, minInterval: 0 },
+    yAxis: { ...base.yAxis, scale: false, axisLabel },
+  } as ChartOption;
 };
 
 function lossPlot(folds: readonly FoldResults[]): Plot | null {
@@ -51,23 +57,24 @@ function lossPlot(folds: readonly FoldResults[]): Plot | null {
   const drawn = ([epoch, loss]: Point): [number, number] => [epoch, within(span, loss)];
   const skipped = curves.flatMap((curve) => curve.skipped);
   const skippedName = "skipped step";
+  const styles = foldStyles(folds);
   const option: ChartOption = {
     ...overEpochs("loss", folds, skipped.length > 0 ? [{ name: skippedName, colour: COLOURS.red }] : []),
     series: [
       ...curves.map(({ fold, training }) => ({
-        name: foldName(fold),
+        name: styles.of(fold).name,
         type: "line" as const,
         symbol: "none",
-        lineStyle: { color: foldColour(fold), width: 1, opacity: 0.5, type: foldDash(fold) },
+        lineStyle: { color: styles.of(fold).colour, width: 1, opacity: 0.5 },
         data: training.map(drawn),
       })),
       ...curves.map(({ fold, validation }) => ({
-        name: foldName(fold),
+        name: styles.of(fold).name,
         type: "line" as const,
         symbol: "circle",
         symbolSize: 6,
-        itemStyle: { color: foldColour(fold) },
-        lineStyle: { color: foldColour(fold), width: 2, type: foldDash(fold) },
+        itemStyle: { color: styles.of(fold).colour },
+        lineStyle: { color: styles.of(fold).colour, width: 2 },
         data: validation.map(drawn),
       })),
       {
@@ -76,7 +83,7 @@ function lossPlot(folds: readonly FoldResults[]): Plot | null {
         symbol: "triangle",
         symbolSize: 8,
         itemStyle: { color: COLOURS.red },
-        data: skipped.map((epoch) => [epoch, span.low]),
+        data: skipped.map((epoch) => [epoch, 0]),
       },
     ],
   };
@@ -95,13 +102,14 @@ function lossPlot(folds: readonly FoldResults[]): Plot | null {
 function ratePlot(folds: readonly FoldResults[]): Plot | null {
   const shown = folds.filter(({ steps }) => steps.length > 0);
   if (shown.length === 0) return null;
+  const styles = foldStyles(shown);
   const option: ChartOption = {
     ...overEpochs("learning rate", shown),
     series: shown.map(({ fold, steps }) => ({
-      name: foldName(fold),
+      name: styles.of(fold).name,
       type: "line",
       symbol: "none",
-      lineStyle: { color: foldColour(fold), width: 1.5, type: foldDash(fold) },
+      lineStyle: { color: styles.of(fold).colour, width: 1.5 },
       data: thinned(steps.map(({ epoch, learning_rate }): Point => [epoch, learning_rate])).map((point) => [...point]),
     })),
   };
@@ -137,6 +145,7 @@ function epochsPlot(folds: readonly FoldResults[]): Plot | null {
     return { ...panel, values, span: spanOf(values) };
   });
   if (panels.length === 0) return null;
+  const styles = foldStyles(folds);
   const { legend } = overEpochs("", folds);
   const isWhole = folds.every(({ epochs }) => epochs.every(({ epoch }) => Number.isInteger(epoch)));
   const option: ChartOption = {
@@ -174,14 +183,14 @@ function epochsPlot(folds: readonly FoldResults[]): Plot | null {
     })),
     series: panels.flatMap(({ curves, span }, i) =>
       curves.map(({ fold, points }) => ({
-        name: foldName(fold),
+        name: styles.of(fold).name,
         type: "line" as const,
         xAxisIndex: i,
         yAxisIndex: i,
         symbol: "circle",
         symbolSize: points.length > 30 ? 3 : 5,
-        itemStyle: { color: foldColour(fold) },
-        lineStyle: { color: foldColour(fold), width: 1.5, type: foldDash(fold) },
+        itemStyle: { color: styles.of(fold).colour },
+        lineStyle: { color: styles.of(fold).colour, width: 1.5 },
         data: points.map(([epoch, value]) => [epoch, within(span, value)]),
       }))
     ),
