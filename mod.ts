@@ -35,4 +35,7 @@ export { runStudy, type RunStudyOptions, type StudyObserver } from "./src/search
 export { type StudyOverview, studyOverviews } from "./src/search/overview.ts";
 export { type BestTrial, bestTrials } from "./src/search/best_trials.ts";
 export { paramImportances } from "./src/studies/importance.ts";
-export { type StudyReport, writeStudyReport } from "./src/report/study_report.ts";
+export { compareRuns, type RunComparison } from "./src/training/compare_runs.ts";
+export { readRunResults, type RunResults } from "./src/training/run_results.ts";
+export { writeRunReport } from "./src/report/run/run_report.ts";
+export { type StudyReport, writeStudyReport } from "./src/report/study/study_report.ts";

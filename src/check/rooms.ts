@@ -53,7 +53,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "models",
   ],
   search: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "studies", "evaluation", "models", "training"],
-  report: ["errors", "formats", "studies", "search"],
+  report: ["errors", "formats", "config", "studies", "evaluation", "training", "search"],
   bench: ["errors", "random", ...DEVICE, "tuning", "dataset", "models", "training"],
   check: ["errors", ...DEVICE, "tuning", "models", "training"],
   cli: [...LIBRARY, "bench", "check"],

@@ -2,14 +2,17 @@
 import { join } from "node:path";
 import { composeConfig, differences, printConfig, setByPath, settingsOf } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { comparePredictions } from "../evaluation/comparison.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { decisionSettings } from "../training/decisions.ts";
 import { type EvaluateRunOptions, scoreRun, summariseRun } from "../training/evaluate_run.ts";
-import { loadRun, type OpenRun } from "../training/run_folder.ts";
+import { EVALUATION_FILE, loadRun, type OpenRun } from "../training/run_folder.ts";
+import { settingDifferences } from "../training/run_record.ts";
 import { crossFittedPredictions, type RunPrediction, type Summary } from "../training/summary.ts";
 import { openConfiguredGpu } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
+import { say } from "./say.ts";
 import { printComparison, printSummary } from "./summary_tables.ts";
 import { createReporter, printLine } from "./terminal.ts";
 
@@ -35,12 +38,29 @@ export async function evaluate(overrides: string[], options: EvalOptions): Promi
       second: other.config.output_dir,
       ...comparePredictions(predictions, against, { seed: run.config.seed }),
     };
-    if (options.json) return printLine(JSON.stringify(comparison ? { ...summary, comparison } : summary));
+    const result = comparison ? { ...summary, comparison } : summary;
+    await keep(run, result);
+    if (options.json) return printLine(JSON.stringify(result));
     printSummary(summary);
     if (comparison) printComparison(comparison);
   } finally {
     reporter.close();
     gpu.close();
+  }
+}
+
+/**
+ * Writes what is printed into the run's folder, with the settings that are other ones than in training. A folder that
+ * cannot be written to is no reason to print nothing.
+ */
+async function keep({ config, record }: OpenRun, result: Summary): Promise<void> {
+  const settings = Object.fromEntries(settingDifferences(record, config).map(({ key, is }) => [key, is]));
+  const path = join(config.output_dir, EVALUATION_FILE);
+  try {
+    await writeFileAtomic(path, JSON.stringify({ settings, ...result }, null, 2) + "\n");
+  } catch (error) {
+    if (!(error instanceof EntailError)) throw error;
+    say(`not kept: ${error.message}`);
   }
 }
 

@@ -137,15 +137,36 @@ Examples:
 
   command(
     "report",
-    "what a study has found: best trials, importances, charts, as Markdown and one HTML page",
+    "what a run or a study has come to: tables and charts as Markdown and one HTML page",
     `
+RUN is the folder of a run, which may be under way; STUDY the name of a study in hpo.storage. Without either it is the
+study hpo.study_name or, where hpo.storage has none, the run in output_dir. No device is needed.
+
 Examples:
-  entail report hpo.study_name=deberta_base_no_aug
+  entail report outputs/my_run
+  entail report deberta_base_no_aug
   entail report --output /tmp/report hpo.storage=sqlite:///optuna.db`,
   )
-    .option("--output <dir>", "where the report goes (default: outputs/report/<study>)")
+    .option("--output <dir>", "where the report goes (default: RUN/report, or outputs/report/STUDY)")
+    .argument("[target]", "RUN or STUDY")
     .argument("[overrides...]", OVERRIDES)
-    .action(async (overrides, options) => await (await import("./report.ts")).report(overrides, options));
+    .action(async (target, overrides, options) =>
+      await (await import("./report.ts")).report(target, overrides, options)
+    );
+
+  command(
+    "compare",
+    "runs of the same data and folds side by side: metrics, whether differences are chance, what was set differently",
+    `
+Figures are over the folds that are trained to their end in all of them. No device is needed.
+
+Examples:
+  entail compare outputs/a outputs/b
+  entail compare --json outputs/a outputs/b outputs/c`,
+  )
+    .option("--json", "one JSON document on stdout")
+    .argument("[runs...]", "the folders of two or more runs")
+    .action(async (runs, options) => await (await import("./compare.ts")).compare(runs, options));
 
   command(
     "verify",

@@ -1,4 +1,5 @@
 /** Opening a storage to look at it: unlike for `hpo`, it has to be there. */
+import type { Config } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import { openStorage } from "../studies/open_storage.ts";
 import { sqlitePath } from "../studies/sqlite_storage.ts";
@@ -13,12 +14,25 @@ export async function openExistingStorage(url: string | null): Promise<Storage> 
   }
   if (isSqlite(url)) {
     const path = sqlitePath(url);
-    if (!(await Deno.stat(path).catch(() => null))?.isFile) {
+    if (!await isFile(path)) {
       throw new EntailError("data", `${path}: no such file; run hpo first, or set hpo.storage`);
     }
   }
   return await openStorage(url);
 }
+
+/** Whether there is a storage that holds the study. */
+export async function hasStudy({ storage: url, study_name }: Config["hpo"]): Promise<boolean> {
+  if (url === null || isSqlite(url) && !await isFile(sqlitePath(url))) return false;
+  const storage = await openStorage(url);
+  try {
+    return await storage.findStudy(study_name) !== null;
+  } finally {
+    await storage.close();
+  }
+}
+
+const isFile = async (path: string): Promise<boolean> => (await Deno.stat(path).catch(() => null))?.isFile ?? false;
 
 /** The study of that name. Data error, with the names that there are, where there is none. */
 export async function existingStudy(storage: Storage, studyName: string): Promise<StudyRecord> {

@@ -7,7 +7,7 @@ import { METRIC_NAMES, type MetricName } from "../evaluation/metrics.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { flattenParams } from "../tracking/limits.ts";
 import { newRunId, openTracker, type TrackedRun, type Tracker } from "../tracking/tracker.ts";
-import type { LogEntry } from "../training/metrics_log.ts";
+import { type LogEntry, readLog } from "../training/metrics_log.ts";
 import type { RunRecorder } from "../training/recorder.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { foldFolder } from "../training/run_folder.ts";
@@ -156,14 +156,6 @@ function foldRecord(run: TrackedRun): FoldRecord {
     },
     end: (metrics) => metrics && run.logMetrics(last, metrics),
   };
-}
-
-function readLog(path: string): LogEntry[] {
-  try {
-    return Deno.readTextFileSync(path).split("\n").filter(Boolean).map((line) => JSON.parse(line));
-  } catch {
-    return []; // a fold that begins
-  }
 }
 
 const prefixed = (prefix: string, metrics: Record<MetricName, number | null>) =>

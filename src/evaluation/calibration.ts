@@ -12,6 +12,15 @@ export function probabilityOf(score: number, temperature = 1): number {
   return z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z));
 }
 
+/**
+ * The score whose sigmoid a probability is. One that has been rounded to 0 or 1 comes back as the score at which that
+ * begins, about ±36.7.
+ */
+export function scoreOf(probability: number): number {
+  const p = Math.min(Math.max(probability, Number.EPSILON / 2), 1 - Number.EPSILON / 2);
+  return Math.log(p) - Math.log1p(-p);
+}
+
 /** Temperatures between which a minimum is looked for. */
 const TEMPERATURES = { lowest: 0.01, highest: 100 };
 

@@ -117,6 +117,21 @@ export function exactMcNemar(onlyFirst: number, onlySecond: number): number {
   return Math.min(1, 2 * tail);
 }
 
+/**
+ * Holm's step-down correction (1979) of p-values of tests that are made together: the smallest times their number, the next
+ * times one less, and so on, each at least as large as the one before it, 1 at most. Nulls are no tests.
+ */
+export function holm(pValues: readonly (number | null)[]): (number | null)[] {
+  const order = pValues.flatMap((p, i) => p === null ? [] : [i]).sort((a, b) => pValues[a]! - pValues[b]!);
+  const corrected: (number | null)[] = pValues.map(() => null);
+  let least = 0;
+  order.forEach((i, rank) => {
+    least = Math.max(least, Math.min(1, pValues[i]! * (order.length - rank)));
+    corrected[i] = least;
+  });
+  return corrected;
+}
+
 function metricDifferences(
   pairs: readonly ComparedPair[],
   [first, second]: readonly [RankedPairs, RankedPairs],

@@ -38,7 +38,7 @@ export const METRIC_NAMES = ["f1", "precision", "recall", "accuracy", "auc", "pr
 export type MetricName = typeof METRIC_NAMES[number];
 
 /** Bins of the expected calibration error. */
-const BINS = 15;
+export const PROBABILITY_BINS = 15;
 
 /** Mean and standard deviation over folds. */
 export interface MeanStd {
@@ -88,7 +88,7 @@ export function rankPairs(pairs: readonly JudgedPair[]): RankedPairs {
     predictions: Uint8Array.from(order, (at) => pairs[at].prediction),
     probabilities,
     endsTie: Uint8Array.from(probabilities, (probability, i) => probability === probabilities[i + 1] ? 0 : 1),
-    bins: Uint8Array.from(probabilities, (probability) => Math.max(0, Math.ceil(probability * BINS) - 1)),
+    bins: Uint8Array.from(probabilities, (probability) => Math.max(0, Math.ceil(probability * PROBABILITY_BINS) - 1)),
   };
 }
 
@@ -98,7 +98,7 @@ export function measureRanked(ranked: RankedPairs, weights?: ArrayLike<number>):
   // Indexed by label · 2 + prediction.
   const counts = [0, 0, 0, 0];
   // Of a bin: pairs that are positive, less their probabilities.
-  const surplus = new Float64Array(BINS);
+  const surplus = new Float64Array(PROBABILITY_BINS);
   let squares = 0;
   let averagePrecision = 0;
   let halfWins = 0;

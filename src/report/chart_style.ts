@@ -1,5 +1,4 @@
 /** What the charts have in common to look at. */
-import { ABSENT, type UnitAxis } from "./axis.ts";
 import type { ChartOption } from "./chart.ts";
 import { COLOURS } from "./colours.ts";
 
@@ -35,50 +34,18 @@ export function cartesian(x: string, y: string, legend: readonly { name: string;
       minInterval: 1,
       splitLine: { show: false },
     },
-    yAxis: { ...AXIS_STYLE, type: "value", name: y, nameLocation: "end", nameGap: 12, scale: true },
+    yAxis: {
+      ...AXIS_STYLE,
+      type: "value",
+      name: y,
+      nameLocation: "end",
+      nameGap: 12,
+      // From the axis to the right, where there is room for it.
+      nameTextStyle: { ...AXIS_STYLE.nameTextStyle, align: "left" },
+      scale: true,
+    },
   };
 }
 
 /** So that what many lines have in common can be seen through them. */
 export const lineOpacity = (lines: number): number => Math.min(0.75, Math.max(0.08, 40 / lines));
-
-/** Labels longer than this, in pixels or letters, are cut; tables have them in full. */
-const LABEL_WIDTH = 92;
-const LINE_LETTERS = 17;
-
-/** A name for above a narrow axis: a long one on two lines, broken where a word ends. */
-export function narrowName(name: string): string {
-  if (name.length <= LINE_LETTERS) return name;
-  const ends = [...name.matchAll(/[_. ]/g)].map(({ index }) => index + 1).filter((end) => end <= LINE_LETTERS);
-  const cut = ends.at(-1) ?? LINE_LETTERS;
-  const rest = name.slice(cut);
-  return `${name.slice(0, cut)}\n${rest.length > LINE_LETTERS ? `${rest.slice(0, LINE_LETTERS - 1)}…` : rest}`;
-}
-
-/** The axis as ECharts takes it. Trials without the parameter, where there are any, have a place below its values. */
-export function unitAxis({ ticks, positions }: UnitAxis) {
-  const hasAbsent = positions.includes(ABSENT);
-  const shown = hasAbsent ? [{ at: ABSENT, label: "absent" }, ...ticks] : ticks;
-  const labels = new Map(shown.map(({ at, label }) => [at, label]));
-  const customValues = [...labels.keys()];
-  return {
-    ...AXIS_STYLE,
-    type: "value" as const,
-    min: hasAbsent ? ABSENT - 0.05 : -0.05,
-    max: 1.05,
-    axisTick: { ...AXIS_STYLE.axisTick, customValues },
-    axisLabel: {
-      ...AXIS_STYLE.axisLabel,
-      fontSize: 11,
-      width: LABEL_WIDTH,
-      overflow: "truncate" as const,
-      // Lines run behind it.
-      textBorderColor: COLOURS.paper,
-      textBorderWidth: 3,
-      customValues,
-      formatter: (at: number) => labels.get(at) ?? "",
-    },
-    splitLine: { show: false },
-    nameTextStyle: { ...AXIS_STYLE.nameTextStyle, color: COLOURS.ink },
-  };
-}

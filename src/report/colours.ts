@@ -5,10 +5,24 @@ export const COLOURS = {
   faint: "#656d76",
   line: "#afb8c1",
   grid: "#eaeef2",
-  complete: "#0969da",
-  pruned: "#8c959f",
-  best: "#d1570b",
+  grey: "#8c959f",
+  blue: "#0969da",
+  orange: "#d1570b",
+  green: "#1a7f37",
+  purple: "#8250df",
+  red: "#cf222e",
+  teal: "#1b7c83",
 } as const;
+
+/** For things of one kind, in this order. */
+export const HUES = [
+  COLOURS.blue,
+  COLOURS.orange,
+  COLOURS.green,
+  COLOURS.purple,
+  COLOURS.red,
+  COLOURS.teal,
+] as const;
 
 /** Between two colours, `share` of the way. */
 export function blend(from: string, to: string, share: number): string {

@@ -1,4 +1,5 @@
 /** Markdown from parts. Text that comes from a study (names, values, reasons) goes through `literal`, whatever is in it. */
+import type { Plot } from "./plot.ts";
 
 /** Longer texts are cut. */
 const MOST_LETTERS = 300;
@@ -27,4 +28,9 @@ export function literal(text: string): string {
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const rule = head.map((_, column) => column === 0 ? ":--" : "--:");
   return [head, rule, ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+/** A section with a chart, which lies beside the document. */
+export function plotText({ name, title, caption }: Plot): string {
+  return `## ${title}\n\n${caption}\n\n![${title}](${name}.svg)`;
 }

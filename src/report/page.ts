@@ -2,7 +2,7 @@
 import { Marked } from "marked";
 import { COLOURS } from "./colours.ts";
 import { plain } from "./markdown.ts";
-import type { Plot } from "./plots.ts";
+import type { Plot } from "./plot.ts";
 
 /** The charts' colours where the page is dark. */
 const DARK: Record<keyof typeof COLOURS, string> = {
@@ -11,9 +11,13 @@ const DARK: Record<keyof typeof COLOURS, string> = {
   faint: "#8d96a0",
   line: "#484f58",
   grid: "#21262d",
-  complete: "#4493f8",
-  pruned: "#8c959f",
-  best: "#f0883e",
+  grey: "#8d959f",
+  blue: "#4493f8",
+  orange: "#f0883e",
+  green: "#3fb950",
+  purple: "#a371f7",
+  red: "#f85149",
+  teal: "#39c5cf",
 };
 
 const variables = (colours: Record<string, string>): string =>
@@ -29,18 +33,21 @@ h2 { margin: 2.5rem 0 0.75rem; padding-bottom: 0.3rem; border-bottom: 1px solid 
 code { font: 0.9em ui-monospace, Menlo, Consolas, monospace; }
 .wide { display: block; overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.3rem 0.9rem; border-bottom: 1px solid var(--grid); text-align: left; }
+th, td { padding: 0.3rem 0.6rem; border-bottom: 1px solid var(--grid); text-align: left; }
 th { border-bottom-color: var(--line); white-space: nowrap; }
 thead:not(:has(th:not(:empty))) { display: none; }
 [align=right] { text-align: right; }
 svg { display: block; height: auto; min-width: 40rem; max-width: 100%; }
+thead:not(:has(th:not(:empty))) + tbody code { overflow-wrap: anywhere; }
+td:first-child:has(code) { min-width: 7rem; overflow-wrap: anywhere; }
+.small svg { min-width: 18rem; }
 @media print { svg { break-inside: avoid; } }
 `;
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.codePointAt(0)};`);
 
 /** Markdown with pictures named after the plots → HTML with the plots inside. HTML in the Markdown is shown, not obeyed. */
-export function reportPage(studyName: string, markdown: string, plots: readonly Plot[]): string {
+export function reportPage(title: string, markdown: string, plots: readonly Plot[]): string {
   const marked = new Marked({
     renderer: {
       html: ({ text }) => escape(text),
@@ -48,7 +55,9 @@ export function reportPage(studyName: string, markdown: string, plots: readonly 
         const plot = plots.find(({ name }) => href === `${name}.svg`);
         return plot === undefined
           ? escape(text)
-          : `<span class="wide" role="img" aria-label="${escape(text)}">${themed(plot.svg)}</span>`;
+          : `<span class="wide${isSmall(plot) ? " small" : ""}" role="img" aria-label="${escape(text)}">${
+            themed(plot.svg)
+          }</span>`;
       },
     },
   });
@@ -60,7 +69,7 @@ export function reportPage(studyName: string, markdown: string, plots: readonly 
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Study ${escape(plain(studyName))}</title>
+<title>${escape(plain(title))}</title>
 <style>${STYLE}</style>
 </head>
 <body>
@@ -68,6 +77,9 @@ ${body}</body>
 </html>
 `;
 }
+
+/** Charts that a narrow screen has room for. */
+const isSmall = ({ svg }: Plot): boolean => Number(/<svg width="(\d+)"/.exec(svg)?.[1]) < 600;
 
 /** The chart with the page's colours in place of its own. */
 function themed(svg: string): string {

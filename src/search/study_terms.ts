@@ -6,6 +6,8 @@ import { storedConfig } from "./stored_config.ts";
 export interface StudyTerms {
   /** What a trial's value is. */
   objective: string;
+  /** What a trial's intermediate values are. */
+  reported: string;
   hasPruner: boolean;
 }
 
@@ -18,6 +20,9 @@ export function studyTerms(record: StudyRecord): StudyTerms | null {
     objective: mode === "kfold"
       ? `mean best F1 over ${kfold.n_splits} folds`
       : `best F1 on the ${percent(validation_fraction)} held out`,
+    reported: mode === "kfold"
+      ? "after each fold the mean of the folds' best F1 so far"
+      : "the best F1 so far, so that no curve falls",
     hasPruner: pruner.type !== "none",
   };
 }

@@ -164,7 +164,7 @@ async function trainFolds(
     const tokenized = await tokenizeSplit(config, split, model, reporter);
     const augmentation = await augmenter.prepare(config, { model, data: tokenized, gpu, signal });
     const data = { ...tokenized, evidence: augmentation?.evidence };
-    const { pairs, tokens, folds } = data;
+    const { pairs, tokens, folds, truncation } = data;
     startup?.ended("data");
     const known = plan.kind === "continue" ? await chosenKernels(config.output_dir, gpu) : undefined;
     const asked = setByPath(config, PRECISION, plan.record.precision);
@@ -175,7 +175,7 @@ async function trainFolds(
     held.push(session);
     startup?.ended("kernels");
 
-    const record = { ...plan.record, token_budget: tokenBudget, directory: Deno.cwd() };
+    const record = { ...plan.record, token_budget: tokenBudget, truncation, directory: Deno.cwd() };
     if (plan.kind === "begin") await beginRun(config, record, split);
     else {
       await clearFolds(config, plan.clear);

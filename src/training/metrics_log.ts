@@ -84,16 +84,31 @@ export async function truncateLog(path: string, updates: number, evaluations: nu
   const kept: string[] = [];
   let epochs = 0;
   for (const line of new TextDecoder().decode(bytes).split("\n")) {
-    let entry: { step?: unknown; eval_f1?: unknown } | null;
-    try {
-      entry = JSON.parse(line);
-    } catch {
-      continue; // the empty end, or a line that was cut off
-    }
-    const isKept = typeof entry?.step === "number"
-      ? entry.step <= updates
-      : entry?.eval_f1 !== undefined && epochs++ < evaluations;
-    if (isKept) kept.push(line + "\n");
+    const entry = parseEntry(line);
+    if (entry === null) continue;
+    if ("step" in entry ? entry.step <= updates : epochs++ < evaluations) kept.push(line + "\n");
   }
   await writeFileAtomic(path, kept.join(""));
+}
+
+/** The entries of a log, which may be growing; none where there is no log. */
+export function readLog(path: string): LogEntry[] {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return []; // nothing was logged yet
+    throw readError(error, path);
+  }
+  return text.split("\n").map(parseEntry).filter((entry) => entry !== null);
+}
+
+/** Null for the empty end of a log, a line that was cut off, and whatever else is no line of a log. */
+function parseEntry(line: string): LogEntry | null {
+  try {
+    const entry = JSON.parse(line);
+    return typeof entry?.step === "number" || entry?.eval_f1 !== undefined ? entry : null;
+  } catch {
+    return null;
+  }
 }

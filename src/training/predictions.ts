@@ -1,5 +1,6 @@
 /** predictions.csv: a fold's validation pairs and what the model says of them. */
 import { stringify } from "csv-stringify/sync";
+import { scoreOf } from "../evaluation/calibration.ts";
 import type { ScoredPair } from "../evaluation/decision.ts";
 import type { JudgedPair } from "../evaluation/metrics.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
@@ -26,14 +27,14 @@ export async function writePredictions(
   await writeFileAtomic(path, stringify([withScores ? [...COLUMNS, SCORE] : COLUMNS, ...records]));
 }
 
-/** Reads what `writePredictions` wrote, in its order. A score that was not written is NaN. */
+/** Reads what `writePredictions` wrote, in its order. Where scores were not written the probabilities are those of them. */
 export async function readPredictions(path: string): Promise<Prediction[]> {
   const { rows } = await readCsv(path, COLUMNS);
   return await Array.fromAsync(rows, ({ values }) => ({
     postId: values.post_id,
     criterionId: values.criterion_id,
     label: Number(values.label),
-    score: Number(values[SCORE] ?? NaN),
+    score: SCORE in values ? Number(values[SCORE]) : scoreOf(Number(values.probability)),
     probability: Number(values.probability),
     prediction: Number(values.prediction),
   }));

@@ -12,7 +12,7 @@ import type { ModelConfig } from "../models/model_config.ts";
 import { pairLimits } from "./chunking.ts";
 import type { ModelSource } from "./model_source.ts";
 import type { Reporter } from "./reporter.ts";
-import { warnOfTruncation } from "./truncation.ts";
+import { type Truncation, warnOfTruncation } from "./truncation.ts";
 
 /** Which pairs a run has, and on which of them each fold is validated. */
 export interface RunSplit {
@@ -24,6 +24,7 @@ export interface RunSplit {
 
 export interface RunData extends RunSplit {
   readonly tokens: readonly EncodedPair[];
+  readonly truncation: Truncation;
   /** With augmentation: pairs that may become longer in training, up to the limit. */
   readonly evidence?: EvidenceOfPairs;
 }
@@ -67,8 +68,9 @@ export async function tokenizeSplit(
     numWorkers: config.training.num_workers,
     onProgress: (done, total) => reporter.progress("tokenizing", done, total),
   });
-  await warnOfTruncation(config, split.pairs, tokens, { reporter, tokenizerFolder: model.tokenizerFolder });
-  return { ...split, tokens };
+  const { tokenizerFolder } = model;
+  const truncation = await warnOfTruncation(config, split.pairs, tokens, { reporter, tokenizerFolder });
+  return { ...split, tokens, truncation };
 }
 
 /** Tokenizes pairs with the model's tokenizer, after checking that the model has an embedding for each of its ids. */

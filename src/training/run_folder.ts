@@ -28,6 +28,8 @@ export const foldFolder = (root: string, fold: number): string => join(root, `fo
 export const CONFIG_FILE = "config.yaml";
 export const FOLDS_FILE = "folds.csv";
 export const SUMMARY_FILE = "summary.json";
+/** What `eval` found when it was last asked, and what it was asked with: a `KeptEvaluation`. */
+export const EVALUATION_FILE = "evaluation.json";
 
 /** Makes both folders and keeps other processes from training in them. The result gives them free again. */
 export async function lockRun({ output_dir, checkpoint_dir }: Config): Promise<() => void> {
@@ -103,7 +105,7 @@ async function recordToEnter({ output_dir, overwrite }: Config): Promise<RunReco
  */
 export async function beginRun(config: Config, record: RunRecord, split: RunSplit): Promise<void> {
   const { output_dir, checkpoint_dir } = config;
-  for (const name of [RECORD_FILE, SUMMARY_FILE, FOLDS_FILE, CONFIG_FILE, KERNELS_FILE]) {
+  for (const name of [RECORD_FILE, SUMMARY_FILE, EVALUATION_FILE, FOLDS_FILE, CONFIG_FILE, KERNELS_FILE]) {
     await remove(join(output_dir, name));
   }
   for (const root of [output_dir, checkpoint_dir]) {
@@ -121,7 +123,7 @@ export async function describeInFolder(config: Config, record: RunRecord, split:
 
 /** Removes folds of the run at hand, which are to be trained anew. */
 export async function clearFolds({ output_dir, checkpoint_dir }: Config, folds: readonly number[]): Promise<void> {
-  await remove(join(output_dir, SUMMARY_FILE));
+  for (const name of [SUMMARY_FILE, EVALUATION_FILE]) await remove(join(output_dir, name));
   for (const root of [output_dir, checkpoint_dir]) {
     for (const fold of folds) await remove(foldFolder(root, fold));
   }

@@ -22,6 +22,7 @@ import type { ModelSource } from "./model_source.ts";
 import { choosePrecision } from "./precision.ts";
 import { downloadReport, patiently, type Reporter } from "./reporter.ts";
 import type { RunSplit } from "./run_data.ts";
+import type { Truncation } from "./truncation.ts";
 
 export const RECORD_FILE = "run.json";
 
@@ -37,6 +38,8 @@ export interface RunRecord {
   token_budget: number | null;
   /** What `training.optimization.precision` came to on this adapter. */
   precision: Precision;
+  /** How much of the pairs is cut off; null where nothing has been tokenized yet. */
+  truncation: Truncation | null;
   /** What the same bits can only be expected of. */
   program: string;
   adapter: string;
@@ -105,6 +108,7 @@ export async function describeRun(
     settings,
     content,
     token_budget: null,
+    truncation: null,
     precision: choosePrecision(gpu, config.training.optimization.precision),
     program: PROGRAM,
     adapter: gpu.name,
@@ -180,7 +184,7 @@ export async function readRecord(outputDir: string): Promise<RunRecord | null> {
   ) {
     throw new EntailError("data", `${file}: not the record of a run; train anew with overwrite=true`);
   }
-  return record as RunRecord;
+  return { truncation: null, ...record } as RunRecord;
 }
 
 export async function writeRecord(outputDir: string, record: RunRecord): Promise<void> {

@@ -109,10 +109,15 @@ const StateSchema = z.object({
   seconds: z.number().min(0),
 });
 
-/** The state in `<checkpointFolder>/last`, or null where there is none yet. */
+/** The state in `<checkpointFolder>/last`, or null where there is none yet. Puts right what a kill has left. */
 export async function readState(checkpointFolder: string): Promise<TrainerState | null> {
   recoverFolder(join(checkpointFolder, "best"));
   recoverFolder(join(checkpointFolder, "last"));
+  return await peekState(checkpointFolder);
+}
+
+/** The state as it lies there, for whoever only looks: a training may be at work on it. */
+export async function peekState(checkpointFolder: string): Promise<TrainerState | null> {
   const file = join(checkpointFolder, "last", STATE_FILE);
   try {
     await Deno.stat(file);

@@ -36,19 +36,20 @@ export function truncationText({ pairs, truncated, tokens, evidence }: Truncatio
   } tokens of their posts are cut off${lost}; raise it, or set data.chunk_max_len to read all in chunks`;
 }
 
-/** Says how much of a run's pairs is cut off and, where there are annotations, how much evidence with it. */
+/** How much of a run's pairs is cut off and, where there are annotations, how much evidence with it; says it too. */
 export async function warnOfTruncation(
   { data }: Config,
   pairs: readonly Pair[],
   tokens: readonly EncodedPair[],
   { reporter, tokenizerFolder }: { reporter: Reporter; tokenizerFolder: string },
-): Promise<void> {
+): Promise<Truncation> {
   const truncation = truncationOf(tokens);
   if (truncation.truncated > 0 && data.annotations_csv !== null) {
     truncation.evidence = await evidenceCut(data.annotations_csv, pairs, tokens, tokenizerFolder);
   }
   const text = truncationText(truncation, pairLimits(data).maxLength);
   if (text !== null) reporter.warn(text);
+  return truncation;
 }
 
 async function evidenceCut(

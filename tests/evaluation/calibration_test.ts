@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fitTemperature, probabilityOf } from "../../src/evaluation/calibration.ts";
+import { fitTemperature, probabilityOf, scoreOf } from "../../src/evaluation/calibration.ts";
 import { Mt19937 } from "../../src/random/mt19937.ts";
 import fixtures from "../fixtures/evaluation/decisions.json" with { type: "json" };
 
@@ -52,4 +52,12 @@ Deno.test("probabilityOf: no temperature changes the order, or the side of one h
       assert.equal(probability >= 0.5, scores[i] >= 0);
     });
   }
+});
+
+Deno.test("scoreOf: undoes the sigmoid as far as a probability can tell", () => {
+  for (const score of [-30, -5.5, -1e-3, 0, 0.25, 3, 15]) {
+    assert.ok(Math.abs(scoreOf(probabilityOf(score)) - score) < 1e-8 * Math.max(1, Math.abs(score)), `${score}`);
+  }
+  assert.ok(scoreOf(1) > 36 && scoreOf(1) < 37);
+  assert.equal(scoreOf(0), -scoreOf(1));
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { comparePredictions, exactMcNemar } from "../../src/evaluation/comparison.ts";
+import { comparePredictions, exactMcNemar, holm } from "../../src/evaluation/comparison.ts";
 import fixtures from "../fixtures/evaluation/decisions.json" with { type: "json" };
 
 const { posts, labels, probabilities, others, differences, seed, resamples } = fixtures.bootstrap;
@@ -56,4 +56,15 @@ Deno.test("comparePredictions: other pairs, labels or folds are a data error tha
     assert.throws(() => comparePredictions(first, pairs, { seed }), { kind: "data", message });
   }
   assert.throws(() => comparePredictions(first.slice(1), second, { seed }), /only the second run has it/);
+});
+
+Deno.test("holm: each p-value times the number of those not smaller, never less than a smaller one's, 1 at most", () => {
+  const found = holm([0.01, 0.04, null, 0.03, 0.005, 0.7]);
+  [0.04, 0.09, null, 0.09, 0.025, 0.7].forEach((expected, i) => {
+    if (expected === null) assert.equal(found[i], null);
+    else assert.ok(Math.abs(found[i]! - expected) < 1e-15, `${i}: ${found[i]}`);
+  });
+  assert.deepEqual(holm([0.3]), [0.3]);
+  assert.deepEqual(holm([0.6, 0.9]), [1, 1]);
+  assert.deepEqual(holm([]), []);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { composeConfig } from "../../src/config/config.ts";
-import { curves, runningBest } from "../../src/report/series.ts";
-import { type StudyReport, studyReport, writeStudyReport } from "../../src/report/study_report.ts";
+import { curves, runningBest } from "../../src/report/study/series.ts";
+import { type StudyReport, studyReport, writeStudyReport } from "../../src/report/study/study_report.ts";
 import { CONFIG_ATTRIBUTE, storeConfig } from "../../src/search/stored_config.ts";
 import { TRIALS_ATTRIBUTE } from "../../src/search/study_setup.ts";
 import { NopPruner } from "../../src/studies/nop_pruner.ts";
@@ -11,35 +11,15 @@ import { RandomSampler } from "../../src/studies/random_sampler.ts";
 import { MemoryStorage } from "../../src/studies/memory_storage.ts";
 import { createStudy, loadStudy, type Study } from "../../src/studies/study.ts";
 import { type Trial, TrialPruned } from "../../src/studies/trial.ts";
+import { assertPage } from "../support/pages.ts";
 
 const NOW = new Date("2026-01-02T03:04:05Z");
 
 async function reportOf({ storage, studyName }: { storage: Storage; studyName: string }): Promise<StudyReport> {
   const record = (await storage.findStudy(studyName))!;
   const report = await studyReport(record, await storage.trials(record.studyId), NOW);
-  for (const [name, content] of report.files) {
-    if (name.endsWith(".svg")) assertXml(content, name);
-    // NaN and undefined are what a chart has where a number went missing.
-    if (name.endsWith(".svg")) assert.doesNotMatch(content, /NaN|undefined|Infinity/, name);
-  }
-  const html = report.files.get("report.html")!;
-  assert.doesNotMatch(html, /<(script|img|link|iframe|a)\b|url\((?!#)|https?:(?!\/\/www\.w3\.org\/)/i);
+  assertPage(report.files);
   return report;
-}
-
-/** Every element is closed where it should be, and no attribute is left open. */
-function assertXml(text: string, label: string): void {
-  const open: string[] = [];
-  const rest = text.replace(
-    /<(\/?)([\w:]+)((?:\s+[\w:-]+="[^"<]*")*)\s*(\/?)>/g,
-    (_, close, name, _attributes, empty) => {
-      if (close) assert.equal(open.pop(), name, label);
-      else if (!empty) open.push(name);
-      return "";
-    },
-  );
-  assert.deepEqual(open, [], label);
-  assert.doesNotMatch(rest, /[<>]/, label);
 }
 
 async function newStudy(objective: (trial: Trial) => number | Promise<number>, nTrials: number): Promise<Study> {
@@ -131,7 +111,7 @@ Deno.test("studyReport: every kind of trial, in the documents and in the charts"
   const html = report.files.get("report.html")!;
   assert.equal(html.match(/<svg /g)!.length, 5);
   assert.match(html, /<td align="left">Error: lost the &lt;device&gt; \| again<\/td>/);
-  assert.match(html, /var\(--complete\)/);
+  assert.match(html, /var\(--blue\)/);
   assert.doesNotMatch(html, /(fill|stroke)="#ffffff"/);
 });
 
@@ -143,11 +123,11 @@ Deno.test("studyReport: a study of hpo is judged, by what it is itself", async (
     const version = await storeConfig(study, config);
     await study.optimize(async (trial) => {
       await trial.setUserAttr(CONFIG_ATTRIBUTE, version);
+      await trial.report(0.5, 1);
       if (trial.number >= 2) throw new TrialPruned();
       return 0.5;
     }, { nTrials: 6 });
-    const text = markdown(await reportOf(study));
-    return text.slice(text.indexOf("## Success criteria"), text.indexOf("## Best"));
+    return markdown(await reportOf(study));
   };
   const kfold = await criteria("kfold.n_splits=4");
   assert.match(kfold, /^\| mean best F1 over 4 folds \| one is found \| 0\.5000 \| ✓ met \|$/m);
@@ -157,8 +137,37 @@ Deno.test("studyReport: a study of hpo is judged, by what it is itself", async (
   assert.match(kfold, /^\| trials pruned \| > 60 % \| 66\.7 % \| ✓ met \|$/m);
   const split = await criteria("hpo.hpo_mode.mode=single_split", "hpo.pruner.type=none", "hpo.n_trials=2000");
   assert.match(split, /^\| best F1 on the 20\.0 % held out \| one is found \| 0\.5000 \| ✓ met \|$/m);
+  assert.match(
+    kfold,
+    /^What every trial reported on its way: after each fold the mean of the folds' best F1 so far\.$/m,
+  );
+  assert.match(split, /^What every trial reported on its way: the best F1 so far, so that no curve falls\.$/m);
   assert.match(split, /^\| trials finished \| 2000 \| 6 \| not yet \|$/m);
   assert.match(split, /^\| trials pruned \| none, there is no pruner \| 66\.7 % \| – \|$/m);
+});
+
+Deno.test("studyReport: one bad trial flattens no axis, and no label is cut", async () => {
+  const schedules = ["linear", "cosine", "cosine_with_restarts", "constant"];
+  const study = await newStudy(async (trial) => {
+    trial.suggestCategorical("training.scheduler_type", schedules);
+    trial.suggestFloat("model.a_parameter_with_a_name_that_no_axis_has_room_for", 0, 1);
+    const value = trial.number === 7 ? -40 : 0.9 + (trial.number % 10) / 100;
+    await trial.report(value, 1);
+    return value;
+  }, 40);
+  const report = await reportOf(study);
+  const text = markdown(report);
+  assert.equal(text.match(/Values beyond 0\.9 to 0\.99 \(1 below\) are drawn at the edge\./g)!.length, 4);
+  for (const name of ALL) {
+    const svg = report.files.get(name)!;
+    assert.doesNotMatch(svg, /…|>-\d/, name);
+  }
+  const words = (name: string) =>
+    report.files.get(name)!.match(/>[^<]+</g)!.map((word) => word.slice(1, -1).trim()).join("");
+  for (const name of ["parallel.svg", "slices.svg"]) assert.ok(words(name).includes("cosine_with_restarts"), name);
+  for (const name of ["importances.svg", "parallel.svg", "slices.svg"]) {
+    assert.ok(words(name).includes("model.a_parameter_with_a_name_that_no_axis_has_room_for"), name);
+  }
 });
 
 Deno.test("runningBest, curves: steps of the best in either direction; reports that are no numbers cut a curve", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { truncateLog } from "../../src/training/metrics_log.ts";
+import { readLog, truncateLog } from "../../src/training/metrics_log.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
 
 const step = (number: number) => `{"step":${number},"epoch":1,"loss":0.5}\n`;
@@ -32,4 +32,13 @@ Deno.test("truncateLog: keeps what the checkpoint knows and drops whatever is no
 
 Deno.test("truncateLog: no log yet is no error", async () => {
   await inTemporaryFolder(async (folder) => await truncateLog(join(folder, "metrics.jsonl"), 0, 0));
+});
+
+Deno.test("readLog: whole lines of a log that may be growing; none where there is none", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const path = join(folder, "metrics.jsonl");
+    assert.deepEqual(readLog(path), []);
+    await Deno.writeTextFile(path, step(1) + epoch(1) + "null\n" + '{"step":2,"epo');
+    assert.deepEqual(readLog(path), [JSON.parse(step(1)), JSON.parse(epoch(1))]);
+  });
 });

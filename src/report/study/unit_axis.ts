@@ -1,6 +1,8 @@
 /** Where values lie on an axis of their own: parameters of any kind on one scale from 0 to 1. */
-import type { FrozenTrial } from "../studies/frozen_trial.ts";
-import { plain } from "./markdown.ts";
+import type { FrozenTrial } from "../../studies/frozen_trial.ts";
+import { tickText } from "../labels.ts";
+import { plain } from "../markdown.ts";
+import { type Span, within } from "../span.ts";
 
 export interface Tick {
   readonly at: number;
@@ -48,20 +50,20 @@ export function logTicks(low: number, high: number): number[] {
   return linearTicks(low, high);
 }
 
-/** Short enough for an axis. */
-export function tickText(value: number): string {
-  const size = Math.abs(value);
-  if (value === 0 || (size >= 1e-3 && size < 1e5)) return `${Number(value.toPrecision(6))}`;
-  return `${Number(value.toPrecision(4))}`.includes("e")
-    ? value.toPrecision(4).replace(/\.?0*e/, "e")
-    : value.toExponential().replace("e+", "e");
-}
-
-/** An axis of finite numbers, null where a trial has none; logarithmic if asked. */
-export function numericAxis(name: string, values: readonly (number | null)[], log = false): UnitAxis {
+/**
+ * An axis of finite numbers, null where a trial has none; logarithmic if asked. Those beyond `span`, if there is one, stand
+ * at its ends.
+ */
+export function numericAxis(
+  name: string,
+  values: readonly (number | null)[],
+  { log = false, span }: { log?: boolean; span?: Span } = {},
+): UnitAxis {
   const present = values.filter((value) => value !== null);
-  const low = present.reduce((a, b) => Math.min(a, b), Infinity);
-  const high = present.reduce((a, b) => Math.max(a, b), -Infinity);
+  const { low, high } = span ?? {
+    low: present.reduce((a, b) => Math.min(a, b), Infinity),
+    high: present.reduce((a, b) => Math.max(a, b), -Infinity),
+  };
   const scale = log && low > 0 ? Math.log : (value: number) => value;
   const range = scale(high) - scale(low);
   // A single value stands in the middle.
@@ -72,7 +74,7 @@ export function numericAxis(name: string, values: readonly (number | null)[], lo
     ticks: ticks.map((tick) => ({ at: place(tick), label: tickText(tick) })).filter(({ at }) =>
       at > -1e-6 && at < 1 + 1e-6
     ),
-    positions: values.map((value) => value === null ? ABSENT : place(value)),
+    positions: values.map((value) => value === null ? ABSENT : place(within({ low, high }, value))),
   };
 }
 
@@ -81,7 +83,7 @@ export function parameterAxis(name: string, trials: readonly FrozenTrial[]): Uni
   const distributions = trials.flatMap(({ distributions }) => distributions[name] ?? []);
   if (distributions.every(({ kind }) => kind !== "categorical")) {
     const log = distributions.some((distribution) => distribution.kind !== "categorical" && distribution.log);
-    return numericAxis(name, trials.map(({ internalParams }) => internalParams[name] ?? null), log);
+    return numericAxis(name, trials.map(({ internalParams }) => internalParams[name] ?? null), { log });
   }
   const choices = new Set(distributions.flatMap((distribution) => {
     return distribution.kind === "categorical" ? distribution.choices.map(String) : [];

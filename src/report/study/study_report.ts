@@ -1,12 +1,12 @@
 /** Study reports: what a search has found, as documents to read and to hand on. */
 import { join } from "node:path";
-import { EntailError } from "../errors.ts";
-import { writeFileAtomic } from "../formats/atomic_write.ts";
-import { overviewOf } from "../search/overview.ts";
-import { studyTerms } from "../search/study_terms.ts";
-import { type FrozenTrial, rankTrials } from "../studies/frozen_trial.ts";
-import { paramImportances } from "../studies/importance.ts";
-import type { Storage, StudyRecord } from "../studies/storage.ts";
+import { EntailError } from "../../errors.ts";
+import { writeFileAtomic } from "../../formats/atomic_write.ts";
+import { overviewOf } from "../../search/overview.ts";
+import { studyTerms } from "../../search/study_terms.ts";
+import { type FrozenTrial, rankTrials } from "../../studies/frozen_trial.ts";
+import { paramImportances } from "../../studies/importance.ts";
+import type { Storage, StudyRecord } from "../../studies/storage.ts";
 
 export interface StudyReport {
   /** Parameters with their importances, the largest first. */
@@ -34,9 +34,9 @@ export async function studyReport(
   const [{ studyPlots }, { composeReport }, { reportPage }] = await Promise.all([
     import("./plots.ts"),
     import("./composition.ts"),
-    import("./page.ts"),
+    import("../page.ts"),
   ]);
-  const plots = studyPlots({ trials, direction, importances, valueName });
+  const plots = studyPlots({ trials, direction, importances, valueName, reported: terms?.reported ?? null });
   const ranked = rankTrials(trials, direction);
   const markdown = composeReport({ overview, terms, trials, ranked, importances, plots, valueName, now });
   return {
@@ -44,7 +44,7 @@ export async function studyReport(
     files: new Map([
       ...plots.map(({ name, svg }): [string, string] => [`${name}.svg`, svg]),
       ["report.md", markdown],
-      ["report.html", reportPage(studyName, markdown, plots)],
+      ["report.html", reportPage(`Study ${studyName}`, markdown, plots)],
     ]),
   };
 }

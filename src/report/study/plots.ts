@@ -1,21 +1,15 @@
 /** The charts of a study. Loads the drawing library, so import it only where a report is made. */
-import type { Direction, FrozenTrial } from "../studies/frozen_trial.ts";
-import { type ChartOption, renderSvg } from "./chart.ts";
-import { AXIS_STYLE, cartesian, lineOpacity } from "./chart_style.ts";
-import { COLOURS } from "./colours.ts";
-import { plain } from "./markdown.ts";
+import type { Direction, FrozenTrial } from "../../studies/frozen_trial.ts";
+import { type ChartOption, renderSvg } from "../chart.ts";
+import { AXIS_STYLE, cartesian, lineOpacity } from "../chart_style.ts";
+import { COLOURS } from "../colours.ts";
+import { LINE_HEIGHT, mostLines, wrapped } from "../labels.ts";
+import { plain } from "../markdown.ts";
+import type { Plot } from "../plot.ts";
+import { beyondText, spanOf, within } from "../span.ts";
 import { parallelPlot } from "./parallel_plot.ts";
-import { curves, drawable, type Point, runningBest } from "./series.ts";
+import { curves, drawable, type Point, runningBest, valueSpan } from "./series.ts";
 import { slicePlot } from "./slice_plot.ts";
-
-export interface Plot {
-  /** The file's name without its ending. */
-  readonly name: string;
-  readonly title: string;
-  /** What is to be seen, in a sentence. */
-  readonly caption: string;
-  readonly svg: string;
-}
 
 export interface PlottedStudy {
   readonly trials: readonly FrozenTrial[];
@@ -24,11 +18,15 @@ export interface PlottedStudy {
   readonly importances: readonly (readonly [name: string, share: number])[];
   /** What a value is called: "F1" or "value". */
   readonly valueName: string;
+  /** What the intermediate values are; null where nothing says. */
+  readonly reported: string | null;
 }
 
 /** Parameters that charts with a place for each one show; the most important ones where there are more. */
 const MOST_PARAMETERS = 16;
 const WIDTH = 960;
+/** Letters in a line of a parameter's name beside its bar. */
+const NAME_LETTERS = 40;
 
 /** Every chart that the study has something for. */
 export function studyPlots(study: PlottedStudy): Plot[] {
@@ -43,12 +41,14 @@ function historyPlot({ trials, direction, valueName }: PlottedStudy): Plot | nul
     .map(({ number, value }): Point => [number, value!]);
   if (complete.length + pruned.length === 0) return null;
   const symbolSize = trials.length > 500 ? 4 : 7;
-  const dots = [
-    { name: "pruned", symbol: "diamond", colour: COLOURS.pruned, points: pruned },
-    { name: "complete", symbol: "circle", colour: COLOURS.complete, points: complete },
-  ].filter(({ points }) => points.length > 0);
   const best = runningBest(trials, direction);
-  const legend = best.length > 0 ? [...dots, { name: "best so far", colour: COLOURS.best }] : dots;
+  const values = [...pruned, ...complete].map(([, value]) => value);
+  const span = spanOf(values, best.slice(-1).map(([, value]) => value));
+  const dots = [
+    { name: "pruned", symbol: "diamond", colour: COLOURS.grey, points: pruned },
+    { name: "complete", symbol: "circle", colour: COLOURS.blue, points: complete },
+  ].filter(({ points }) => points.length > 0);
+  const legend = best.length > 0 ? [...dots, { name: "best so far", colour: COLOURS.orange }] : dots;
   const option: ChartOption = {
     ...cartesian("trial", valueName, legend),
     series: [
@@ -58,22 +58,26 @@ function historyPlot({ trials, direction, valueName }: PlottedStudy): Plot | nul
         symbol,
         symbolSize,
         itemStyle: { color: colour, opacity: 0.7 },
-        data: points.map((point) => [...point]),
+        data: points.map(([number, value]) => ({
+          value: [number, within(span, value)],
+          ...(value === within(span, value) ? {} : { symbol: "triangle", symbolRotate: value < span.low ? 180 : 0 }),
+        })),
       })),
       {
         name: "best so far",
         type: "line",
         step: "end",
         symbol: "none",
-        lineStyle: { color: COLOURS.best, width: 2 },
-        data: best.map((point) => [...point]),
+        lineStyle: { color: COLOURS.orange, width: 2 },
+        data: best.map(([number, value]) => [number, within(span, value)]),
       },
     ],
   };
   return {
     name: "history",
     title: "Optimization history",
-    caption: `Every complete trial's ${valueName}, that of pruned trials when they were stopped, and the best so far.`,
+    caption: `Every complete trial's ${valueName}, that of pruned trials when they were stopped, and the best so far.` +
+      beyondText(span, values),
     svg: renderSvg("history", option, { width: WIDTH, height: 400 }),
   };
 }
@@ -81,21 +85,22 @@ function historyPlot({ trials, direction, valueName }: PlottedStudy): Plot | nul
 function importancePlot({ importances }: PlottedStudy): Plot | null {
   const shares = importances.toReversed();
   if (shares.length === 0) return null;
+  const names = shares.map(([name]) => wrapped(plain(name), NAME_LETTERS));
   const option: ChartOption = {
     grid: { left: 32, right: 64, top: 8, bottom: 8, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: { type: "value", min: 0, axisLabel: { show: false }, splitLine: { show: false } },
     yAxis: {
       ...AXIS_STYLE,
       type: "category",
-      data: shares.map(([name]) => plain(name)),
+      data: names,
       axisTick: { show: false },
       splitLine: { show: false },
-      axisLabel: { ...AXIS_STYLE.axisLabel, color: COLOURS.ink, interval: 0, width: 260, overflow: "truncate" },
+      axisLabel: { ...AXIS_STYLE.axisLabel, color: COLOURS.ink, interval: 0 },
     },
     series: [{
       type: "bar",
       barMaxWidth: 18,
-      itemStyle: { color: COLOURS.complete },
+      itemStyle: { color: COLOURS.blue },
       label: {
         show: true,
         position: "right",
@@ -109,28 +114,34 @@ function importancePlot({ importances }: PlottedStudy): Plot | null {
     name: "importances",
     title: "Hyper-parameter importances",
     caption: "The share that each parameter has in whether a trial is among the best tenth.",
-    svg: renderSvg("importances", option, { width: WIDTH, height: 32 + 28 * shares.length }),
+    svg: renderSvg("importances", option, {
+      width: WIDTH,
+      height: 32 + (14 + LINE_HEIGHT * mostLines(names)) * shares.length,
+    }),
   };
 }
 
-function intermediatePlot({ trials, valueName }: PlottedStudy): Plot | null {
+function intermediatePlot({ trials, direction, valueName, reported }: PlottedStudy): Plot | null {
   const opacity = lineOpacity(trials.length);
   const kinds = [
-    { name: "pruned, failed or running", colour: COLOURS.pruned, opacity: opacity / 2, complete: false },
-    { name: "complete", colour: COLOURS.complete, opacity, complete: true },
+    { name: "pruned, failed or running", colour: COLOURS.grey, opacity: opacity / 2, complete: false },
+    { name: "complete", colour: COLOURS.blue, opacity, complete: true },
   ].map((kind) => ({
     ...kind,
     pieces: trials.filter(({ state }) => (state === "COMPLETE") === kind.complete).flatMap(curves),
   })).filter(({ pieces }) => pieces.length > 0);
   if (kinds.length === 0) return null;
-  const points = kinds.flatMap(({ pieces }) => pieces.flat());
+  const all = kinds.flatMap(({ pieces }) => pieces.flat());
+  const values = all.map(([, value]) => value);
+  const span = spanOf(values, [values.reduce((a, b) => direction === "maximize" ? Math.max(a, b) : Math.min(a, b))]);
+  const drawn = ([step, value]: Point): [number, number] => [step, within(span, value)];
   const lines = kinds.map(({ name, colour, opacity, pieces }) => ({
     name,
     type: "lines" as const,
     coordinateSystem: "cartesian2d" as const,
     polyline: true,
     lineStyle: { color: colour, opacity, width: 1.2 },
-    data: pieces.filter((piece) => piece.length > 1).map((piece) => ({ coords: piece.map((at) => [...at]) })),
+    data: pieces.filter((piece) => piece.length > 1).map((piece) => ({ coords: piece.map(drawn) })),
   }));
   // A single report is no line.
   const dots = kinds.map(({ name, colour, opacity, pieces }) => ({
@@ -138,11 +149,11 @@ function intermediatePlot({ trials, valueName }: PlottedStudy): Plot | null {
     type: "scatter" as const,
     symbolSize: 5,
     itemStyle: { color: colour, opacity },
-    data: pieces.filter((piece) => piece.length === 1).map(([point]) => [...point]),
+    data: pieces.filter((piece) => piece.length === 1).map(([point]) => drawn(point)),
   }));
   // Axes are not fitted to a series of lines, so its corners are there as points that cannot be seen.
   const corners = [Math.min, Math.max].map((end) =>
-    [0, 1].map((i) => points.map((point) => point[i]).reduce((a, b) => end(a, b)))
+    [0, 1].map((i) => all.map((point) => drawn(point)[i]).reduce((a, b) => end(a, b)))
   );
   const option: ChartOption = {
     ...cartesian("step", valueName, kinds.map(({ name, colour }) => ({ name, colour }))),
@@ -151,7 +162,8 @@ function intermediatePlot({ trials, valueName }: PlottedStudy): Plot | null {
   return {
     name: "intermediate",
     title: "Intermediate values",
-    caption: "What every trial reported on its way.",
+    caption: `What every trial reported on its way${reported === null ? "" : `: ${reported}`}.` +
+      beyondText(span, values),
     svg: renderSvg("intermediate", option, { width: WIDTH, height: 400 }),
   };
 }
@@ -161,19 +173,20 @@ function parameterPlots({ trials, direction, importances, valueName }: PlottedSt
   const names = importances.slice(0, MOST_PARAMETERS).map(([name]) => name);
   if (shown.length === 0 || names.length === 0) return [];
   const some = names.length < importances.length ? ` The ${names.length} most important parameters.` : "";
+  const beyond = beyondText(valueSpan(shown, direction), shown.map(({ value }) => value!));
   return [
     {
       name: "parallel",
       title: "Parallel coordinates",
       caption: `One line per complete trial, the warmer the better it ranks by ${valueName}. A trial without a ` +
-        `parameter goes through “absent”.${some}`,
+        `parameter goes through “absent”.${some}${beyond}`,
       svg: parallelPlot("parallel", shown, names, direction, valueName),
     },
     {
       name: "slices",
       title: "Slices",
-      caption: `The ${valueName} of complete trials over each parameter.${some}`,
-      svg: slicePlot("slices", shown, names, valueName),
+      caption: `The ${valueName} of complete trials over each parameter.${some}${beyond}`,
+      svg: slicePlot("slices", shown, names, direction, valueName),
     },
   ];
 }

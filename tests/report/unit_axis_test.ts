@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { ABSENT, linearTicks, logTicks, numericAxis, parameterAxis, tickText } from "../../src/report/axis.ts";
+import { tickText } from "../../src/report/labels.ts";
+import { ABSENT, linearTicks, logTicks, numericAxis, parameterAxis } from "../../src/report/study/unit_axis.ts";
 import { createStudy } from "../../src/studies/study.ts";
 import { RandomSampler } from "../../src/studies/random_sampler.ts";
 
@@ -30,7 +31,7 @@ Deno.test("tickText: short", () => {
 
 Deno.test("numericAxis: from 0 to 1, logarithmic if asked; a single value in the middle, none below the axis", () => {
   assert.deepEqual(numericAxis("x", [2, null, 4, 3]).positions, [0, ABSENT, 1, 0.5]);
-  const log = numericAxis("x", [1, 10, 100], true);
+  const log = numericAxis("x", [1, 10, 100], { log: true });
   log.positions.forEach((at, i) => assert.ok(Math.abs(at - i / 2) < 1e-12));
   assert.deepEqual(log.ticks.map(({ label }) => label), ["1", "10", "100"]);
   assert.deepEqual(numericAxis("x", [5, 5]), { name: "x", ticks: [{ at: 0.5, label: "5" }], positions: [0.5, 0.5] });

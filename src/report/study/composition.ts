@@ -1,10 +1,10 @@
 /** What a study report says, as Markdown: the one source of both documents. */
-import { duration, paramText, percent } from "../formats/human.ts";
-import type { StudyOverview } from "../search/overview.ts";
-import type { StudyTerms } from "../search/study_terms.ts";
-import type { FrozenTrial } from "../studies/frozen_trial.ts";
-import { literal, table } from "./markdown.ts";
-import type { Plot } from "./plots.ts";
+import { duration, paramText, percent } from "../../formats/human.ts";
+import type { StudyOverview } from "../../search/overview.ts";
+import type { StudyTerms } from "../../search/study_terms.ts";
+import type { FrozenTrial } from "../../studies/frozen_trial.ts";
+import { literal, plotText, table } from "../markdown.ts";
+import type { Plot } from "../plot.ts";
 
 export interface ReportParts {
   readonly overview: StudyOverview;
@@ -46,10 +46,6 @@ export function composeReport(parts: ReportParts): string {
     ...plot("slices"),
     ...failures(trials),
   ].join("\n\n") + "\n";
-}
-
-function plotText({ name, title, caption }: Plot): string {
-  return `## ${title}\n\n${caption}\n\n![${title}](${name}.svg)`;
 }
 
 function summary({ overview, terms, trials, valueName }: ReportParts): string {

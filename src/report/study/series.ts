@@ -1,5 +1,6 @@
 /** What the charts of a study show, as numbers. */
-import { constraintViolation, type Direction, type FrozenTrial } from "../studies/frozen_trial.ts";
+import { constraintViolation, type Direction, type FrozenTrial } from "../../studies/frozen_trial.ts";
+import { type Span, spanOf } from "../span.ts";
 
 export type Point = readonly [x: number, y: number];
 
@@ -20,6 +21,12 @@ export function runningBest(trials: readonly FrozenTrial[], direction: Direction
     if (best !== null) points.push([trial.number, best]);
   }
   return points;
+}
+
+/** The span of the values of trials that can be drawn, at least one; the best is in it, however far it is from the others. */
+export function valueSpan(trials: readonly FrozenTrial[], direction: Direction): Span {
+  const values = trials.map(({ value }) => value!);
+  return spanOf(values, [values.reduce((a, b) => direction === "maximize" ? Math.max(a, b) : Math.min(a, b))]);
 }
 
 /** A trial's reported values by step, cut where one is not finite. */

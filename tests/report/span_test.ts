@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { mostLines, wrapped } from "../../src/report/labels.ts";
+import { beyondText, spanOf, within } from "../../src/report/span.ts";
+
+Deno.test("spanOf: a value far from all others is left out where it would flatten them", () => {
+  const usual = Array.from({ length: 40 }, (_, i) => 0.85 + (i % 10) / 100);
+  assert.deepEqual(spanOf(usual), { low: 0.85, high: 0.94 });
+  assert.deepEqual(spanOf([...usual, -40]), { low: 0.85, high: 0.94 });
+  assert.deepEqual(spanOf([...usual, -40, 1e9]), { low: 0.85, high: 0.94 });
+  // The best trial is never left out, nor is what does not flatten.
+  assert.deepEqual(spanOf([...usual, 20], [20]), { low: 0.85, high: 20 });
+  assert.deepEqual(spanOf([...usual, 0.5]), { low: 0.5, high: 0.94 });
+  // A third of all values is no exception.
+  assert.deepEqual(spanOf([...usual, ...new Array(20).fill(0)]), { low: 0, high: 0.94 });
+  assert.deepEqual(spanOf([...new Array(9).fill(0.5), 0.51, -40]), { low: 0.5, high: 0.51 });
+});
+
+Deno.test("spanOf: few, equal and immeasurable values", () => {
+  assert.deepEqual(spanOf([3]), { low: 3, high: 3 });
+  assert.deepEqual(spanOf([2, 2, 2, 2]), { low: 2, high: 2 });
+  assert.deepEqual(spanOf([1, 5]), { low: 1, high: 5 });
+  assert.deepEqual(spanOf([-1e308, 1e308, -1e308, 1e308]), { low: -1e308, high: 1e308 });
+});
+
+Deno.test("within, beyondText: values beyond a span stand at its ends and are counted", () => {
+  const span = { low: 0.85, high: 0.942857 };
+  assert.deepEqual([-40, 0.9, 2].map((value) => within(span, value)), [0.85, 0.9, 0.942857]);
+  assert.equal(
+    beyondText(span, [-40, -1, 0.9, 2]),
+    " Values beyond 0.85 to 0.943 (2 below, 1 above) are drawn at the edge.",
+  );
+  assert.equal(beyondText(span, [0.9]), "");
+});
+
+Deno.test("wrapped: nothing of a label is lost, lines end where words do", () => {
+  assert.equal(wrapped("cosine_with_restarts", 10), "cosine_\nwith_\nrestarts");
+  assert.equal(wrapped("cosine_with_restarts", 15), "cosine_with_\nrestarts");
+  assert.equal(wrapped("abcdefghij", 4), "abcd\nefgh\nij");
+  assert.equal(wrapped("short", 10), "short");
+  assert.equal(mostLines(["a", "a\nb\nc", ""]), 3);
+  assert.equal(mostLines([]), 1);
+});
