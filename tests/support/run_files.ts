@@ -38,7 +38,7 @@ export async function writeRunFiles(folder: string, files: RunFiles = {}): Promi
     id: "0123456789abcdef",
     settings: { "kfold.n_splits": 3, "training.learning_rate": config.training.learning_rate },
     content,
-    batch_size: null,
+    token_budget: null,
     truncation: { pairs: 120, truncated: 7, tokens: 1234, evidence: { sentences: 40, cut: 3 } },
     precision: "fp16",
     program: "entail",

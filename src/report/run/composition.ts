@@ -304,7 +304,9 @@ function provenance({ config, record }: RunResults): string[] {
       ["program", literal(record.program)],
       ["adapter", literal(record.adapter)],
       ["precision", `${record.precision} (${config.training.optimization.precision} was asked for)`],
-      ...(record.batch_size === null ? [] : [["micro-batch that the device had room for", `${record.batch_size}`]]),
+      ...(record.token_budget === null
+        ? []
+        : [["tokens of a micro-batch that the device had room for", `${record.token_budget}`]]),
     ]),
     "What it was made from; a digest is the beginning of the content's SHA-256.",
     table(["file", "place", "digest"], files),
