@@ -1,4 +1,5 @@
 /** Models that use every kernel, and what they plan. */
+import type { Adapter } from "../models/adapter.ts";
 import { configFromArchitecture } from "../models/config_json.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import { maskedLmForward } from "../models/masked_lm.ts";
@@ -19,6 +20,7 @@ export interface Model {
   labels?: number;
   loss: LossKind;
   longest: number;
+  adapter?: Pick<Adapter, "rank" | "targets" | "bits">;
   /** Compiled with every variant of every operation, not only with those that are chosen. */
   everyVariant?: true;
 }
@@ -113,6 +115,27 @@ export const MODELS: Readonly<Record<string, Model>> = {
     longest: 40,
     everyVariant: true,
   },
+  "adapters on 4 bits, of odd sizes": {
+    architecture: { vocab_size: 200, hidden_size: 30, num_attention_heads: 6, intermediate_size: 37 },
+    head: "pooler_linear",
+    loss: "cross_entropy",
+    longest: 40,
+    adapter: { rank: 3, targets: "qkv", bits: "4bit" },
+  },
+  "adapters on 4 bits": {
+    architecture: { ...V3, hidden_size: 64, num_attention_heads: 4, intermediate_size: 96 },
+    head: "pooler_linear",
+    loss: "cross_entropy",
+    longest: 40,
+    adapter: { rank: 8, targets: "qkvd", bits: "4bit" },
+  },
+  "adapters on 8 bits": {
+    architecture: { ...V3, hidden_size: 64, num_attention_heads: 4, intermediate_size: 96 },
+    head: "pooler_linear",
+    loss: "cross_entropy",
+    longest: 40,
+    adapter: { rank: 8, targets: "qkvd", bits: "8bit" },
+  },
   "a model with heads of 128": {
     architecture: { ...V3, hidden_size: 256, num_attention_heads: 2, intermediate_size: 512, pos_att_type: ["c2p"] },
     head: "linear",
@@ -124,7 +147,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
 /** The plans for training, scoring and the masked LM of a model. */
 export async function plansOf(
   gpu: Gpu,
-  { architecture, head, labels = 2, loss, longest }: Model,
+  { architecture, head, labels = 2, loss, longest, adapter }: Model,
   precision: Precision,
 ): Promise<Plan[]> {
   const counting = countingGpu(gpu).gpu;
@@ -133,7 +156,9 @@ export async function plansOf(
     classifierHead: head,
   });
   const capacity = { tokens: 4 * longest, sequences: 4, longest };
-  const { programs } = await planSession(counting, config, {
+  const base = { weights: "", name: "", revision: null };
+  const adapted = adapter && { ...adapter, alpha: 16, dropout: 0.1, save: "merged", base } as const;
+  const { programs } = await planSession(counting, { ...config, adapter: adapted }, {
     inference: capacity,
     training: { capacity, lossKind: loss, freezeEncoder: false, layerRates: loss === "ranking" },
     precision,

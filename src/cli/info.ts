@@ -1,8 +1,10 @@
 /** `info`: the adapter, its features and limits, the variants of kernels, and those that a model would get. */
 import type { Config } from "../config/config.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { mebibytes } from "../gpu/tensor.ts";
+import { elements, mebibytes } from "../gpu/tensor.ts";
+import { modelParameters } from "../models/parameters.ts";
 import { OPERATIONS } from "../nn/operations.ts";
+import type { ParameterSpec } from "../nn/parameters.ts";
 import type { Choice } from "../nn/plan.ts";
 import { pairLimits } from "../training/chunking.ts";
 import { LOSSES } from "../training/losses.ts";
@@ -18,10 +20,10 @@ export async function info(overrides: string[], options: CommonOptions & { json?
   if (!config) return;
   const gpu = await openConfiguredGpu(config);
   try {
-    const choices = asksForModel(overrides) ? await choicesFor(gpu, config) : undefined;
+    const plans = asksForModel(overrides) ? await plansFor(gpu, config) : undefined;
     const { precision } = config.training.optimization;
-    if (options.json) console.log(JSON.stringify(described(gpu, precision, choices), null, 2));
-    else print(gpu, precision, choices);
+    if (options.json) console.log(JSON.stringify(described(gpu, precision, plans), null, 2));
+    else print(gpu, precision, plans);
   } finally {
     gpu.close();
   }
@@ -30,13 +32,24 @@ export async function info(overrides: string[], options: CommonOptions & { json?
 const asksForModel = (overrides: readonly string[]): boolean =>
   overrides.some((override) => /^[+~]*(model|training|data)\b/.test(override));
 
+interface Plans {
+  /** Elements of all parameters, and of those that training changes. */
+  parameters: { all: number; trained: number };
+  choices: readonly Choice[];
+}
+
+const countElements = (specs: readonly ParameterSpec[]): number =>
+  specs.reduce((sum, { shape }) => sum + elements(shape), 0);
+
 /** What a step of full batches and the scoring of as many would use. */
-async function choicesFor(gpu: Gpu, config: Config): Promise<Choice[]> {
+async function plansFor(gpu: Gpu, config: Config): Promise<Plans> {
   const { training, data, model: { loss_type, freeze_backbone } } = config;
   const { maxLength } = pairLimits(data);
   const capacity = (sequences: number) => ({ tokens: sequences * maxLength, sequences, longest: maxLength });
   const { config: model } = await openModelSource(config);
-  return await sessionChoices(gpu, model, {
+  const specs = modelParameters(model, { freezeBackbone: freeze_backbone });
+  const trained = specs.filter(({ trainable }) => trainable);
+  const choices = await sessionChoices(gpu, model, {
     inference: capacity(training.eval_batch_size),
     training: {
       capacity: capacity(training.batch_size),
@@ -45,7 +58,11 @@ async function choicesFor(gpu: Gpu, config: Config): Promise<Choice[]> {
     },
     precision: choosePrecision(gpu, training.optimization.precision),
   });
+  return { parameters: { all: countElements(specs), trained: countElements(trained) }, choices };
 }
+
+const countText = ({ all, trained }: Plans["parameters"]): string =>
+  `${all.toLocaleString("en")}, of which ${trained.toLocaleString("en")} are trained`;
 
 /** Names by operation, those for adapters of this kind, the best guess first. */
 const tables = (gpu: Gpu): Record<string, string[]> =>
@@ -56,7 +73,7 @@ const tables = (gpu: Gpu): Record<string, string[]> =>
     ]),
   );
 
-function described(gpu: Gpu, asked: AskedPrecision, choices: readonly Choice[] | undefined) {
+function described(gpu: Gpu, asked: AskedPrecision, plans: Plans | undefined) {
   const { name, vendor, kind, can, features, hasTimestamps } = gpu;
   const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
   const limits = { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes };
@@ -67,11 +84,12 @@ function described(gpu: Gpu, asked: AskedPrecision, choices: readonly Choice[] |
     precision: choosePrecision(gpu, asked),
     asked,
     kernels: tables(gpu),
-    choices: choices?.map(({ append: _, ...choice }) => choice),
+    parameters: plans?.parameters,
+    choices: plans?.choices.map(({ append: _, ...choice }) => choice),
   };
 }
 
-function print(gpu: Gpu, asked: AskedPrecision, choices: readonly Choice[] | undefined): void {
+function print(gpu: Gpu, asked: AskedPrecision, plans: Plans | undefined): void {
   printTable(["property", "value"], [
     ["adapter", gpu.name],
     ["backend", gpu.backend.name],
@@ -88,11 +106,12 @@ function print(gpu: Gpu, asked: AskedPrecision, choices: readonly Choice[] | und
     ["workgroup memory", `${gpu.maxWorkgroupBytes} bytes`],
     ["features", gpu.features.join(" ")],
     ...Object.entries(tables(gpu)).map(([operation, names]) => [`${operation} variants`, names.join(", ")]),
+    ...(plans ? [["parameters", countText(plans.parameters)]] : []),
   ]);
-  if (!choices) return;
+  if (!plans) return;
   printTable(
     ["operation", "shape", "calls", "variant", "why", "others"],
-    choices.map(({ operation, key, calls, variant, why, variants }) => [
+    plans.choices.map(({ operation, key, calls, variant, why, variants }) => [
       operation,
       key,
       `${calls}`,

@@ -18,7 +18,12 @@ gpuTest("entail info: the variants of every operation; with a model, those it ge
     assert.deepEqual(Object.keys(plain.kernels), ["product", "attention", "row"]);
     assert.equal(plain.choices, undefined);
 
-    const { choices } = await info(...MODEL) as { choices: Choice[] };
+    const { choices, parameters } = await info(...MODEL) as { choices: Choice[]; parameters: Record<string, number> };
+    assert.equal(parameters.trained, parameters.all);
+    const { parameters: adapted } = await info(...MODEL, "model.lora.r=4");
+    // Of three layers of width 64: four A and B of rank 4; and the head.
+    const lora = 3 * 4 * 2 * 4 * 64;
+    assert.deepEqual(adapted, { all: parameters.all + lora, trained: lora + 64 * 64 + 64 + 2 * 64 + 2 });
     assert.ok(
       choices.every(({ why, variant, variants }) => why === "usual for this adapter" && variant === variants[0]),
     );

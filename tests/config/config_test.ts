@@ -235,6 +235,18 @@ Deno.test("model.architecture: a model from scratch, and only then", () => {
   );
 });
 
+Deno.test("model.lora: contradicts a frozen backbone, a model from scratch, and peft's folders a head of our own", () => {
+  const lora = ["model.lora.r=8", "model.lora.bits=4bit"];
+  assert.equal(composeConfig(lora).model.lora.r, 8);
+  assert.match(refused(...lora, "model.freeze_backbone=true"), /^"model\.lora\.r" must be null with .*freeze_backbone/);
+  assert.match(refused(...lora, "model.model_name=null", "model.architecture={}"), /^"model\.lora\.r" must be null/);
+  assert.match(
+    refused(...lora, "model.lora.save=adapter", "model.classifier_head=mlp1"),
+    /^"model\.lora\.save" must be/,
+  );
+  assert.match(refused("model.lora.bits=2bit"), /^"model\.lora\.bits" must be one of none, 8bit, 4bit/);
+});
+
 Deno.test("use_bf16: the same as precision=bf16, and contradicts the others", () => {
   const bf16 = composeConfig(["training.optimization.use_bf16=true"]);
   assert.equal(bf16.training.optimization.precision, "bf16");

@@ -80,6 +80,13 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
       ["model.freeze_backbone=true"],
       /freeze_backbone is false; set model\.freeze_backbone=false/,
     ],
+    ["{key: model.lora.alpha, type: categorical, choices: [16, 32]}", [], /model\.lora\.r is not null; set model/],
+    [
+      "{key: model.lora.r, type: categorical, choices: [16, 32]}",
+      ["model.freeze_backbone=true"],
+      /freeze_backbone is false; set model\.freeze_backbone=false/,
+    ],
+    ["{key: model.lora.save, type: categorical, choices: [merged, adapter]}", [], /changes no trial's/],
     ["{key: model.architecture.pooler_dropout, type: float, low: 0, high: 0.1}", [], /model\.model_name is null/],
     [
       "{key: evaluation.threshold_global_init, type: float, low: 0.3, high: 0.7}",
@@ -108,6 +115,12 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
       assert.equal(refusal("data=demo", SPACE + parameter, ...overrides, set), null, set);
     }
   }
+  const lora = { r: "[16, 32]", alpha: "[16, 32, 64]", targets: "[qkv, qkvd]", bits: "[4bit, 8bit, none]" };
+  const searched = Object.entries(lora).map(([key, choices]) =>
+    `+hpo.search_space.lora_${key}={key: model.lora.${key}, type: categorical, choices: ${choices}}`
+  );
+  const dropout = "{key: model.lora.dropout, type: float, low: 0, high: 0.15}";
+  assert.equal(refusal("data=demo", ...searched, SPACE + dropout), null);
   const precision = "{key: training.optimization.precision, type: categorical, choices: [fp32, bf16]}";
   assert.equal(refusal("data=demo", SPACE + precision), null);
   const replaced = refusal("data=demo", `${SPACE}{key: training.learning_rate, type: float, low: 0.1, high: 0.2}`);

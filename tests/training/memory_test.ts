@@ -1,5 +1,6 @@
 /** Device memory by plan, without a device that has it. */
 import assert from "node:assert/strict";
+import type { Adapter } from "../../src/models/adapter.ts";
 import { configFromArchitecture } from "../../src/models/config_json.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { Precision } from "../../src/nn/plan.ts";
@@ -27,7 +28,12 @@ async function plannedGigabytes(
   gpu: Gpu,
   sequences: number,
   longest: number,
-  { workspaceMb = 256, precision = "fp32" }: { workspaceMb?: number; precision?: Precision } = {},
+  { workspaceMb = 256, precision = "fp32", bits }: {
+    workspaceMb?: number;
+    precision?: Precision;
+    /** Adapters beside a base that is held so; absent: none. */
+    bits?: Adapter["bits"];
+  } = {},
 ): Promise<number> {
   const large: Gpu = {
     ...gpu,
@@ -39,7 +45,10 @@ async function plannedGigabytes(
   };
   const capacity = { tokens: sequences * longest, sequences, longest };
   const training = { capacity, lossKind: "cross_entropy", freezeEncoder: false } as const;
-  return await sessionBytes(large, BASE, { inference: capacity, training, precision }) / 1e9;
+  const base = { weights: "", name: "", revision: null };
+  const settings = { rank: 16, alpha: 32, dropout: 0.1, targets: "qkvd", save: "merged", base } as const;
+  const config = { ...BASE, adapter: bits && { ...settings, bits } };
+  return await sessionBytes(large, config, { inference: capacity, training, precision }) / 1e9;
 }
 
 for (const [precision, most] of [["fp32", 9], ["fp16", 6], ["bf16", 6]] as const) {
@@ -59,3 +68,23 @@ gpuTest("sessionBytes: gpu.workspace_mb bounds what attention takes for pairs of
   const more = large - small;
   assert.ok(more > 1.3 && more < 1.6, `${large} - ${small}`);
 });
+
+gpuTest(
+  "sessionBytes: of a frozen base there are no gradients, moments or second copies, and few bits take few",
+  async (gpu) => {
+    const planned = (options: { precision?: Precision; bits?: Adapter["bits"] } = {}) =>
+      plannedGigabytes(gpu, 1, 64, options);
+    // 184 million parameters, 85 million of them weights of products; adapters, head and the rest of the plan are small.
+    const [all, products] = [0.184, 0.085];
+    const near = (actual: number, wanted: number) =>
+      assert.ok(Math.abs(actual - wanted) < 0.035, `${actual}, ${wanted}`);
+    const full = await planned();
+    const frozen = await planned({ bits: "none" });
+    near(full - frozen, 3 * 4 * all);
+    // Not even the values of which bf16 has the copies.
+    const half = await planned({ precision: "bf16" }) - await planned({ bits: "none", precision: "bf16" });
+    near(half, 3 * 4 * all + 4 * products);
+    near(frozen - await planned({ bits: "8bit" }), 3 * products);
+    near(frozen - await planned({ bits: "4bit" }), (4 - 0.5 - 4 / 64) * products);
+  },
+);

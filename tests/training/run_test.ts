@@ -13,6 +13,8 @@ Deno.test("settingsInVain: names what is asked for and cannot have an effect, an
     "model.focal_gamma=1",
     "model.distill_alpha=0.7",
     "data.teacher_scores",
+    "model.lora.alpha=8",
+    "model.lora.save=adapter",
   ];
   for (const override of cases) {
     const [line, ...more] = settingsInVain(composeConfig([override.includes("=") ? override : `${override}=a.csv`]));
@@ -23,6 +25,7 @@ Deno.test("settingsInVain: names what is asked for and cannot have an effect, an
     ["training.xpost_neg_frac=0.2", "training.neg_per_pos=2"],
     ["model.rank_margin=0.3", "model.loss_type=bce+rank"],
     ["training.layerwise_lr_decay=0.9"],
+    ["model.lora.alpha=8", "model.lora.bits=4bit", "model.lora.r=2"],
   ];
   for (const overrides of together) assert.deepEqual(settingsInVain(composeConfig(overrides)), []);
   const frozen = settingsInVain(composeConfig(["training.layerwise_lr_decay=0.9", "model.freeze_backbone=true"]));
