@@ -180,6 +180,7 @@ const TrainingSchema = z.strictObject({
   shuffle: flag().default(true),
   neg_per_pos: orNull(integer({ min: 1 }), "every pair in every epoch").default(null),
   xpost_neg_frac: real({ min: 0, max: 1 }).default(0),
+  hard_neg_frac: real({ min: 0, max: 1 }).default(0),
   layerwise_lr_decay: real({ above: 0, max: 1 }).default(1),
   num_workers: z.preprocess((value) => value === "auto" ? null : value, integer({ min: 0 }).nullable())
     .describe("an integer >= 0, or null (chosen for this machine)").default(null),

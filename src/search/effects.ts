@@ -55,6 +55,7 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   ...Object.fromEntries(LOSS_KEYS.map((key) => [`model.${key}`, [{ key: "model.loss_type", is: lossesWith(key) }]])),
   "training.batch_size": [OWN_BATCH],
   "training.gradient_accumulation_steps": [OWN_BATCH],
+  "training.hard_neg_frac": [{ key: "training.neg_per_pos", isNot: null }],
   "training.layerwise_lr_decay": [{ key: "model.freeze_backbone", is: false }],
   "training.num_epochs": [{ key: "training.max_steps", is: null }],
   "training.xpost_neg_frac": [{ key: "training.neg_per_pos", isNot: null }],

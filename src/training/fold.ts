@@ -1,10 +1,9 @@
 /** The training of one fold: epochs of optimizer steps, an evaluation after each, the best and the last checkpoint. */
 import { join } from "node:path";
 import { dealByTokens, type EncodedPair, epochBatches, packBatch } from "../dataset/batches.ts";
-import { groupNumbers, type Pair } from "../dataset/groundtruth.ts";
-import { type NegativeSampling, sampledCounts, sampleNegatives } from "../dataset/negatives.ts";
+import { groupNumbers } from "../dataset/groundtruth.ts";
+import { sampledCounts } from "../dataset/negatives.ts";
 import { loadMoments, loadWeights } from "../models/checkpoint.ts";
-import type { Aggregation } from "../models/chunking.ts";
 import { EntailError } from "../errors.ts";
 import { makeFolder } from "../formats/atomic_write.ts";
 import { type DecisionSettings, isChosen } from "../evaluation/decision.ts";
@@ -13,7 +12,7 @@ import type { AugmentedEpoch } from "./augmentation.ts";
 import { carryDecision } from "./decisions.ts";
 import { type EpochPlan, epochsAfter, planEpochs, stepsOf } from "./epochs.ts";
 import { evaluatePairs, type Evaluation } from "./evaluate.ts";
-import { countExamples, epochExamples, fitsPairs, highestChunks, likeChunksOf } from "./examples.ts";
+import { chooseEpoch, countExamples, epochExamples, type EpochSource, fitsChoice, likeChunksOf } from "./examples.ts";
 import { appendEntries, epochEntry, type LogEntry, stepEntry, truncateLog } from "./metrics_log.ts";
 import { createPace } from "./pace.ts";
 import { writePredictions } from "./predictions.ts";
@@ -35,14 +34,12 @@ import {
 } from "./state.ts";
 import { LOG_STEPS, type StepRecord, type StepSettings } from "./step.ts";
 
-export interface FoldSettings {
+export type FoldSettings = EpochSource["settings"] & {
   batchSize: number;
   accumulation: number;
   /** Tokens of a micro-batch at most, which batches are dealt into; null: each batch is one. */
   tokenBudget: number | null;
   shuffle: boolean;
-  /** How each epoch draws its negatives; null: it has every pair. */
-  negatives: NegativeSampling | null;
   learningRate: number;
   warmupRatio: number;
   scheduler: SchedulerType;
@@ -52,24 +49,17 @@ export interface FoldSettings {
   /** Evaluations without a better F1 after which training ends; null: never. */
   patience: number | null;
   decision: DecisionSettings;
-  /** How the scores of a post's chunks make that of the pair; null: a pair is one sequence. */
-  aggregation: Aggregation | null;
-  /** Train on so many chunks of a post at most, those that the model of the epoch before scores highest; null: on all. */
-  topChunks: number | null;
   lossKind: LossKind;
   /** What the pairs of a micro-batch have in common that the loss compares; null: it compares none. */
   compareWithin: "postId" | "criterionId" | null;
   step: StepSettings;
-}
+};
 
-export interface FoldInput {
+export interface FoldInput extends EpochSource {
   session: Session;
   settings: FoldSettings;
   fold: number;
-  pairs: readonly Pair[];
-  tokens: readonly EncodedPair[];
   /** Indices of pairs, in file order. */
-  train: readonly number[];
   validation: readonly number[];
   /** The tokens of the training pairs that an epoch changes, counted from 0; absent: `tokens` as they are. */
   augment?: AugmentedEpoch;
@@ -125,7 +115,6 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     fold,
     pairs,
     tokens,
-    train,
     validation,
     outputFolder,
     checkpointFolder,
@@ -214,7 +203,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     // The next epoch's, while the device works on this one.
     if (state.epoch + 1 < epochs) prepared = prepareEpoch(input, state.epoch + 1);
     epochLoss = { sum: 0, count: 0, since: performance.now(), samples: 0 };
-    const examples = epochExamples(epochPairs(input, state.epoch), epochTokens, settings.topChunks, state.keptChunks);
+    const examples = epochExamples(input, state.epoch, epochTokens, state);
     const sequences = examples.map(({ tokens }) => tokens);
     const lengths = sequences.map(({ ids }) => ids.length);
     const dealt = dealing(settings, lengths, groups && examples.map(({ pair }) => groups[pair]));
@@ -263,9 +252,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     }
     state.finished = step.counters.updates >= totalSteps ||
       (settings.patience !== null && state.evaluationsSinceBest >= settings.patience);
-    if (settings.topChunks !== null && !state.finished) {
-      state.keptChunks = await highestChunks(session, train, tokens, settings.topChunks);
-    }
+    if (!state.finished) Object.assign(state, await chooseEpoch(session, input, state.epoch));
     await save(evaluation);
     reporter.epoch({
       fold,
@@ -295,10 +282,13 @@ export function describeEpochs(
   { negatives: sampling }: Pick<FoldSettings, "negatives">,
 ): string | null {
   if (!sampling) return null;
-  const { positives, negatives } = sampledCounts(trainLabels, sampling);
+  const { positives, negatives, hard } = sampledCounts(trainLabels, sampling);
   const total = positives + negatives;
+  const mined = hard === 0
+    ? ""
+    : `, ${hard} of them from the second epoch on the hardest for the model of the epoch before`;
   return `fold ${fold}: an epoch has ${total} of ${trainLabels.length} pairs, ${positives} positives and ${negatives} ` +
-    "negatives";
+    `negatives${mined}`;
 }
 
 /** The lengths of a fold's epochs, all the same unless each draws its negatives and posts have more than one chunk. */
@@ -307,8 +297,7 @@ function planFold(input: FoldInput): EpochPlan {
   if (settings.negatives && !train.some((index) => pairs[index].label === 1)) {
     throw new EntailError("data", `training.neg_per_pos: fold ${fold} trains on no positive pair; set it to null`);
   }
-  const batchesOf = (epoch: number) =>
-    Math.ceil(countExamples(epochPairs(input, epoch), tokens, settings.topChunks) / settings.batchSize);
+  const batchesOf = (epoch: number) => Math.ceil(countExamples(input, epoch) / settings.batchSize);
   const first = batchesOf(0);
   const varies = settings.negatives !== null && train.some((index) => tokens[index].chunks.length > 1);
   const parts = settings.tokenBudget === null ? 1 : settings.batchSize;
@@ -325,11 +314,6 @@ function dealing(
     tokenBudget === null ? [members] : dealByTokens(members, lengths, tokenBudget, groups ?? undefined);
 }
 
-/** The pairs that an epoch trains on, by index. */
-function epochPairs({ settings: { negatives, step: { seed } }, pairs, train }: FoldInput, epoch: number) {
-  return negatives ? sampleNegatives(pairs, train, { ...negatives, seed, epoch }) : train;
-}
-
 /** The tokens that an epoch trains on. Not awaited at once: an error is thrown where the epoch begins. */
 function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<readonly EncodedPair[]> {
   const prepared = augment
@@ -343,14 +327,14 @@ function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<re
 
 /** Puts parameters, moments, counters and the log where the fold begins or where it was left. */
 async function startFold(input: FoldInput, plan: EpochPlan, metricsFile: string | null): Promise<TrainerState> {
-  const { session, settings, checkpointFolder, train, tokens } = input;
+  const { session, settings, checkpointFolder } = input;
   const state = checkpointFolder ? await readState(checkpointFolder) : null;
   if (state) checkCounters(state, plan, session.precision, checkpointFolder!);
-  if (state && state.epoch > 0 && !state.finished && !fitsPairs(state.keptChunks, train, tokens, settings.topChunks)) {
+  if (state && state.epoch > 0 && !state.finished && !fitsChoice(state, input, state.epoch)) {
     throw new EntailError(
       "data",
-      `${join(checkpointFolder!, "last", STATE_FILE)}: its chunks are not those of this training; train anew with ` +
-        "overwrite=true",
+      `${join(checkpointFolder!, "last", STATE_FILE)}: its chunks or hard negatives are not those of this training; ` +
+        "train anew with overwrite=true",
     );
   }
   if (state && !state.finished) {

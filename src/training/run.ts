@@ -21,7 +21,7 @@ import type { StepSettings } from "./step.ts";
 export function settingsInVain(config: Config): string[] {
   const { gpu, data, model, training, evaluation, reproducibility } = config;
   const { use_torch_compile, fused_adamw } = training.optimization;
-  const { layerwise_lr_decay, neg_per_pos, xpost_neg_frac } = training;
+  const { layerwise_lr_decay, neg_per_pos, xpost_neg_frac, hard_neg_frac, num_epochs, max_steps } = training;
   return [
     !use_torch_compile &&
     (gpu.tune === "off"
@@ -32,8 +32,11 @@ export function settingsInVain(config: Config): string[] {
     "reproducibility.deterministic=false has no effect: the same seed always gives the same bits",
     data.pc_topM_enable && data.chunk_max_len === null &&
     "data.pc_topM_enable=true has no effect: posts are not cut into chunks; set data.chunk_max_len",
-    neg_per_pos === null && xpost_neg_frac !== 0 &&
-    `training.xpost_neg_frac=${xpost_neg_frac} has no effect without training.neg_per_pos`,
+    ...Object.entries({ xpost_neg_frac, hard_neg_frac }).map(([key, share]) =>
+      neg_per_pos === null && share !== 0 && `training.${key}=${share} has no effect without training.neg_per_pos`
+    ),
+    neg_per_pos !== null && hard_neg_frac !== 0 && num_epochs === 1 && max_steps === null &&
+    `training.hard_neg_frac=${hard_neg_frac} has no effect in a single epoch: it goes by the model of the epoch before`,
     model.freeze_backbone && layerwise_lr_decay !== 1 &&
     `training.layerwise_lr_decay=${layerwise_lr_decay} has no effect with model.freeze_backbone=true`,
     data.teacher_scores !== null && !LOSSES[model.loss_type].teaching &&
@@ -133,9 +136,11 @@ export function foldSettings(
     ...split,
     tokenBudget,
     shuffle: training.shuffle,
-    negatives: training.neg_per_pos === null
-      ? null
-      : { perPositive: training.neg_per_pos, crossPostFraction: training.xpost_neg_frac },
+    negatives: training.neg_per_pos === null ? null : {
+      perPositive: training.neg_per_pos,
+      crossPostFraction: training.xpost_neg_frac,
+      hardFraction: training.hard_neg_frac,
+    },
     learningRate: training.learning_rate,
     warmupRatio: training.warmup_ratio,
     scheduler: training.scheduler_type,

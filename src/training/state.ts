@@ -11,11 +11,12 @@ import { initialScaler, type ScalerState } from "../nn/scaler.ts";
 import type { Decision } from "../evaluation/decision.ts";
 import type { Metrics } from "../evaluation/metrics.ts";
 import type { EpochPlan } from "./epochs.ts";
-import type { KeptChunks } from "./examples.ts";
+import type { EpochChoice } from "./examples.ts";
 import type { Session } from "./session.ts";
 import type { StepCounters } from "./step.ts";
 
-export interface TrainerState {
+/** Its choice is for the epoch that is next or under way. */
+export interface TrainerState extends EpochChoice {
   version: 2;
   counters: StepCounters;
   scaler: ScalerState;
@@ -26,8 +27,6 @@ export interface TrainerState {
   evaluations: number;
   evaluationsSinceBest: number;
   best: BestEpoch | null;
-  /** Of posts with more chunks than training takes: those of the epoch that is next or under way; null: the first. */
-  keptChunks: KeptChunks | null;
   /** The training is over: all steps are done, or it was stopped early. */
   finished: boolean;
   /** Seconds spent so far, over all sittings. */
@@ -65,6 +64,7 @@ export const initialState = (precision: Precision): TrainerState => ({
   evaluationsSinceBest: 0,
   best: null,
   keptChunks: null,
+  hardNegatives: null,
   finished: false,
   seconds: 0,
 });
@@ -105,6 +105,7 @@ const StateSchema = z.object({
     }).optional(),
   }).nullable(),
   keptChunks: z.record(z.string().regex(/^\d+$/), z.array(count)).nullable().default(null),
+  hardNegatives: z.array(count).nullable().default(null),
   finished: z.boolean(),
   seconds: z.number().min(0),
 });

@@ -16,7 +16,7 @@ import { loadRun } from "../../src/training/run_folder.ts";
 import { readState } from "../../src/training/state.ts";
 import { assertClose } from "../support/close.ts";
 import { gpuTest } from "../support/gpu.ts";
-import { fingerprint, runInPieces } from "../support/run_pieces.ts";
+import { digestOf, fingerprint, runInPieces } from "../support/run_pieces.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations, writeRunData } from "../support/run_data.ts";
 
 const quiet = { reporter: silentReporter };
@@ -94,7 +94,10 @@ gpuTest("crossValidate: chunks are trained on, pairs are judged; kept chunks res
     const last = join(run, "checkpoints/fold_1/last/trainer_state.json");
     const damaged = { ...JSON.parse(await Deno.readTextFile(last)), finished: false, keptChunks: { 1: [0, 1, 2] } };
     await Deno.writeTextFile(last, JSON.stringify(damaged));
-    await assert.rejects(crossValidate(gpu, config, quiet), { kind: "data", message: /chunks are not those of this/ });
+    await assert.rejects(crossValidate(gpu, config, quiet), {
+      kind: "data",
+      message: /its chunks or hard negatives are not those of this/,
+    });
     await crossValidate(gpu, runConfig(folder, ...chunked, "data.pc_topM_enable=false", "overwrite=true"), quiet);
     assert.notDeepEqual(await fingerprint(run), whole);
   });
@@ -136,15 +139,21 @@ gpuTest(
 );
 
 gpuTest(
-  "crossValidate: chunks of sampled pairs: epochs are as long as what they drew, and resume to the bit",
+  "crossValidate: chunks of sampled and mined pairs: epochs are as long as what they drew, and resume to the bit",
   async (gpu) => {
     await inTemporaryFolder(async (folder) => {
       writeRunData(folder);
+      // With few positives, so that there are negatives to choose from.
+      const groundtruth = join(folder, "sparse.csv");
+      const rows = await Deno.readTextFile(join(folder, "groundtruth.csv"));
+      await Deno.writeTextFile(groundtruth, rows.replaceAll(",A.1,1", ",A.1,0"));
       const sampled = [
+        `data.groundtruth_csv=${groundtruth}`,
         "data.chunk_max_len=40",
         "data.chunk_stride=2",
         "model.loss_type=bce+rank",
         "training.batch_size=2",
+        "training.hard_neg_frac=0.6",
         "training.neg_per_pos=1",
         "training.num_epochs=2",
         "training.xpost_neg_frac=0.5",
@@ -165,6 +174,7 @@ gpuTest(
         const drawn = sampleNegatives(pairs, train, {
           perPositive: 1,
           crossPostFraction: 0.5,
+          hardFraction: 0.6,
           seed: config.seed,
           epoch,
         });
@@ -180,9 +190,25 @@ gpuTest(
         steps.map((_, e) => steps.slice(0, e + 1).reduce((a, b) => a + b)),
       );
 
+      const last = join(run, "checkpoints/fold_1/last/trainer_state.json");
+      const state = JSON.parse(await Deno.readTextFile(last));
+      const [positives, negatives] = [1, 0].map((label) => train.filter((i) => pairs[i].label === label));
+      assert.ok(state.hardNegatives.length > 0, "no negative was mined");
+      assert.ok(state.hardNegatives.every((i: number) => negatives.includes(i)));
+
       await Deno.remove(run, { recursive: true });
       assert.ok(await runInPieces(gpu, folder, 2, ...sampled) >= 2, "the run was never interrupted");
       assert.deepEqual(await fingerprint(run), whole);
+
+      // A state that has others is refused; without them the numbers are others.
+      await Deno.writeTextFile(last, JSON.stringify({ ...state, finished: false, hardNegatives: positives }));
+      await assert.rejects(crossValidate(gpu, config, quiet), {
+        kind: "data",
+        message: /hard negatives are not those of this/,
+      });
+      const unmined = [...sampled, "training.hard_neg_frac=0", "overwrite=true"];
+      await crossValidate(gpu, runConfig(folder, ...unmined), { ...quiet, fold: 1 });
+      assert.notEqual(await digestOf(join(run, "fold_1/metrics.jsonl")), whole["fold_1/metrics.jsonl"]);
     });
   },
 );

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { composeConfig } from "../../src/config/config.ts";
 import type { EncodedPair, TokenizedPair } from "../../src/dataset/batches.ts";
+import { mineNegatives } from "../../src/dataset/negatives.ts";
 import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
 import type { Aggregation } from "../../src/models/chunking.ts";
 import { recordedChunking, withChunking } from "../../src/models/chunking.ts";
@@ -9,10 +10,11 @@ import { probabilityOf } from "../../src/evaluation/calibration.ts";
 import { aggregate, chunkingOf, pairLimits } from "../../src/training/chunking.ts";
 import { scorePairs } from "../../src/training/evaluate.ts";
 import {
+  chooseEpoch,
   countExamples,
   epochExamples,
-  fitsPairs,
-  highestChunks,
+  type EpochSource,
+  fitsChoice,
   type KeptChunks,
   likeChunksOf,
 } from "../../src/training/examples.ts";
@@ -55,20 +57,38 @@ const sequence = (...ids: number[]): TokenizedPair => ({
 });
 const encoded = (...chunks: number[]): EncodedPair => ({ chunks: chunks.map((id) => sequence(id)), lost: 0 });
 
+/** Every third of the pairs is positive. */
+const sourceOf = (
+  tokens: readonly EncodedPair[],
+  train: readonly number[],
+  settings: Partial<EpochSource["settings"]>,
+): EpochSource => ({
+  pairs: tokens.map((_, i) => ({
+    ...{ postId: `p${i >> 1}`, post: "", criterionId: "A.1", criterion: "" },
+    label: i % 3 === 0 ? 1 : 0,
+  })),
+  tokens,
+  train,
+  settings: { negatives: null, aggregation: null, topChunks: null, step: { seed: 1 }, ...settings },
+});
+
 Deno.test("epochExamples: every chunk with its pair; of long posts those kept, at first the first", () => {
   const tokens = [encoded(1, 2, 3), encoded(4), encoded(5, 6), encoded(7, 8, 9)];
   const train = [0, 1, 3];
-  const ids = (...parameters: Parameters<typeof epochExamples>) =>
-    epochExamples(...parameters).map(({ pair, tokens }) => [pair, tokens.ids[0]]);
-  assert.deepEqual(ids(train, tokens, null, null), [[0, 1], [0, 2], [0, 3], [1, 4], [3, 7], [3, 8], [3, 9]]);
-  assert.deepEqual(ids(train, tokens, 2, null), [[0, 1], [0, 2], [1, 4], [3, 7], [3, 8]]);
+  const source = (topChunks: number | null) => sourceOf(tokens, train, { topChunks });
+  const ids = (topChunks: number | null, keptChunks: KeptChunks | null) => {
+    const examples = epochExamples(source(topChunks), 0, tokens, { keptChunks, hardNegatives: null });
+    return examples.map(({ pair, tokens }) => [pair, tokens.ids[0]]);
+  };
+  assert.deepEqual(ids(null, null), [[0, 1], [0, 2], [0, 3], [1, 4], [3, 7], [3, 8], [3, 9]]);
+  assert.deepEqual(ids(2, null), [[0, 1], [0, 2], [1, 4], [3, 7], [3, 8]]);
   const kept = { 0: [0, 2], 3: [1, 2] };
-  assert.deepEqual(ids(train, tokens, 2, kept), [[0, 1], [0, 3], [1, 4], [3, 8], [3, 9]]);
-  assert.deepEqual([null, 2, 3].map((most) => countExamples(train, tokens, most)), [7, 5, 7]);
+  assert.deepEqual(ids(2, kept), [[0, 1], [0, 3], [1, 4], [3, 8], [3, 9]]);
+  assert.deepEqual([null, 2, 3].map((most) => countExamples(source(most), 0)), [7, 5, 7]);
 
-  assert.ok(
-    fitsPairs(kept, train, tokens, 2) && fitsPairs(null, train, tokens, null) && fitsPairs({}, train, tokens, 3),
-  );
+  const fits = (keptChunks: KeptChunks | null, topChunks: number | null) =>
+    fitsChoice({ keptChunks, hardNegatives: null }, source(topChunks), 1);
+  assert.ok(fits(kept, 2) && fits(null, null) && fits({}, 3));
   const others: (KeptChunks | null)[] = [
     null,
     {},
@@ -77,7 +97,7 @@ Deno.test("epochExamples: every chunk with its pair; of long posts those kept, a
     { 0: [0, 3], 3: [1, 2] },
     { 0: [1, 1], 3: [1, 2] },
   ];
-  for (const other of others) assert.ok(!fitsPairs(other, train, tokens, 2), JSON.stringify(other));
+  for (const other of others) assert.ok(!fits(other, 2), JSON.stringify(other));
 });
 
 Deno.test("likeChunksOf: a changed post keeps its number of chunks", () => {
@@ -135,7 +155,7 @@ Deno.test("truncationText: how many pairs, tokens and sentences are cut off", ()
   assert.equal(truncationText(truncationOf([lost(0)]), 64), null);
 });
 
-gpuTest("scorePairs: logits of the highest chunk and the score of all; highestChunks: by those scores", async (gpu) => {
+gpuTest("scorePairs: logits of the highest chunk and the score of all; chooseEpoch: by those scores", async (gpu) => {
   const config = await readModelConfig(TEXT_MODEL);
   const { encodePair } = await loadTokenizer(TEXT_MODEL);
   const sentence = "I have not slept well for three weeks, and I feel sad. My brother never sleeps, day or night. ";
@@ -170,12 +190,26 @@ gpuTest("scorePairs: logits of the highest chunk and the score of all; highestCh
       });
     }
     const train = [0, 2, 3];
-    const kept = await highestChunks(session, train, pairs, 2);
-    assert.ok(fitsPairs(kept, train, pairs, 2));
-    for (const [pair, chunks] of Object.entries(kept)) {
+    const chunked = sourceOf(pairs, train, { topChunks: 2 });
+    const choice = await chooseEpoch(session, chunked, 1);
+    assert.ok(fitsChoice(choice, chunked, 1) && choice.hardNegatives === null);
+    for (const [pair, chunks] of Object.entries(choice.keptChunks!)) {
       const order = alone[Number(pair)].map(({ s }, chunk) => ({ s, chunk })).sort((a, b) => b.s - a.s);
       assert.deepEqual(chunks, order.slice(0, 2).map(({ chunk }) => chunk).sort((a, b) => a - b));
     }
+    // Negatives are mined by the scores of whole posts.
+    const negatives = { perPositive: 1, crossPostFraction: 0, hardFraction: 0.5 };
+    const many = Array.from({ length: 12 }, (_, i) => pairs[i % 4]);
+    const members = many.map((_, i) => i);
+    const mining = sourceOf(many, members, { negatives, aggregation: by("max"), topChunks: 3 });
+    const scores = (await scorePairs(session, many, by("max"))).map(({ score }) => score);
+    const { hardNegatives } = await chooseEpoch(session, mining, 1);
+    const mined = mineNegatives(mining.pairs, members, { ...negatives, seed: 1, epoch: 1 }, {
+      scoreOf: (pair) => scores[pair],
+      sizeOf: (pair) => Math.min(many[pair].chunks.length, 3),
+    });
+    assert.ok(mined.length === 2);
+    assert.deepEqual(hardNegatives, mined);
   } finally {
     session.release();
   }
