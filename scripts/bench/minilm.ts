@@ -38,6 +38,7 @@ const training = {
   warmup_ratio: 0.1,
   weight_decay: 0.01,
   max_grad_norm: 1,
+  neg_per_pos: 1,
 };
 const MAX_LENGTH = 96;
 

@@ -7,6 +7,7 @@ folds.csv says which pairs are whose, and the hyper-parameters as configs/traini
 
 import csv
 import json
+import random
 import sys
 import time
 
@@ -17,6 +18,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, get_
 job = json.load(sys.stdin)
 torch.set_num_threads(1)
 torch.manual_seed(job["seed"])
+random.seed(job["seed"])
 
 criteria = {each["id"]: each["text"] for each in json.load(open(job["criteria"]))["criteria"]}
 with open(job["groundtruth"], newline="") as file:
@@ -42,18 +44,28 @@ def has_decay(name):
     return not (name.endswith("bias") or "LayerNorm" in name)
 
 
+positives = [pair for pair in training if pair[2] == 1]
+negatives = [pair for pair in training if pair[2] == 0]
+
+
+def pairs_of_an_epoch():
+    """All positives and so many negatives of each, drawn anew, in random order."""
+    drawn = random.sample(negatives, min(job["neg_per_pos"] * len(positives), len(negatives)))
+    return random.sample(positives + drawn, len(positives) + len(drawn))
+
+
 optimizer = torch.optim.AdamW([
     dict(params=[p for n, p in model.named_parameters() if has_decay(n)], weight_decay=job["weight_decay"]),
     dict(params=[p for n, p in model.named_parameters() if not has_decay(n)], weight_decay=0.0),
 ], lr=job["learning_rate"])
 size = job["batch_size"]
-steps = job["num_epochs"] * -(-len(training) // size)
+steps = job["num_epochs"] * -(-len(pairs_of_an_epoch()) // size)
 schedule = get_scheduler("linear", optimizer, int(steps * job["warmup_ratio"]), steps)
 model.train()
 for epoch in range(job["num_epochs"]):
-    order = torch.randperm(len(training)).tolist()
-    for at in range(0, len(order), size):
-        batch = [training[index] for index in order[at:at + size]]
+    pairs = pairs_of_an_epoch()
+    for at in range(0, len(pairs), size):
+        batch = pairs[at:at + size]
         labels = torch.tensor([label for _, _, label in batch])
         torch.nn.functional.cross_entropy(logits_of(batch), labels).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), job["max_grad_norm"])
