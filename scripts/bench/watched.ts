@@ -27,10 +27,10 @@ function sample(pid: number): { cpuSeconds: number; peakBytes: number } | null {
   }
 }
 
-/** Runs `./entail` with these arguments; what it says is shown. Throws where it fails. */
+/** Runs `./entail` with these arguments and shows what it says on the way. Throws where it fails. */
 export async function watched(args: readonly string[], env: Record<string, string> = {}): Promise<Watched> {
   const began = performance.now();
-  const child = new Deno.Command(ENTAIL, { args: [...args], env, stdin: "null", stdout: "inherit", stderr: "inherit" })
+  const child = new Deno.Command(ENTAIL, { args: [...args], env, stdin: "null", stdout: "null", stderr: "inherit" })
     .spawn();
   let last = { cpuSeconds: 0, peakBytes: 0 };
   const timer = setInterval(() => last = sample(child.pid) ?? last, SAMPLE_MS);

@@ -103,7 +103,8 @@ async function receive(download: Download, file: HubFile, target: Deno.FsFile, b
       clearTimeout(timer);
       for (let at = 0; at < chunk.length;) at += await target.write(chunk.subarray(at));
       done += chunk.length;
-      progress(Math.floor(done / MEGABYTE), Math.ceil((total ?? done) / MEGABYTE));
+      const megabytes = Math.ceil((total ?? done) / MEGABYTE);
+      progress(done === total ? megabytes : Math.floor(done / MEGABYTE), megabytes);
       timer = setTimeout(give, download.settings.stallMs);
     }
     if (total !== null && done < total) throw new Error(`the connection ended at ${done} of ${total} bytes`);
