@@ -155,7 +155,7 @@ gpuTest(
         ...annotations,
         ...SINGLE,
         "hpo.pruner.type=none",
-      "hpo.search_space.amp_dtype.choices=[fp32]",
+        "hpo.search_space.amp_dtype.choices=[fp32]",
         "hpo.search_space.chunk_max_len.choices=[44,40]",
         "hpo.search_space.chunk_stride.choices=[0,4]",
         "hpo.search_space.pc_topM_M.choices=[1,2]",
