@@ -34,7 +34,7 @@ export async function hpo(
       nTrials: options.nTrials,
       async openDevice() {
         const gpu = await openConfiguredGpu(config);
-        progress.reporter.info(`study ${config.hpo.study_name} on ${gpu.name}, fp32`);
+        progress.reporter.info(`study ${config.hpo.study_name} on ${gpu.name}`);
         return gpu;
       },
       reporter: progress.reporter,

@@ -158,6 +158,15 @@ export function meanStd(values: readonly (number | null)[]): MeanStd {
   return { mean, std: Math.sqrt(variance) };
 }
 
+/** Means over the criteria, each counting once (scikit-learn: `macro`): F1, and PR-AUC of those that have a positive. */
+export function macroMeans(
+  pairs: readonly (JudgedPair & { criterionId: string })[],
+): { macro_f1: number; macro_pr_auc: number | null } {
+  const criteria = [...Map.groupBy(pairs, ({ criterionId }) => criterionId).values()].map(measure);
+  const { mean } = meanStd(criteria.map(({ pr_auc }) => pr_auc));
+  return { macro_f1: meanStd(criteria.map(({ f1 }) => f1)).mean, macro_pr_auc: Number.isNaN(mean) ? null : mean };
+}
+
 function ratio(numerator: number, denominator: number): number {
   return denominator === 0 ? 0 : numerator / denominator;
 }

@@ -8,7 +8,7 @@ import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
 import { checkAugmentation, checkAugmentationKeys } from "../training/augmentation.ts";
 import { downloadReport, type Reporter } from "../training/reporter.ts";
-import { describePrecision } from "../training/precision.ts";
+import { type AskedPrecision, describePrecision } from "../training/precision.ts";
 import { settingsInVain } from "../training/run.ts";
 import { leftOutParameters } from "./effects.ts";
 import { createObjective, TrialFailed, type TrialObserver, WORKER } from "./objective.ts";
@@ -101,7 +101,8 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
     }
     const workbench = await openWorkbench(options.openDevice, reporter, signal);
     try {
-      reporter.info(describePrecision(workbench.gpu, config.training.optimization.precision));
+      const precision = precisionOfTrials(config);
+      if (precision !== null) reporter.info(describePrecision(workbench.gpu, precision));
       // What is wrong with the data is no trial's fault.
       await workbench.load(cornerConfig(config), possibleTeachers(config));
       const version = await begin();
@@ -126,6 +127,15 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
     if (options.storage === undefined) await study.close();
     throw error;
   }
+}
+
+/** What all trials compute in; null where that is searched. */
+function precisionOfTrials(config: Config): AskedPrecision | null {
+  const key = "training.optimization.precision";
+  const isSearched = Object.values(config.hpo.search_space).some((parameter) =>
+    parameter.key === key && parameter.choices!.length > 1
+  );
+  return isSearched ? null : cornerConfig(config).training.optimization.precision;
 }
 
 /**

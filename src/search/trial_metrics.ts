@@ -14,7 +14,7 @@ export interface TrialMetrics {
 }
 
 /**
- * `precision`, `recall`, `auc` at the best epoch, the means over the folds; by fold, in order, `fold_f1` and `best_epochs`;
+ * `precision`, `recall`, `auc`, `macro_f1`, `macro_pr_auc`, `ece` at the best epoch, the means over the folds; by fold, in order, `fold_f1` and `best_epochs`;
  * `epochs`, those that all folds were trained for.
  */
 export function createTrialMetrics(): TrialMetrics {
@@ -34,6 +34,9 @@ export function createTrialMetrics(): TrialMetrics {
         precision: mean(({ eval_precision }) => eval_precision),
         recall: mean(({ eval_recall }) => eval_recall),
         auc: mean(({ eval_auc }) => eval_auc),
+        macro_f1: mean(({ eval_macro_f1 }) => eval_macro_f1),
+        macro_pr_auc: mean(({ eval_macro_pr_auc }) => eval_macro_pr_auc),
+        ece: mean(({ eval_ece }) => eval_ece),
         epochs,
         ...listed("fold_f1", folds.map(({ eval_f1, eval_f1_cross_fitted }) => eval_f1_cross_fitted ?? eval_f1)),
         ...listed("best_epochs", folds.map(({ epoch }) => epoch)),

@@ -10,7 +10,7 @@ import {
   isChosen,
   partOfPost,
 } from "../evaluation/decision.ts";
-import { measure, type Metrics } from "../evaluation/metrics.ts";
+import { macroMeans, measure, type Metrics } from "../evaluation/metrics.ts";
 import type { Aggregation } from "../models/chunking.ts";
 import { type LossKind, type LossWeights, meanLoss, positiveLogit } from "../nn/loss.ts";
 import { aggregate } from "./chunking.ts";
@@ -79,6 +79,8 @@ export interface Evaluation {
   decision: Decision;
   /** The F1 of decisions chosen on other posts of these pairs than they judge; null where nothing is chosen. */
   crossFittedF1: number | null;
+  /** What is known besides, of those decisions, or of the same where nothing is chosen. */
+  secondary: { macro_f1: number; macro_pr_auc: number | null; ece: number | null };
   /** Each pair with its probability and what is decided about it, in the order given. */
   predictions: Prediction[];
 }
@@ -107,6 +109,8 @@ export async function evaluatePairs(
   const taken = decision ?? fitDecision(scored, settings);
   const predictions = scored.map((pair) => decide(pair, taken));
   const crossFitted = isChosen(settings) ? crossFit(scored, partOfPost(scored), settings).judged : null;
+  const metrics = measure(predictions);
+  const unflattered = crossFitted === null ? metrics : measure(crossFitted);
   return {
     loss: meanLoss(
       scored.map(({ score }) => score),
@@ -114,9 +118,10 @@ export async function evaluatePairs(
       lossKind,
       weights,
     ),
-    metrics: measure(predictions),
+    metrics,
     decision: taken,
-    crossFittedF1: crossFitted && measure(crossFitted).f1,
+    crossFittedF1: crossFitted && unflattered.f1,
+    secondary: { ...macroMeans(crossFitted ?? predictions), ece: unflattered.ece },
     predictions,
   };
 }

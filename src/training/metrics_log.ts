@@ -26,6 +26,10 @@ export interface EpochEntry {
   eval_recall: number;
   eval_accuracy: number;
   eval_auc: number | null;
+  /** Of decisions that were not chosen on what they judge, as `Evaluation.secondary`. */
+  eval_macro_f1: number;
+  eval_macro_pr_auc: number | null;
+  eval_ece: number | null;
   /** Where thresholds or a temperature are chosen: the F1 that `hpo` goes by, chosen on other posts than it judges. */
   eval_f1_cross_fitted?: number;
 }
@@ -48,7 +52,7 @@ export function stepEntry(
 /** JSON has no other numbers. */
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-export function epochEntry(epoch: number, { loss, metrics, crossFittedF1 }: Evaluation): EpochEntry {
+export function epochEntry(epoch: number, { loss, metrics, crossFittedF1, secondary }: Evaluation): EpochEntry {
   return {
     epoch,
     eval_loss: loss,
@@ -57,6 +61,9 @@ export function epochEntry(epoch: number, { loss, metrics, crossFittedF1 }: Eval
     eval_recall: metrics.recall,
     eval_accuracy: metrics.accuracy,
     eval_auc: metrics.auc,
+    eval_macro_f1: secondary.macro_f1,
+    eval_macro_pr_auc: secondary.macro_pr_auc,
+    eval_ece: secondary.ece,
     ...(crossFittedF1 === null ? {} : { eval_f1_cross_fitted: crossFittedF1 }),
   };
 }

@@ -32,6 +32,9 @@ const epoch = (epoch: number): LogEntry => ({
   eval_recall: 0.25,
   eval_accuracy: 0.75,
   eval_auc: null,
+  eval_macro_f1: 0.5,
+  eval_macro_pr_auc: null,
+  eval_ece: 0.125,
 });
 const FIXED = { calibration: "none", thresholdMode: "fixed", positiveThreshold: 0.5, globalInit: 0.5 } as const;
 const RESULT = { best: { epoch: 1, loss: 0.5, metrics: METRICS }, evaluations: 1, seconds: 1, updates: 2, skipped: 0 };

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { type JudgedPair, meanStd, measure, measureRanked, rankPairs } from "../../src/evaluation/metrics.ts";
+import {
+  type JudgedPair,
+  macroMeans,
+  meanStd,
+  measure,
+  measureRanked,
+  rankPairs,
+} from "../../src/evaluation/metrics.ts";
 import { Mt19937 } from "../../src/random/mt19937.ts";
 import fixtures from "../fixtures/evaluation/metrics.json" with { type: "json" };
 
@@ -17,6 +24,17 @@ Deno.test("measure: scikit-learn's values in every recorded case", () => {
       else assert.ok(Math.abs(found[name]! - value) <= 1e-14, `case ${i}: ${name} is ${found[name]}, not ${value}`);
     }
   });
+});
+
+Deno.test("macroMeans: every criterion counts once; one without a positive has an F1 of 0 and no area", () => {
+  const pairs = (criterionId: string, labels: number[], probabilities: number[]) =>
+    judged(labels, probabilities, 0.5).map((pair) => ({ ...pair, criterionId }));
+  const a = pairs("A.1", [1, 0, 1, 0, 0, 0], [0.9, 0.8, 0.7, 0.1, 0.2, 0.3]);
+  const [b, none] = [pairs("A.2", [0, 1], [0.6, 0.4]), pairs("A.3", [0, 0], [0.1, 0.2])];
+  // Average precision of A.1 is (1/1 + 2/3) / 2, of A.2 1/2; F1 is 4/5 and 0.
+  const { macro_f1, macro_pr_auc } = macroMeans([...a, ...b, ...none]);
+  assert.ok(Math.abs(macro_f1 - 0.8 / 3) < 1e-15 && Math.abs(macro_pr_auc! - (5 / 6 + 0.5) / 2) < 1e-15);
+  assert.deepEqual(macroMeans(none), { macro_f1: 0, macro_pr_auc: null });
 });
 
 Deno.test("measure: no pairs", () => {

@@ -139,6 +139,61 @@ gpuTest("runStudy: a trial trains on the augmentation that it samples, whatever 
   });
 });
 
+gpuTest(
+  "runStudy: trials of hpo=pc_ce train with every loss, aggregation, choice of thresholds and augmentation",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      const annotations = writeAnnotations(folder).filter((override) => !override.startsWith("augmentation."));
+      const config = runConfig(
+        folder,
+        "hpo=pc_ce",
+        ...annotations,
+        ...SINGLE,
+        "hpo.pruner.type=none",
+        "hpo.search_space.amp_dtype.choices=[fp32]",
+        "hpo.search_space.chunk_max_len.choices=[44,40]",
+        "hpo.search_space.chunk_stride.choices=[0,4]",
+        "hpo.search_space.pc_topM_M.choices=[1,2]",
+        "hpo.search_space.target_effective_batch_size.choices=[4,8]",
+        "hpo.search_space.aug_method.choices=[synonym]",
+        "training.num_epochs=2",
+      );
+      const storage = new MemoryStorage();
+      const notices: string[] = [];
+      const run = {
+        ...options(gpu),
+        storage,
+        reporter: { ...silentReporter, info: (line: string) => void notices.push(line) },
+      };
+      const study = await runStudy(config, { ...run, nTrials: 0 });
+      const trials: Record<string, ParamValue>[] = [
+        { loss_type: "bce+rank", agg_type: "LSE", threshold_mode: "per_class", chunk_max_len: 44, aug_enable: true },
+        { loss_type: "cb_focal", agg_type: "top-m", threshold_mode: "global", chunk_max_len: 40, aug_enable: false },
+        { loss_type: "bce+rank", agg_type: "max", threshold_mode: "global", chunk_max_len: 40, aug_enable: true },
+      ];
+      const chunks = [{ pc_topM_enable: true, chunk_stride: 4 }, { pc_topM_enable: false, chunk_stride: 0 }];
+      for (const [i, values] of trials.entries()) await study.enqueueTrial({ ...values, ...chunks[i % 2] });
+      const done = await trialsOf(config, { ...run, nTrials: 3 });
+      assert.deepEqual(done.map(({ state }) => state), ["COMPLETE", "COMPLETE", "COMPLETE"]);
+      const parameters = (...names: string[]) => done.map(({ params }) => names.map((name) => name in params));
+      assert.deepEqual(parameters("rank_margin", "cb_beta", "focal_gamma"), [
+        [true, false, false],
+        [false, true, true],
+        [true, false, false],
+      ]);
+      assert.deepEqual(parameters("lse_tau", "top_m", "threshold_global_init", "pc_topM_M", "aug_prob"), [
+        [true, false, false, true, true],
+        [false, true, true, false, false],
+        [false, false, true, true, true],
+      ]);
+      for (const { value, intermediateValues } of done) {
+        assert.ok(value! >= 0 && value! <= 1 && intermediateValues.size === 2, `${value}`);
+      }
+      assert.ok(notices.some((line) => line.startsWith("computing in fp32 (as asked for)")), notices.join("\n"));
+    });
+  },
+);
+
 gpuTest("runStudy: kfold reports the mean best F1 so far per fold; the first trials are never pruned", async (gpu) => {
   await inTemporaryFolder(async (folder) => {
     const config = runConfig(

@@ -10,6 +10,9 @@ const entry = (epoch: number, f1: number, more: { eval_recall?: number; eval_auc
   eval_recall: 0.5,
   eval_accuracy: 0.5,
   eval_auc: 0.75,
+  eval_macro_f1: f1 / 4,
+  eval_macro_pr_auc: 0.5 as number | null,
+  eval_ece: 0.125,
   ...more,
 });
 
@@ -24,6 +27,9 @@ Deno.test("createTrialMetrics: what stands at each fold's best epoch, the earlie
     precision: 0.375,
     recall: 0.75,
     auc: 0.75,
+    macro_f1: 0.1875,
+    macro_pr_auc: 0.5,
+    ece: 0.125,
     epochs: 4,
     fold_f1: [0.5, 1],
     best_epochs: [2, 1],

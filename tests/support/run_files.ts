@@ -78,7 +78,7 @@ export async function writeRunFiles(folder: string, files: RunFiles = {}): Promi
           eval_precision: precision,
           eval_recall: recall,
         },
-        ...{ eval_accuracy: accuracy, eval_auc: auc },
+        ...{ eval_accuracy: accuracy, eval_auc: auc, eval_macro_f1: f1, eval_macro_pr_auc: null, eval_ece: null },
       });
     }
     const own = join(folder, `fold_${fold}`);
