@@ -1,5 +1,5 @@
 /** `test`: the project's tests, run with the Deno that runs this, in a few processes at a time. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { CommonOptions } from "./options.ts";
@@ -41,7 +41,7 @@ const print = (text: string): Promise<unknown> => Deno.stdout.write(new TextEnco
 function testFiles(path: string): string[] {
   let entries: Deno.DirEntry[];
   try {
-    entries = [...Deno.readDirSync(join(ROOT, path))];
+    entries = [...Deno.readDirSync(resolve(ROOT, path))];
   } catch {
     return [path];
   }
