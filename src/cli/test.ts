@@ -1,31 +1,73 @@
-/** `test`: the project's tests, run with the Deno that runs this. */
+/** `test`: the project's tests, run with the Deno that runs this, in a few processes at a time. */
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import type { CommonOptions } from "./options.ts";
 
-const ROOT = new URL("../../", import.meta.url);
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-async function deno(args: string[]): Promise<{ code: number; output: string }> {
+/** Test files of a process: enough to be worth its start, few enough that all end at about the same time. */
+const FILES_OF_A_PROCESS = 8;
+
+/** At most; each takes as many threads for its kernels as there are cores. */
+const PROCESSES = 4;
+
+/** Runs the tests below `paths` (default: all) and ends with the line "N passed, N failed". */
+export async function test(paths: string[], { quiet }: CommonOptions): Promise<void> {
+  const parts = dealt((paths.length ? paths : ["tests"]).flatMap(testFiles));
+  const alone = parts.length === 1;
+  let [passed, failed] = [0, 0];
+  const failures: string[] = [];
+  const runParts = async () => {
+    for (let part = parts.shift(); part; part = parts.shift()) {
+      const { code, output } = await denoTest(part, quiet ?? false, alone ? print : null);
+      const summary = /(\d+) passed.*?(\d+) failed(?![\s\S]*\d+ passed)/.exec(stripVTControlCharacters(output));
+      passed += Number(summary?.[1] ?? 0);
+      failed += Number(summary?.[2] ?? 1);
+      // What went wrong stands last.
+      if (code !== 0) failures.push(alone ? "" : output);
+      else if (!alone) await print(output);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(navigator.hardwareConcurrency, PROCESSES, parts.length) }, runParts));
+  for (const output of failures) await print(output);
+  console.log(`${passed} passed, ${failed} failed`);
+  if (failures.length > 0) Deno.exit(1);
+}
+
+const print = (text: string): Promise<unknown> => Deno.stdout.write(new TextEncoder().encode(text));
+
+/** The test files below a folder, seen from the project's; a file is itself, and so is what is not there. */
+function testFiles(path: string): string[] {
+  let entries: Deno.DirEntry[];
+  try {
+    entries = [...Deno.readDirSync(resolve(ROOT, path))];
+  } catch {
+    return [path];
+  }
+  return entries.sort((a, b) => a.name < b.name ? -1 : 1).flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return testFiles(join(path, name));
+    return name.endsWith("_test.ts") ? [join(path, name)] : [];
+  });
+}
+
+/** Neighbours, which are likely to take as long as each other, go to different parts. */
+function dealt(files: readonly string[]): string[][] {
+  const count = Math.max(1, Math.ceil(files.length / FILES_OF_A_PROCESS));
+  return Array.from({ length: count }, (_, part) => files.filter((_, i) => i % count === part));
+}
+
+async function denoTest(
+  files: readonly string[],
+  quiet: boolean,
+  onOutput: ((text: string) => Promise<unknown>) | null,
+): Promise<{ code: number; output: string }> {
+  const args = ["test", "-A", "--no-check", "--frozen", ...(quiet ? ["--reporter=dot"] : []), ...files];
   const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdout: "piped", stderr: "inherit" }).spawn();
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     output += text;
-    await Deno.stdout.write(new TextEncoder().encode(text));
+    await onOutput?.(text);
   }
   return { code: (await child.status).code, output };
-}
-
-/** Runs the tests below `paths` (default: all) and ends with the line "N passed, N failed". */
-export async function test(paths: string[], { quiet }: CommonOptions): Promise<void> {
-  const reporter = quiet ? ["--reporter=dot"] : [];
-  const { code, output } = await deno([
-    "test",
-    "-A",
-    "--no-check",
-    "--frozen",
-    ...reporter,
-    ...(paths.length ? paths : ["tests/"]),
-  ]);
-  const summary = /(\d+) passed.*?(\d+) failed(?![\s\S]*\d+ passed)/.exec(stripVTControlCharacters(output));
-  console.log(`${summary?.[1] ?? 0} passed, ${summary?.[2] ?? 1} failed`);
-  if (code !== 0) Deno.exit(1);
 }

@@ -3,7 +3,7 @@ import assert, { AssertionError } from "node:assert/strict";
 import type { BackendName } from "../../src/gpu/backend.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import type { DType } from "../../src/gpu/dtype.ts";
-import { kernelCache, type SourceEdit } from "../../src/gpu/kernel.ts";
+import { kernelCache, type SourceEdit, specialise } from "../../src/gpu/kernel.ts";
 import { allocateMemory, compileProgram, planMemory, type Program } from "../../src/gpu/program.ts";
 import {
   createTensor,
@@ -40,12 +40,29 @@ export function gpuTest(name: string, fn: GpuTest): GpuTest {
  * a software adapter, unless a test asks for others.
  */
 export function brokenGpu(gpu: Gpu, file: string, from: string, to: string): Gpu {
+  let used = false;
   const edit: SourceEdit = (path, text) => {
     if (path !== file) return text;
     if (!text.includes(from)) throw new Error(`kernels/${file} has no "${from}" to break`);
+    used = true;
     return text.replaceAll(from, () => to);
   };
-  return { ...gpu, kind: "software", kernels: kernelCache(gpu.device, edit) };
+  const broken = kernelCache(gpu.device, edit);
+  return {
+    ...gpu,
+    kind: "software",
+    kernels: {
+      get(spec) {
+        used = false;
+        specialise(spec, edit);
+        // Kernels without that file are what they were: the shared ones, compiled once.
+        return (used ? broken : gpu.kernels).get(spec);
+      },
+      get size() {
+        return broken.size;
+      },
+    },
+  };
 }
 
 /** A comparison that cannot fail proves nothing: `test` must find that the kernels of `file` compute something else. */
