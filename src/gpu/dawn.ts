@@ -52,6 +52,7 @@ export async function dawnBackend(folder = FOLDER): Promise<Backend> {
     OutOfMemoryError: globals.GPUOutOfMemoryError,
     noAdapter: "gpu.backend=dawn: no adapter whose Vulkan driver is new enough (the software one from Mesa 25 on); " +
       "update the driver or set gpu.backend=deno",
+    knownExtensions: [],
     requestAdapter: async (options) => await gpu.requestAdapter(options),
     requestDevice: async (adapter, requiredLimits) =>
       await adapter.requestDevice({ requiredFeatures: listed(adapter, FEATURES), requiredLimits }),

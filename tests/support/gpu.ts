@@ -45,7 +45,7 @@ export function brokenGpu(gpu: Gpu, file: string, from: string, to: string): Gpu
     if (!text.includes(from)) throw new Error(`kernels/${file} has no "${from}" to break`);
     return text.replaceAll(from, () => to);
   };
-  return { ...gpu, kind: "software", kernels: kernelCache(gpu.device, edit) };
+  return { ...gpu, kind: "software", kernels: kernelCache(gpu, edit) };
 }
 
 /** A comparison that cannot fail proves nothing: `test` must find that the kernels of `file` compute something else. */
