@@ -40,7 +40,7 @@ export async function shaderText(gpu: Gpu, { name, settings }: ShaderRequest): P
     constants: { ...start?.spec.constants, ...constants },
     types: { ...start?.spec.types, ...types },
   };
-  const { code, origins } = expand(spec);
+  const { code, origins } = expand(gpu, spec);
   const width = Math.max(...origins.map((origin) => origin.length));
   const whose = asked ? `as used by ${asked.user}` : start ? `from its use by ${start.user}` : "which no model uses";
   return {
@@ -80,9 +80,9 @@ function parseSettings(settings: readonly string[]): { constants: Constants; typ
   return { constants, types };
 }
 
-function expand(spec: KernelSpec) {
+function expand({ backend }: Gpu, spec: KernelSpec) {
   try {
-    return specialise(spec);
+    return specialise(spec, { backend });
   } catch (error) {
     throw new EntailError("usage", (error as Error).message, { cause: error });
   }

@@ -4,8 +4,9 @@ import { projectImports } from "../check/imports.ts";
 import { kernelProblems } from "../check/kernels.ts";
 import { roomProblems } from "../check/rooms.ts";
 import { type ShaderRequest, shaderText } from "../check/shader.ts";
+import { composeConfig } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
-import { openGpu } from "../gpu/device.ts";
+import { openConfiguredGpu } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -29,7 +30,7 @@ export async function check(settings: string[], { quiet, shader }: CommonOptions
   }
   refuse("imports", roomProblems(await projectImports(ROOT)));
   refuse("globals", globalProblems(ROOT));
-  const gpu = await openGpu();
+  const gpu = await openConfiguredGpu(composeConfig([]));
   refuse("kernels", await kernelProblems(gpu));
   if (!quiet) {
     console.log(`format, lint, types and imports are in order; ${gpu.kernels.size} kernels compile on ${gpu.name}`);
@@ -38,7 +39,7 @@ export async function check(settings: string[], { quiet, shader }: CommonOptions
 }
 
 async function printShader(request: ShaderRequest): Promise<void> {
-  const gpu = await openGpu();
+  const gpu = await openConfiguredGpu(composeConfig([]));
   try {
     const { head, lines, problem } = await shaderText(gpu, request);
     for (const line of head) console.log(`// ${line}`);

@@ -10,6 +10,8 @@ export interface Backend {
   readonly OutOfMemoryError: typeof GPUOutOfMemoryError;
   /** What to do when it finds no adapter. */
   readonly noAdapter: string;
+  /** Extensions of WGSL that its compiler knows without the line that enables them, and refuses with it. */
+  readonly knownExtensions: readonly string[];
   requestAdapter(options: GPURequestAdapterOptions): Promise<GPUAdapter | null>;
   /** Opens a device with those optional features of use here that the adapter has, whether it lists them or not. */
   requestDevice(adapter: GPUAdapter, requiredLimits: Record<string, number>): Promise<GPUDevice>;

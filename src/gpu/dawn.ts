@@ -52,6 +52,7 @@ export async function dawnBackend(folder = FOLDER): Promise<Backend> {
     OutOfMemoryError: globals.GPUOutOfMemoryError,
     noAdapter: "gpu.backend=dawn: no adapter whose Vulkan driver is new enough (the software one from Mesa 25 on); " +
       "update the driver or set gpu.backend=deno",
+    knownExtensions: [],
     requestAdapter: async (options) => await gpu.requestAdapter(options),
     requestDevice: async (adapter, requiredLimits) =>
       await adapter.requestDevice({ requiredFeatures: listed(adapter, FEATURES), requiredLimits }),
@@ -71,6 +72,7 @@ async function load(entry: URL): Promise<{ gpu: GPU; globals: Dawn["globals"] }>
     });
   }
   acceptFloat16(dawn.globals.GPUQueue);
+  pollByTimer();
   return { gpu: dawn.create(OPTIONS), globals: dawn.globals };
 }
 
@@ -91,4 +93,16 @@ function acceptFloat16({ prototype }: typeof GPUQueue): void {
     const words = data instanceof Float16Array ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
     return writeBuffer.call(this, buffer, offset, words, ...range);
   };
+}
+
+/**
+ * While anything is awaited, it asks the driver for news from one `setImmediate` to the next, which keeps a whole core busy:
+ * half of what computes, on a software adapter of two. Every millisecond will do. Its callbacks are native and have no name.
+ */
+function pollByTimer(): void {
+  const { setImmediate } = globalThis;
+  const isDawns = (callback: () => void) => callback.name === "" && `${callback}`.includes("[native code]");
+  globalThis.setImmediate =
+    ((callback: () => void, ...args: []) =>
+      isDawns(callback) ? setTimeout(callback, 1) : setImmediate(callback, ...args)) as typeof setImmediate;
 }

@@ -9,6 +9,7 @@ export function denoBackend(): Backend {
     OutOfMemoryError: GPUOutOfMemoryError,
     noAdapter:
       "no WebGPU adapter: install a Vulkan driver for your GPU, or the software one (Debian/Ubuntu: apt-get install libvulkan1 mesa-vulkan-drivers)",
+    knownExtensions: ["subgroups"],
     async requestAdapter(options) {
       // Elsewhere than Vulkan (an OpenGL driver, say) nothing has been tried. Read once, when the first adapter is asked for.
       if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) {

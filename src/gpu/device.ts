@@ -124,7 +124,7 @@ export async function openGpu(
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     workspaceBytes: workspaceMb * 2 ** 20,
     tuned,
-    kernels: kernelCache(device),
+    kernels: kernelCache({ backend, device }),
     activity,
     submit(encoder) {
       const number = activity.submitted();

@@ -1,6 +1,7 @@
 /** Kernels by name: `kernels/<name>.wgsl`, one or several entry points, specialised by named constants. */
-import { type Constants, expandTemplate } from "./template.ts";
+import type { Backend } from "./backend.ts";
 import type { DType } from "./dtype.ts";
+import { type Constants, expandTemplate } from "./template.ts";
 
 export interface KernelSpec {
   /** File name below `kernels/`, without the extension. */
@@ -79,10 +80,15 @@ export interface Shader {
 /** The shader text of a kernel. Throws an `Error` that names file and line where the template does not expand. */
 export function specialise(
   { kernel, entry, constants = {}, types = {} }: KernelSpec,
-  edit: SourceEdit = (_path, text) => text,
+  { backend, edit = (_path, text) => text }: { backend?: Backend; edit?: SourceEdit } = {},
 ): Shader {
   const path = `${kernel}.wgsl`;
-  const expansion = expandTemplate(path, { constants, types, read: (file) => edit(file, readKernel(file)) });
+  const expansion = expandTemplate(path, {
+    constants,
+    types,
+    knownExtensions: backend?.knownExtensions,
+    read: (file) => edit(file, readKernel(file)),
+  });
   const { code } = expansion;
   if (!new RegExp(`\\bfn\\s+${entry}\\b`).test(code)) throw new Error(`kernels/${path} has no entry point ${entry}`);
   const declared = [...code.matchAll(/^\s*override\s+(\w+)/gm)].map(([, name]) => name);
@@ -109,14 +115,17 @@ export function parseBindings(code: string): Map<string, KernelBinding> {
 }
 
 /** A cache of compiled pipelines. The key is all a shader depends on: expanded source, entry point, overrides. */
-export function kernelCache(device: GPUDevice, edit?: SourceEdit): KernelCache {
+export function kernelCache(
+  { backend, device }: { backend: Backend; device: GPUDevice },
+  edit?: SourceEdit,
+): KernelCache {
   const kernels = new Map<string, Kernel>();
   const modules = new Map<string, GPUShaderModule>();
   // Layers ask for the same kernels over and over, and expanding a template takes milliseconds.
   const bySpec = new Map<string, Kernel>();
 
   function compiled(spec: KernelSpec): Kernel {
-    const { code, overrides, origins } = specialise(spec, edit);
+    const { code, overrides, origins } = specialise(spec, { backend, edit });
     const sorted = Object.entries(overrides).sort(([a], [b]) => (a < b ? -1 : 1));
     const key = JSON.stringify([code, spec.entry, sorted]);
     const known = kernels.get(key);

@@ -6,11 +6,13 @@
  *     //#for I in 0..ROWS      … ${I} … ${I * 4 + 1} …      //#end
  *     //#if HAS_bias && CORE == "tiles"      …      //#else      …      //#end
  *     //#tensor x read COLUMNS
+ *     //#requires subgroups
  *
  * Names in ranges, conditions and `${…}` are loop variables, arguments of the include and the constants the kernel is
  * specialised with; HAS_x says whether a tensor is bound to x, TYPE_x of which type its elements are. `//#tensor` stands
  * for kernels/lib/tensor.wgsl: the variable x and the functions that read and write it by rows of COLUMNS elements, four
  * at a time, whatever their type. What a file with `//#once` in it declares is there once, however often it is included.
+ * `//#requires` enables an extension of WGSL, at the top of the shader, where the compiler wants that said.
  */
 import type { DType } from "./dtype.ts";
 
@@ -21,6 +23,8 @@ export interface TemplateInput {
   constants?: Constants;
   /** Types of the tensors that are bound, by variable. */
   types?: Readonly<Record<string, DType>>;
+  /** See `Backend.knownExtensions`. */
+  knownExtensions?: readonly string[];
   /** The text of a file below `kernels/`. */
   read(path: string): string;
 }
@@ -35,13 +39,21 @@ export interface Expansion {
 const FIRST_TENSOR = 64;
 
 /** Expands a file below `kernels/`. Throws `SyntaxError` with file and line. */
-export function expandTemplate(file: string, { constants = {}, types = {}, read }: TemplateInput): Expansion {
+export function expandTemplate(
+  file: string,
+  { constants = {}, types = {}, knownExtensions = [], read }: TemplateInput,
+): Expansion {
   const output: string[] = [];
   const origins: string[] = [];
   const once = new Set<string>();
+  const required = new Map<string, string>();
   let tensors = 0;
   expandFile(file, constants, true);
-  return { code: output.join("\n"), origins };
+  const enabled = [...required].filter(([extension]) => !knownExtensions.includes(extension));
+  return {
+    code: [...enabled.map(([extension]) => `enable ${extension};`), ...output].join("\n"),
+    origins: [...enabled.map(([_, origin]) => origin), ...origins],
+  };
 
   function expandFile(path: string, names: Constants, emit: boolean): void {
     const lines = read(path).split("\n");
@@ -56,7 +68,7 @@ export function expandTemplate(file: string, { constants = {}, types = {}, read 
     function expandBlock(start: number, names: Constants, emit: boolean): number {
       let at = start;
       while (at < lines.length) {
-        const directive = /^\s*\/\/#(include|tensor|once|for|if|else|end)\b\s*(.*?)\s*$/.exec(lines[at]);
+        const directive = /^\s*\/\/#(include|tensor|requires|once|for|if|else|end)\b\s*(.*?)\s*$/.exec(lines[at]);
         const [, word, rest] = directive ?? [];
         if (word === "else" || word === "end") return at;
         if (word === "for") {
@@ -81,6 +93,8 @@ export function expandTemplate(file: string, { constants = {}, types = {}, read 
         expandFile(path, { ...names, ...Object.fromEntries(given) }, true);
       } else if (word === "tensor") {
         expandTensor(at, rest, names);
+      } else if (word === "requires") {
+        if (!required.has(rest)) required.set(rest, `${path}:${at + 1}`);
       } else if (word === undefined) {
         output.push(filledIn(lines[at], names, at));
         origins.push(`${path}:${at + 1}`);

@@ -21,7 +21,7 @@ export interface AttentionPoolingSizes {
 }
 
 /** For entry points that walk no rows. */
-const noWalk = (columns: number) => ({ COLUMNS: columns, LANES: 1, LANE_BITS: 0, THREADS });
+const noWalk = (columns: number) => ({ COLUMNS: columns, LANES: 1, LANE_BITS: 0, SUBGROUPS: 0, THREADS });
 
 /**
  * pooled f32 [sequences, columns] from x [tokens, columns] and query f32 [columns]; `offsets` u32 [sequences + 1]. Writes

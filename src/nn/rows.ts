@@ -23,6 +23,8 @@ export interface RowVariant extends Variant<RowShape> {
   readonly mostHeld: number;
   /** Whether LayerNorm's weight and bias are read as uniforms, where they fit. */
   readonly uniformWeight: boolean;
+  /** Whether sums over a row go by subgroups. */
+  readonly subgroups: boolean;
 }
 
 const shared = (lanes: number): RowVariant => ({
@@ -33,6 +35,14 @@ const shared = (lanes: number): RowVariant => ({
   threads: lanes,
   mostHeld: 8,
   uniformWeight: false,
+  subgroups: false,
+});
+
+const subgroups = (lanes: number): RowVariant => ({
+  ...shared(lanes),
+  name: `subgroups ${lanes}`,
+  suits: ({ can }) => can.subgroups,
+  subgroups: true,
 });
 
 /** Kernels that need whole rows. */
@@ -43,6 +53,9 @@ export const ROW: Operation<RowShape, RowVariant> = {
     shared(32),
     shared(128),
     shared(256),
+    subgroups(64),
+    subgroups(32),
+    subgroups(128),
     {
       name: "alone",
       adapters: ["software"],
@@ -51,6 +64,7 @@ export const ROW: Operation<RowShape, RowVariant> = {
       threads: 8, // the width of a software adapter's vectors
       mostHeld: 0, // registers that spill cost more than a second look
       uniformWeight: true,
+      subgroups: false,
     },
   ],
   key: ({ kernel, columns, dtype }) => `${kernel} ${columns} ${dtype}`,
@@ -60,13 +74,18 @@ export const ROW: Operation<RowShape, RowVariant> = {
 const MOST_UNIFORM = 16384;
 
 /** Constants of kernels that walk `rows` of `columns` as in lib/row.wgsl, and the grid that covers them. */
-export function rowWalk({ lanes, threads, mostHeld, uniformWeight }: RowVariant, rows: Rows, columns: number) {
+export function rowWalk(
+  { lanes, threads, mostHeld, uniformWeight, subgroups }: RowVariant,
+  rows: Rows,
+  columns: number,
+) {
   const quads = Math.ceil(quadsOf(columns) / lanes);
   return {
     constants: {
       COLUMNS: columns,
       LANES: lanes,
       LANE_BITS: Math.log2(lanes),
+      SUBGROUPS: +subgroups,
       THREADS: threads,
       HELD: quads <= mostHeld ? quads : 0,
       UNIFORM_WEIGHT: +(uniformWeight && columns % 4 === 0 && columns <= MOST_UNIFORM),

@@ -31,7 +31,7 @@ const PAIRS: Record<string, [KernelSpec, KernelSpec]> = {
 for (const [name, pair] of Object.entries(PAIRS)) {
   gpuTest(`kernelCache: two kernels that differ in ${name} never share a pipeline, in either order`, (gpu) => {
     for (const [first, second] of [pair, pair.toReversed()]) {
-      const cache = kernelCache(gpu.device);
+      const cache = kernelCache(gpu);
       const pipelines = [first, second, first, second].map((spec) => cache.get(spec).pipeline);
       assert.notEqual(pipelines[0], pipelines[1]);
       assert.deepEqual(pipelines.slice(2), pipelines.slice(0, 2));
@@ -42,7 +42,7 @@ for (const [name, pair] of Object.entries(PAIRS)) {
 }
 
 gpuTest("kernelCache: what a shader does not depend on makes no second pipeline", (gpu) => {
-  const cache = kernelCache(gpu.device);
+  const cache = kernelCache(gpu);
   const one = cache.get({ kernel: "attention_heads", entry: "copy", constants: HEADS });
   const reversed = Object.fromEntries(Object.entries(HEADS).toReversed());
   const others = [reversed, { ...HEADS, UNUSED: 1 }];
@@ -66,7 +66,7 @@ async function add(gpu: Gpu, columns: number): Promise<Float32Array> {
 
 gpuTest("kernelCache: the vectors of one size are not used for another, in either order", async (gpu) => {
   for (const order of [[8, 7, 8], [7, 8, 7]]) {
-    const own = { ...gpu, kernels: kernelCache(gpu.device) };
+    const own = { ...gpu, kernels: kernelCache(gpu) };
     for (const columns of order) assert.deepEqual([...await add(own, columns)], Array(2 * columns).fill(3));
   }
 });
@@ -96,7 +96,7 @@ Deno.test("specialise: names the kernel and what is missing", () => {
 Deno.test("specialise: an edit changes the file and what it includes", () => {
   const edit = (path: string, text: string) => path === "lib/gelu.wgsl" ? text.replace("fn erf", "fn erf2") : text;
   const spec = { kernel: "gelu", entry: "backward", constants: { COLUMNS: 4 } };
-  assert.match(specialise(spec, edit).code, /fn erf2/);
+  assert.match(specialise(spec, { edit }).code, /fn erf2/);
   assert.doesNotMatch(specialise(spec).code, /fn erf2/);
 });
 

@@ -79,6 +79,20 @@ Deno.test("expandTemplate: what is to be there once is there once", () => {
   assert.equal(expand('//#include "lib/once.wgsl"\n//#include "lib/more.wgsl"', {}, files), "const A = 1;");
 });
 
+Deno.test("expandTemplate: what is required is enabled once, at the top, unless the compiler knows it anyway", () => {
+  const files: Record<string, string> = {
+    "kernel.wgsl": 'a\n//#include "lib/s.wgsl"\n//#if 0\n//#requires f16\n//#end\n//#include "lib/s.wgsl"',
+    "lib/s.wgsl": "b\n//#requires subgroups",
+  };
+  const expansion = (knownExtensions?: string[]) =>
+    expandTemplate("kernel.wgsl", { knownExtensions, read: (path) => files[path] });
+  assert.deepEqual(expansion(), {
+    code: "enable subgroups;\na\nb\nb",
+    origins: ["lib/s.wgsl:2", "kernel.wgsl:1", "lib/s.wgsl:1", "lib/s.wgsl:1"],
+  });
+  assert.equal(expansion(["subgroups"]).code, "a\nb\nb");
+});
+
 Deno.test("expandTemplate: knows what is bound, and its type", () => {
   const source = "//#if HAS_bias\n${TYPE_bias}\n//#else\nnone\n//#end";
   assert.equal(expand(source, {}, {}, { bias: "f16" }), "f16");

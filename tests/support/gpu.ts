@@ -1,6 +1,6 @@
 /** Running layers on the machine's adapter: one device for all tests of a process, memory with canaries. */
 import assert, { AssertionError } from "node:assert/strict";
-import type { BackendName } from "../../src/gpu/backend.ts";
+import { composeConfig } from "../../src/config/config.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import type { DType } from "../../src/gpu/dtype.ts";
 import { kernelCache, type SourceEdit, specialise } from "../../src/gpu/kernel.ts";
@@ -18,8 +18,8 @@ import { type BatchSizes, fixedRows, type Rows } from "../../src/nn/plan.ts";
 
 let shared: Promise<Gpu> | undefined;
 
-/** Whose WebGPU the tests use: ENTAIL_TEST_BACKEND=dawn ./entail test tests/gpu tests/nn tests/models tests/training */
-export const testBackend = (Deno.env.get("ENTAIL_TEST_BACKEND") || "deno") as BackendName;
+/** Whose WebGPU the tests use, and the commands that they run: ENTAIL_BACKEND=dawn ./entail test */
+export const testBackend = composeConfig([]).gpu.backend;
 
 /** A device of the test's own. Fails, never skips, where there is no adapter. */
 export const openTestGpu = (): Promise<Gpu> => openGpu({ backend: testBackend });
@@ -47,14 +47,14 @@ export function brokenGpu(gpu: Gpu, file: string, from: string, to: string): Gpu
     used = true;
     return text.replaceAll(from, () => to);
   };
-  const broken = kernelCache(gpu.device, edit);
+  const broken = kernelCache(gpu, edit);
   return {
     ...gpu,
     kind: "software",
     kernels: {
       get(spec) {
         used = false;
-        specialise(spec, edit);
+        specialise(spec, { backend: gpu.backend, edit });
         // Kernels without that file are what they were: the shared ones, compiled once.
         return (used ? broken : gpu.kernels).get(spec);
       },
