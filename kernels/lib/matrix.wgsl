@@ -31,9 +31,9 @@ fn store_result(at: u32, stride: u32, result: Result) {
   }
 }
 //#else
-enable f16;
-enable subgroups;
-enable chromium_experimental_subgroup_matrix;
+//#requires f16
+//#requires subgroups
+//#requires chromium_experimental_subgroup_matrix
 // Whether a subgroup is of one mind depends on its number, which the compiler cannot follow.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 
