@@ -14,8 +14,13 @@ export const WEIGHT_FILES = [
   "pytorch_model.bin.index.json",
 ] as const;
 
-/** The files of an adapter that `peft` saved: what it is, and where its tensors may be, the preferred first. */
+/**
+ * The files of an adapter that `peft` saved: what it is, and where its tensors may be, the preferred first. What a
+ * config.json would say of the whole model stands in a file of entail's own: transformers takes a folder with a
+ * config.json for a whole model, adapter or not.
+ */
 export const ADAPTER_CONFIG = "adapter_config.json";
+export const ADAPTER_MODEL_CONFIG = "model_config.json";
 export const ADAPTER_FILES = ["adapter_model.safetensors", "adapter_model.bin"] as const;
 
 const isIndex = (file: string): boolean => file.endsWith(".index.json");

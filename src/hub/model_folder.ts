@@ -4,6 +4,7 @@ import { EntailError } from "../errors.ts";
 import {
   ADAPTER_CONFIG,
   ADAPTER_FILES,
+  ADAPTER_MODEL_CONFIG,
   adapterFile,
   isAdapterFolder,
   shardNames,
@@ -183,8 +184,9 @@ async function fetchWeights(
   for (const name of ADAPTER_FILES) {
     const [settings, file] = [await describeFile(hub, ADAPTER_CONFIG, commit), await describeFile(hub, name, commit)];
     if (settings === null || file === null) continue;
-    await fetched(settings);
-    return await fetched(file);
+    const model = await describeFile(hub, ADAPTER_MODEL_CONFIG, commit);
+    for (const each of model === null ? [settings, file] : [settings, model, file]) await fetched(each);
+    return;
   }
   throw new EntailError("data", `${idText(hub.id)}: has no weights that can be read (${WEIGHT_FILES.join(", ")})`);
 }

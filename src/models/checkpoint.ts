@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
-import { ADAPTER_CONFIG, ADAPTER_FILES, isAdapterFolder } from "../formats/checkpoint_tensors.ts";
+import { ADAPTER_CONFIG, ADAPTER_FILES, ADAPTER_MODEL_CONFIG, isAdapterFolder } from "../formats/checkpoint_tensors.ts";
 import { readJson } from "../formats/json.ts";
 import { openSafetensors, type TensorEntry, writeSafetensors } from "../formats/safetensors.ts";
 import type { TensorWindow } from "../formats/tensor_source.ts";
@@ -29,23 +29,24 @@ import { saveTokenizer } from "./tokenizer_files.ts";
 /** Elements that travel between file and device at a time. */
 const PIECE = 1 << 22;
 
+const CONFIG_FILE = "config.json";
 const WEIGHTS_FILE = "model.safetensors";
 
 /**
- * Reads `config.json` of a Hugging Face folder, for a task with `numLabels` if given; without one, an adapter has that of its base, with as many labels as its
- * own head. Data error where it is missing or not a supported model.
+ * Reads `config.json` of a Hugging Face folder, for a task with `numLabels` if given; an adapter that does not say what its
+ * model is has that of its base, with as many labels as its own head. Data error where it is missing or not a supported
+ * model.
  */
 export async function readModelConfig(
   from: WeightsFolder,
   task: { numLabels?: number } = {},
 ): Promise<ModelConfig> {
-  const folder = typeof from === "string" ? from : from.adapter;
-  const file = join(folder, "config.json");
-  if (typeof from === "string" || await Deno.stat(file).then(() => true, () => false)) {
-    return parseConfig(await readJson(file), file, task);
-  }
+  const read = async (file: string) => parseConfig(await readJson(file), file, task);
+  if (typeof from === "string") return await read(join(from, CONFIG_FILE));
+  const file = join(from.adapter, ADAPTER_MODEL_CONFIG);
+  if (await Deno.stat(file).then(() => true, () => false)) return await read(file);
   const config = await readModelConfig(from.base, task);
-  const { own, source, close } = await openAdapterTensors(folder);
+  const { own, source, close } = await openAdapterTensors(from.adapter);
   close();
   const stored = own.get(`${familyOf(config).ownHead.classifier}.weight`);
   const count = stored === undefined ? config.labels.length : source.tensors.get(stored)!.shape[0];
@@ -173,7 +174,8 @@ export async function saveModel(
   metadata: Readonly<Record<string, string>> = {},
   metrics: Readonly<Record<string, number>> = {},
 ): Promise<void> {
-  await writeFileAtomic(join(folder, "config.json"), JSON.stringify(writeConfig(config), null, 2) + "\n");
+  const configFile = config.adapter?.save === "adapter" ? ADAPTER_MODEL_CONFIG : CONFIG_FILE;
+  await writeFileAtomic(join(folder, configFile), JSON.stringify(writeConfig(config), null, 2) + "\n");
   await saveTokenizer(config, tokenizerFolder, folder);
   if (!headOf(config).isStock) {
     const code = await Deno.readFile(new URL(`./${MODELLING_FILE}`, import.meta.url));

@@ -50,7 +50,7 @@ Deno.test("train, eval and predict: adapters, saved apart from a model of the hu
     const summary = JSON.parse(Deno.readTextFileSync(join(run, "summary.json")));
     assert.deepEqual(JSON.parse(again.stdout).folds[0].metrics.f1, summary.folds[0].metrics.f1);
 
-    // As peft itself would have published it: without config.json and tokenizer, which are the base's.
+    // As peft itself would have published it: without tokenizer and the description of the model, which are the base's.
     const { "adapter_config.json": config, "adapter_model.safetensors": tensors } = filesOf(best);
     const files = { "adapter_config.json": config, "adapter_model.safetensors": tensors };
     assert.deepEqual(await download("org/adapter", files, home), Object.keys(files));

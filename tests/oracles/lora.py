@@ -25,7 +25,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import families
 
@@ -176,7 +176,7 @@ def check():
             for which in ["best", "last"]:
                 folder = run / "checkpoints/fold_0" / which
                 recorded = json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"]
-                labels = AutoConfig.from_pretrained(folder).num_labels
+                labels = len(json.loads((folder / "model_config.json").read_text())["id2label"])
                 model = AutoModelForSequenceClassification.from_pretrained(recorded, num_labels=labels)
                 model = PeftModel.from_pretrained(model, folder).eval()
                 entail("predict", "--checkpoint", folder, "--input", source, "--output", target)
