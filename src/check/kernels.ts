@@ -21,6 +21,7 @@ export async function kernelProblems(gpu: Gpu, models: typeof MODELS = MODELS): 
     const problem = await compileProblem(gpu, spec);
     if (problem) problems.push(`${problem} (${user})`);
   }
+  if (!gpu.can.subgroups) used.add("product_broadcast.wgsl product");
   const unused = entryPoints().map(({ kernel, entry }) => `${kernel}.wgsl ${entry}`).filter((point) =>
     !used.has(point)
   );

@@ -11,6 +11,7 @@ import { type BatchCapacity, createDeviceBatch } from "../nn/batch.ts";
 import type { LossKind } from "../nn/loss.ts";
 import { createParameterStore } from "../nn/parameters.ts";
 import { createPlan, type Plan, type Precision } from "../nn/plan.ts";
+import { LANES } from "../nn/product.ts";
 import { planSession } from "../training/session.ts";
 
 export interface Model {
@@ -127,7 +128,8 @@ export async function plansOf(
   { architecture, head, labels = 2, loss, longest }: Model,
   { kind, precision, tuned = new Map() }: { kind: Gpu["kind"]; precision: Precision; tuned?: Gpu["tuned"] },
 ): Promise<Plan[]> {
-  const counting = { ...countingGpu(gpu).gpu, kind, tuned };
+  const subgroupSize = kind === "software" && gpu.can.subgroups ? LANES : 0;
+  const counting = { ...countingGpu(gpu).gpu, kind, subgroupSize, tuned };
   const config = configFromArchitecture({ ...architecture, num_hidden_layers: 1 }, {
     numLabels: labels,
     classifierHead: head,

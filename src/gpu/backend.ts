@@ -12,6 +12,8 @@ export interface Backend {
   requestAdapter(options: GPURequestAdapterOptions): Promise<GPUAdapter | null>;
   /** Opens a device with those optional features of use here that the adapter has, whether it lists them or not. */
   requestDevice(adapter: GPUAdapter, requiredLimits: Record<string, number>): Promise<GPUDevice>;
+  /** What a shader with subgroup operations begins with. */
+  readonly subgroupsDirective: "" | "enable subgroups;";
   /** The adapter's name for people. */
   adapterName(info: GPUAdapterInfo): string;
 }

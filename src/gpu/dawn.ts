@@ -55,6 +55,7 @@ export async function dawnBackend(folder = FOLDER): Promise<Backend> {
     requestAdapter: async (options) => await gpu.requestAdapter(options),
     requestDevice: async (adapter, requiredLimits) =>
       await adapter.requestDevice({ requiredFeatures: listed(adapter, FEATURES), requiredLimits }),
+    subgroupsDirective: "enable subgroups;",
     // Its description is the driver's.
     adapterName: ({ device }) => `${device.replace(/-+$/, "")} (Dawn)`,
   };

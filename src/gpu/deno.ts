@@ -25,6 +25,7 @@ export function denoBackend(): Backend {
         return await adapter.requestDevice({ requiredFeatures, requiredLimits });
       }
     },
+    subgroupsDirective: "", // Naga knows the operations without it, and refuses it.
     adapterName: ({ description, device }) => description || device || "unknown adapter",
   };
 }

@@ -15,7 +15,6 @@ import {
   productKey,
   resultBindings,
 } from "./product_operands.ts";
-import { appendWindows, fitsWindows } from "./product_windows.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
 import { quadsOf } from "./rows.ts";
 import { appendChosen, type Operation, type Variant } from "./variants.ts";
@@ -24,7 +23,7 @@ export type { Matrix, Operand, Product } from "./product_operands.ts";
 
 export interface ProductVariant extends Variant<Product> {
   /** kernels/product_<core>.wgsl */
-  core: "registers" | "tiles" | "windows";
+  core: "registers" | "tiles" | "broadcast";
   /** Outputs of a workgroup, and its steps along k. */
   tile: readonly [m: number, n: number, k: number];
   /** Outputs of an invocation. */
@@ -39,7 +38,13 @@ const readsStorageFast = ({ name }: Gpu): boolean => Number(/LLVM (\d+)/.exec(na
 /** For adapters that run on the CPU: workgroups are as wide as their vectors. */
 const SOFTWARE = { adapters: ["software"], workgroups: 16 } as const;
 const REGISTERS = { ...SOFTWARE, core: "registers" } as const;
-const WINDOWS = { ...SOFTWARE, core: "windows", suits: (_: Gpu, p: Product) => fitsWindows(p) } as const;
+/** Invocations of a subgroup, and of a workgroup: those of vectors of 256 bits. */
+export const LANES = 8;
+const BROADCAST = {
+  ...SOFTWARE,
+  core: "broadcast",
+  suits: ({ subgroupSize }: Gpu, { n }: Product) => subgroupSize === LANES && n % 4 === 0,
+} as const;
 const TILES = { adapters: ["hardware"], core: "tiles", workgroups: 512 } as const;
 
 const always = () => true;
@@ -57,8 +62,9 @@ export const PRODUCT: Operation<Product, ProductVariant> = {
     { name: "tiles 128x64x16", ...TILES, tile: [128, 64, 16], each: [8, 8], suits: always },
     { name: "tiles 128x128x16", ...TILES, tile: [128, 128, 16], each: [8, 8], suits: always },
     { name: "tiles 64x32x16", ...TILES, tile: [64, 32, 16], each: [8, 4], suits: always },
-    { name: "windows 8x20", ...WINDOWS, tile: [64, 20, 4], each: [8, 20], usual: (gpu) => !readsStorageFast(gpu) },
-    { name: "windows 4x20", ...WINDOWS, tile: [32, 20, 4], each: [4, 20], usual: readsStorageFast },
+    { name: "broadcast 8x16", ...BROADCAST, tile: [64, 16, 4], each: [8, 16], usual: (_, { n }) => n <= 16 },
+    { name: "broadcast 8x32", ...BROADCAST, tile: [64, 32, 4], each: [8, 32], usual: readsStorageFast },
+    { name: "broadcast 4x64", ...BROADCAST, tile: [32, 64, 4], each: [4, 64] },
     { name: "registers 16x16", ...REGISTERS, tile: [128, 16, 4], each: [16, 16], suits: byFour, usual: fills(128, 16) },
     { name: "registers 8x16", ...REGISTERS, tile: [64, 16, 4], each: [8, 16], suits: byFour, usual: fills(1, 16) },
     { name: "registers 8x8", ...REGISTERS, tile: [64, 8, 4], each: [8, 8], suits: byFour },
@@ -72,7 +78,6 @@ export function product(plan: Plan, p: Product): void {
 }
 
 function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
-  if (variant.core === "windows") return appendWindows(plan, p, variant);
   const shares = sharesOfRows(p, variant);
   if (shares === 1) {
     appendShares(plan, p, variant, shares);
@@ -85,21 +90,22 @@ function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
 /** Shares of at least 64 rows each, as many as give the adapter enough workgroups. */
 function sharesOfRows(p: Product, { tile, workgroups }: ProductVariant): number {
   if (p.k !== "rows") return 1;
-  const [x, y] = tilesOf(p, atMost(p.m, p), tile);
+  const [alongM, alongN] = tilesOf(p, atMost(p.m, p), tile);
   return Math.max(
     1,
-    Math.min(Math.ceil(workgroups / (x * y * (p.of ?? p.batch ?? 1))), Math.ceil(p.rows.capacity / 64)),
+    Math.min(Math.ceil(workgroups / (alongM * alongN * (p.of ?? p.batch ?? 1))), Math.ceil(p.rows.capacity / 64)),
   );
 }
 
 const tilesOf = ({ n }: Product, m: number, tile: ProductVariant["tile"]) =>
-  [Math.ceil(n / tile[1]), Math.ceil(m / tile[0])] as const;
+  [Math.ceil(m / tile[0]), Math.ceil(n / tile[1])] as const;
 
 /** One dispatch of a core; results of several shares of k lie one after another in C. */
 function appendShares(plan: Plan, p: Product, { core, tile, each }: ProductVariant, shares: number): void {
   const [tileM, tileN, tileK] = tile;
   const threads = tileM / each[0] * (tileN / each[1]);
   const blocks = (size: number) => Math.ceil(size * tileK / 16 / threads);
+  const mFirst = core !== "tiles" && p.a.alongK;
   plan.dispatch({
     kernel: `product_${core}`,
     entry: "product",
@@ -107,13 +113,19 @@ function appendShares(plan: Plan, p: Product, { core, tile, each }: ProductVaria
       ...productConstants(p),
       SHARES: shares,
       ...{ TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, EACH_M: each[0], EACH_N: each[1], THREADS: threads },
+      DIRECTIVE: plan.gpu.backend.subgroupsDirective,
+      M_FIRST: Number(mFirst),
       STEPS: p.a.alongK || p.b.alongK ? 4 : 1,
       ...{ A_BLOCKS: blocks(tileM), B_BLOCKS: blocks(tileN) },
     },
     bindings: productBindings(plan, p),
     grid: unlessEmpty(
       p,
-      (rows) => [...tilesOf(p, p.m === "rows" ? rows : p.m, tile), shares * (p.batch ?? 1)] as const,
+      (rows) => {
+        const [alongM, alongN] = tilesOf(p, p.m === "rows" ? rows : p.m, tile);
+        const results = shares * (p.batch ?? 1);
+        return mFirst ? [alongM, alongN, results] : [alongN, alongM, results];
+      },
     ),
     label: p.label,
   });

@@ -28,8 +28,7 @@ const SHADERS = {
 
 gpuTest("openGpu: shaders may use what it says, and nothing that it denies", async ({ backend, can, device }) => {
   for (const what of ["f16", "subgroups"] as const) {
-    // Naga knows the operations without the line that the standard asks for, and refuses the line.
-    const enable = what === "subgroups" && backend.name === "dawn" ? "enable subgroups;" : "";
+    const enable = what === "subgroups" ? backend.subgroupsDirective : "";
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ code: enable + SHADERS[what] });
     device.createComputePipeline({ layout: "auto", compute: { module, entryPoint: "main" } });
