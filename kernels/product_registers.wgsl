@@ -6,8 +6,9 @@
 @compute @workgroup_size(${THREADS})
 fn product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let m_end = size_m();
-  let m0 = workgroup.y * ${TILE_M}u + lane % ${TILE_M / EACH_M}u * ${EACH_M}u;
-  let n0 = workgroup.x * ${TILE_N}u + lane / ${TILE_M / EACH_M}u * ${EACH_N}u;
+  let tile = tile_of(workgroup);
+  let m0 = tile.x * ${TILE_M}u + lane % ${TILE_M / EACH_M}u * ${EACH_M}u;
+  let n0 = tile.y * ${TILE_N}u + lane / ${TILE_M / EACH_M}u * ${EACH_N}u;
   let matrix = workgroup.z % ${BATCH}u;
   let share = share_of_k(workgroup.z / ${BATCH}u);
 
@@ -49,12 +50,12 @@ fn product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     {
 //#end
 //#if B_K
-      let b = read_b(b_at${J}, k / 4u);
+      let b0 = read_b(b_at${J}, k / 4u);
 //#else
-      let b = read_b(b_begin(matrix, k + ${KK}u), b_at${J});
+      let b0 = read_b(b_begin(matrix, k + ${KK}u), b_at${J});
 //#end
 //#for E in 0..4
-//#include "lib/product_fma.wgsl" COLUMN=B_K?J:4*J+E STEP=B_K?E:KK
+//#include "lib/product_fma.wgsl" COLUMN=B_K?J:4*J+E STEP=B_K?E:KK B=0
 //#end
     }
 //#end

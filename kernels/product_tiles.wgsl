@@ -7,8 +7,9 @@
 @compute @workgroup_size(${THREADS})
 fn product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let m_end = size_m();
-  let m0 = workgroup.y * ${TILE_M}u;
-  let n0 = workgroup.x * ${TILE_N}u;
+  let tile = tile_of(workgroup);
+  let m0 = tile.x * ${TILE_M}u;
+  let n0 = tile.y * ${TILE_N}u;
   let matrix = workgroup.z % ${BATCH}u;
   let share = share_of_k(workgroup.z / ${BATCH}u);
   // Outputs: every ACROSS_M-th row quad of the tile from y on, every ACROSS_N-th column quad from x on.

@@ -7,21 +7,19 @@
 //#if HAS_rows
 @group(0) @binding(0) var<uniform> rows: u32;
 //#end
-//#if A_UNIFORM
-//#tensor a uniform A_STRIDE in A_UNIFORM
-//#else
 //#tensor a ${BY_WORDS ? "words" : "read"} A_STRIDE
-//#end
 //#include "lib/product_operand.wgsl" OF="a" STRIDE=A_STRIDE STEP=A_STEP FIRST=HAS_a_first BINDING=1 WRITE=0 UNIT=(BY_WORDS?8:4)
-//#if B_UNIFORM
-//#tensor b uniform B_STRIDE in B_UNIFORM
-//#else
 //#tensor b ${BY_WORDS ? "words" : "read"} B_STRIDE
-//#end
 //#include "lib/product_operand.wgsl" OF="b" STRIDE=B_STRIDE STEP=B_STEP FIRST=HAS_b_first BINDING=2 WRITE=0 UNIT=(BY_WORDS?8:4)
 
 fn size_m() -> u32 {
   return ${M ? M : "rows"};
+}
+
+// Along m and n. Workgroups next to each other run at the same time: on adapters that run on the CPU they share what is
+// dearer to read, a B that is read across its rows, and walk along A.
+fn tile_of(workgroup: vec3<u32>) -> vec2<u32> {
+  return workgroup.${M_FIRST ? "xy" : "yx"};
 }
 
 // First and end of a share of k. Shares are of rows only, so no operand has its rows along a k that is shared.

@@ -1,7 +1,6 @@
 /** Matrix products, as linear layers and the position tables of attention need them. */
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../nn/linear.ts";
 import { product } from "../nn/product.ts";
-import { transposed } from "../nn/transpose.ts";
 import { bytesOf, type KernelBench, LAYERS, type Shape, sum } from "./workbench.ts";
 
 const flopsOf = ({ m, n, k }: Shape): number => 2 * m * n * k;
@@ -82,19 +81,6 @@ export const PRODUCT_BENCHES: Readonly<Record<string, KernelBench>> = {
       };
       const bytes = bytesOf(x.tensor, table.tensor, scores);
       return { flops: 2 * m * n * k * heads, bytes, outputs: [{ tensor: scores, expected }] };
-    },
-  },
-  transpose: {
-    shapes: LAYERS,
-    takes: ({ n }) => n % 4 === 0,
-    async build(bench, { m, n }) {
-      const x = await bench.activation("x", [m, n]);
-      const y = transposed(bench.plan, x.tensor, { rows: m, columns: n, stride: 4 * Math.ceil(m / 4) });
-      const copy = await bench.output("y", y.shape, y.dtype);
-      bench.plan.copy(y, copy);
-      const [, stride] = y.shape;
-      const expected = (at: number) => at % stride < m ? x.values[at % stride * n + Math.floor(at / stride)] : 0;
-      return { flops: 0, bytes: bytesOf(x.tensor, y), outputs: [{ tensor: copy, expected }] };
     },
   },
 };

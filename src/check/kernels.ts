@@ -7,6 +7,7 @@ import { withMatrices } from "../gpu/emulation.ts";
 import { entryPoints, type KernelSpec } from "../gpu/kernel.ts";
 import { specOf } from "../gpu/program.ts";
 import type { Plan, Precision } from "../nn/plan.ts";
+import { LANES } from "../nn/product.ts";
 import { planRoof } from "../tuning/roof.ts";
 import { type Model, MODELS, plansOf } from "./models.ts";
 
@@ -16,19 +17,31 @@ export interface KernelUse {
   user: string;
 }
 
-/** One line for each kernel that does not compile, and for each entry point below kernels/ that no model uses. */
-export async function kernelProblems(gpu: Gpu, models: typeof MODELS = MODELS): Promise<string[]> {
-  const problems: string[] = [];
-  const used = new Set<string>();
-  for await (const { spec, user } of kernelUses(gpu, models)) {
-    used.add(`${spec.kernel}.wgsl ${spec.entry}`);
-    const problem = await compileProblem(gpu, spec);
-    if (problem) problems.push(`${problem} (${user})`);
+/** Says of each kernel in one line what keeps it from being compiled, or null. */
+export type Compile = (specs: readonly KernelSpec[]) => Promise<(string | null)[]>;
+
+/** The number of kernels, with a line for each that does not compile and each entry point below kernels/ that no model uses. */
+export async function kernelProblems(
+  gpu: Gpu,
+  models: typeof MODELS = MODELS,
+  compile: Compile = (specs) => compileProblems(gpu, specs),
+): Promise<{ kernels: number; problems: string[] }> {
+  const uses = await Array.fromAsync(kernelUses(gpu, models));
+  const found = await compile(uses.map(({ spec }) => spec));
+  const problems = uses.flatMap(({ user }, i) => found[i] === null ? [] : [`${found[i]} (${user})`]);
+  const used = new Set(uses.map(({ spec }) => `${spec.kernel}.wgsl ${spec.entry}`));
+  if (!gpu.can.subgroups) used.add("product_broadcast.wgsl product");
+  for (const { kernel, entry } of entryPoints()) {
+    const point = `${kernel}.wgsl ${entry}`;
+    if (!used.has(point)) problems.push(`kernels/${point}: no model of src/check/models.ts uses it`);
   }
-  const unused = entryPoints().map(({ kernel, entry }) => `${kernel}.wgsl ${entry}`).filter((point) =>
-    !used.has(point)
-  );
-  return [...problems, ...unused.map((point) => `kernels/${point}: no model of src/check/models.ts uses it`)];
+  return { kernels: uses.length, problems };
+}
+
+export async function compileProblems(gpu: Gpu, specs: readonly KernelSpec[]): Promise<(string | null)[]> {
+  const problems: (string | null)[] = [];
+  for (const spec of specs) problems.push(await compileProblem(gpu, spec));
+  return problems;
 }
 
 /** Every kernel of these models in every variant and on every kind of adapter, each once. */
@@ -59,7 +72,7 @@ export async function* kernelUses(
 
 /** Kinds of adapter that plans differ for, as views of the one at hand. */
 const ADAPTERS: Record<string, (gpu: Gpu) => Gpu> = {
-  "software adapter": (gpu) => ({ ...gpu, kind: "software" }),
+  "software adapter": (gpu) => ({ ...gpu, kind: "software", subgroupSize: gpu.can.subgroups ? LANES : 0 }),
   "hardware adapter": (gpu) => ({ ...gpu, kind: "hardware", can: { ...gpu.can, matrices: false } }),
   "adapter with tensor cores": withMatrices,
 };

@@ -2,6 +2,7 @@
 import { globalProblems } from "../check/globals.ts";
 import { projectImports } from "../check/imports.ts";
 import { kernelProblems } from "../check/kernels.ts";
+import { compileInProcesses } from "./compile_kernels.ts";
 import { roomProblems } from "../check/rooms.ts";
 import { type ShaderRequest, shaderText } from "../check/shader.ts";
 import { composeConfig } from "../config/config.ts";
@@ -31,9 +32,10 @@ export async function check(settings: string[], { quiet, shader }: CommonOptions
   refuse("imports", roomProblems(await projectImports(ROOT)));
   refuse("globals", globalProblems(ROOT));
   const gpu = await openConfiguredGpu(composeConfig([]));
-  refuse("kernels", await kernelProblems(gpu));
+  const { kernels, problems } = await kernelProblems(gpu, undefined, compileInProcesses);
+  refuse("kernels", problems);
   if (!quiet) {
-    console.log(`format, lint, types and imports are in order; ${gpu.kernels.size} kernels compile on ${gpu.name}`);
+    console.log(`format, lint, types and imports are in order; ${kernels} kernels compile on ${gpu.name}`);
   }
   gpu.close();
 }

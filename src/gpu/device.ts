@@ -31,6 +31,8 @@ export interface Gpu {
   readonly can: Capabilities;
   /** What kernels for tensor cores multiply. */
   readonly matrix: MatrixShape;
+  /** Invocations of a subgroup; 0 where there are no subgroups, or of several sizes. */
+  readonly subgroupSize: number;
   readonly features: readonly string[];
   readonly hasTimestamps: boolean;
   /** Largest range of a buffer that one binding can see, in bytes. */
@@ -75,7 +77,7 @@ export async function openGpu(
   const backend = await BACKENDS[name]();
   const adapter = await backend.requestAdapter({ powerPreference });
   if (!adapter) throw new EntailError("adapter", backend.noAdapter);
-  const { description, vendor, isFallbackAdapter } = adapter.info;
+  const { description, vendor, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapter.info;
   const kind = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|softpipe/i.test(description)
     ? "software"
     : "hardware";
@@ -109,14 +111,16 @@ export async function openGpu(
     failure ??= gpuError(backend, (event as GPUUncapturedErrorEvent).error);
   });
 
+  const can = capabilitiesOf(device, adapter.info);
   return {
     backend,
     device,
     name: backend.adapterName(adapter.info),
     vendor,
     kind,
-    can: capabilitiesOf(device, adapter.info),
+    can,
     matrix: matrixShapeOf(adapter.info) ?? EMULATED,
+    subgroupSize: can.subgroups && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0,
     features: [...new Set([...adapter.features, ...device.features])].sort(),
     hasTimestamps: device.features.has("timestamp-query"),
     maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),

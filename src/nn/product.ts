@@ -17,7 +17,6 @@ import {
   resultBindings,
 } from "./product_operands.ts";
 import { fitsMatrices, matrixConstants } from "./product_matrices.ts";
-import { appendWindows, fitsWindows } from "./product_windows.ts";
 import { addPartials, GROUP, partialsFor } from "./reduce.ts";
 import { quadsOf } from "./rows.ts";
 import { appendChosen, type Operation, type Variant } from "./variants.ts";
@@ -26,7 +25,7 @@ export type { Matrix, Operand, Product } from "./product_operands.ts";
 
 export interface ProductVariant extends Variant<Product> {
   /** kernels/product_<core>.wgsl */
-  core: "registers" | "tiles" | "windows" | "matrices";
+  core: "registers" | "tiles" | "broadcast" | "matrices";
   /** Outputs of a workgroup, and its steps along k. */
   tile: readonly [m: number, n: number, k: number];
   /** Outputs of an invocation, with tensor cores of a subgroup. */
@@ -45,7 +44,13 @@ const readsStorageFast = ({ name }: Gpu): boolean => Number(/LLVM (\d+)/.exec(na
 /** For adapters that run on the CPU: workgroups are as wide as their vectors. */
 const SOFTWARE = { adapters: ["software"] } as const;
 const REGISTERS = { ...SOFTWARE, core: "registers" } as const;
-const WINDOWS = { ...SOFTWARE, core: "windows", suits: (_: Gpu, p: Product) => fitsWindows(p) } as const;
+/** Invocations of a subgroup, and of a workgroup: those of vectors of 256 bits. */
+export const LANES = 8;
+const BROADCAST = {
+  ...SOFTWARE,
+  core: "broadcast",
+  suits: ({ subgroupSize }: Gpu, { n }: Product) => subgroupSize === LANES && n % 4 === 0,
+} as const;
 const TILES = { adapters: ["hardware"], core: "tiles" } as const;
 
 /** For tensor cores; a subgroup computes `each`. */
@@ -79,8 +84,9 @@ export const PRODUCT: Operation<Product, ProductVariant> = {
     { name: "tiles 128x64x16", ...TILES, tile: [128, 64, 16], each: [8, 8], suits: always },
     { name: "tiles 128x128x16", ...TILES, tile: [128, 128, 16], each: [8, 8], suits: always },
     { name: "tiles 64x32x16", ...TILES, tile: [64, 32, 16], each: [8, 4], suits: always },
-    { name: "windows 8x20", ...WINDOWS, tile: [64, 20, 4], each: [8, 20], usual: (gpu) => !readsStorageFast(gpu) },
-    { name: "windows 4x20", ...WINDOWS, tile: [32, 20, 4], each: [4, 20], usual: readsStorageFast },
+    { name: "broadcast 8x16", ...BROADCAST, tile: [64, 16, 4], each: [8, 16], usual: (_, { n }) => n <= 16 },
+    { name: "broadcast 8x32", ...BROADCAST, tile: [64, 32, 4], each: [8, 32], usual: readsStorageFast },
+    { name: "broadcast 4x64", ...BROADCAST, tile: [32, 64, 4], each: [4, 64] },
     { name: "registers 16x16", ...REGISTERS, tile: [128, 16, 4], each: [16, 16], suits: byFour, usual: fills(128, 16) },
     { name: "registers 8x16", ...REGISTERS, tile: [64, 16, 4], each: [8, 16], suits: byFour, usual: fills(1, 16) },
     { name: "registers 8x8", ...REGISTERS, tile: [64, 8, 4], each: [8, 8], suits: byFour },
@@ -94,7 +100,6 @@ export function product(plan: Plan, p: Product): void {
 }
 
 function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
-  if (variant.core === "windows") return appendWindows(plan, p, variant);
   const shares = sharesOfRows(p, plan.gpu);
   if (shares === 1) {
     appendShares(plan, p, variant, shares);
@@ -108,18 +113,19 @@ function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
 function sharesOfRows(p: Product, { kind }: Gpu): number {
   if (p.k !== "rows") return 1;
   const { workgroups, tile } = SPLIT[kind];
-  const [x, y] = tilesOf(p, atMost(p.m, p), tile);
-  const enough = Math.ceil(workgroups / (x * y * (p.of ?? p.batch ?? 1)));
+  const [alongM, alongN] = tilesOf(p, atMost(p.m, p), tile);
+  const enough = Math.ceil(workgroups / (alongM * alongN * (p.of ?? p.batch ?? 1)));
   return Math.min(enough, Math.max(1, Math.ceil(p.rows.capacity / 64)));
 }
 
 const tilesOf = ({ n }: Product, m: number, tile: readonly [m: number, n: number, ...rest: number[]]) =>
-  [Math.ceil(n / tile[1]), Math.ceil(m / tile[0])] as const;
+  [Math.ceil(m / tile[0]), Math.ceil(n / tile[1])] as const;
 
 /** One dispatch of a core; results of several shares of k lie one after another in C. */
 function appendShares(plan: Plan, p: Product, variant: ProductVariant, shares: number): void {
   const { core, tile, each } = variant;
   const [tileM, tileN, tileK] = tile;
+  const mFirst = (core === "registers" || core === "broadcast") && p.a.alongK;
   plan.dispatch({
     kernel: `product_${core}`,
     entry: "product",
@@ -127,12 +133,17 @@ function appendShares(plan: Plan, p: Product, variant: ProductVariant, shares: n
       ...productConstants(p),
       SHARES: shares,
       ...{ TILE_M: tileM, TILE_N: tileN, TILE_K: tileK, EACH_M: each[0], EACH_N: each[1] },
+      M_FIRST: Number(mFirst),
       ...(core === "matrices" ? matrixConstants(plan.gpu, p, variant) : blockConstants(p, variant)),
     },
     bindings: productBindings(plan, p),
     grid: unlessEmpty(
       p,
-      (rows) => [...tilesOf(p, p.m === "rows" ? rows : p.m, tile), shares * (p.batch ?? 1)] as const,
+      (rows) => {
+        const [alongM, alongN] = tilesOf(p, p.m === "rows" ? rows : p.m, tile);
+        const results = shares * (p.batch ?? 1);
+        return mFirst ? [alongM, alongN, results] : [alongN, alongM, results];
+      },
     ),
     label: p.label,
   });

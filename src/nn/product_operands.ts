@@ -83,8 +83,6 @@ export function productConstants(p: Product): Record<string, number | string> {
     A_K: Number(p.a.alongK),
     B_K: Number(p.b.alongK),
     ...Object.fromEntries(distances),
-    A_UNIFORM: 0,
-    B_UNIFORM: 0,
     BY_WORDS: 0,
     BATCH: p.batch ?? 1,
     SHARES: 1,

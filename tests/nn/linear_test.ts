@@ -19,25 +19,15 @@ interface Case {
   epilogues?: boolean;
 }
 
-/** The cores as linear layers use them, and each way of the windows; products themselves are tested in product_test.ts. */
+/** The cores as linear layers use them; products themselves are tested in product_test.ts. */
 const CASES: Case[] = [
   { variant: "tiles 64x64x16", rows: 70, inFeatures: 30, outFeatures: 68 },
   { variant: "registers 8x4", rows: 70, inFeatures: 30, outFeatures: 37, epilogues: true },
-  // One window:
-  { variant: "windows 8x20", rows: 1, inFeatures: 64, outFeatures: 64, epilogues: true },
-  { variant: "windows 8x20", rows: 3, inFeatures: 4, outFeatures: 2, capacity: 5 },
-  // One window of the weight, the rows from storage:
-  { variant: "windows 8x20", rows: 130, inFeatures: 68, outFeatures: 132, epilogues: true },
-  // Windows of rows, the last one shorter, some without rows:
-  { variant: "windows 8x20", rows: 530, inFeatures: 64, outFeatures: 64, capacity: 600 },
-  { variant: "windows 8x20", rows: 260, inFeatures: 64, outFeatures: 256, capacity: 520 },
-  { variant: "windows 8x20", rows: 300, inFeatures: 256, outFeatures: 64, capacity: 300 },
-  // Windows of the weight:
-  { variant: "windows 8x20", rows: 9, inFeatures: 768, outFeatures: 44 },
-  // The same in several bindings, because its rows are long:
-  { variant: "windows 8x20", rows: 9, inFeatures: 1280, outFeatures: 44, epilogues: true },
-  // More rows of the weight than a window has, but not by fours: no windows.
-  { variant: "windows 8x20", rows: 9, inFeatures: 64, outFeatures: 262 },
+  { variant: "broadcast 8x32", rows: 1, inFeatures: 64, outFeatures: 64, epilogues: true },
+  { variant: "broadcast 8x16", rows: 3, inFeatures: 4, outFeatures: 12, capacity: 5 },
+  { variant: "broadcast 8x32", rows: 130, inFeatures: 68, outFeatures: 132, epilogues: true },
+  { variant: "broadcast 4x64", rows: 530, inFeatures: 64, outFeatures: 256, capacity: 600 },
+  { variant: "broadcast 4x64", rows: 9, inFeatures: 1280, outFeatures: 44, epilogues: true },
 ];
 
 const plan = (gpu: Gpu, product: string): Plan => createPlan(gpu, "linear test", { prefer: { product } });
@@ -238,7 +228,7 @@ for (const test of CASES.filter(({ rows }) => rows > 60)) {
 }
 
 gpuTest("linearForward: the comparison notices one wrong weight", async (gpu) => {
-  const test: Case = { variant: "windows 8x20", rows: 64, inFeatures: 64, outFeatures: 64 };
+  const test: Case = { variant: "broadcast 8x32", rows: 64, inFeatures: 64, outFeatures: 64 };
   const [x, w] = [randomArray(64 * 64, 1), randomArray(64 * 64, 2)];
   const product = reference(64, 64, 64, (m, k) => x[m * 64 + k], (k, n) => w[n * 64 + k]);
   w[2049] += 1e-3;
@@ -246,8 +236,9 @@ gpuTest("linearForward: the comparison notices one wrong weight", async (gpu) =>
   assert.throws(() => assertClose(actual, product, CLOSE), /are off/);
 });
 
-negativeControl("product_windows.wgsl", "s${I}_${J} = fma(", "s${I}_${J} = -fma(", tests["forward windows 8x20 3×4→2"]);
-negativeControl("product_windows.wgsl", ">= n_first", ">= 0u", tests["input windows 8x20 9×768→44"]);
-negativeControl("product_windows.wgsl", "k = k_first; k", "k = k_bound; k", tests["weight windows 8x20 530×64→64"]);
-negativeControl("product_windows.wgsl", "sum${I} += a${I}", "sum${I} = a${I}", tests["weight windows 8x20 9×768→44"]);
-negativeControl("transpose.wgsl", "turned[${I}]", "turned[0]", tests["input windows 8x20 9×768→44"]);
+const control = (from: string, to: string, test: string) =>
+  negativeControl("product_broadcast.wgsl", from, to, tests[test]);
+control("subgroupBroadcast(of_lanes, ${L}u)", "of_lanes", "forward broadcast 8x32 1×64→64");
+control("k + b_row < share.y", "true", "weight broadcast 8x32 130×68→132");
+control("min(k + ${KK}u, share.y - 1u)", "k", "weight broadcast 8x32 130×68→132");
+control("lane / ${THREADS / 4}u", "0u", "input broadcast 4x64 9×1280→44");

@@ -158,9 +158,7 @@ const HEADS = { batch: { count: 2, around: 1 } };
 
 const CASES: Case[] = [
   // Every core and size in every layout, with strides, batches, parts of tiles and any mix of types:
-  ...PRODUCT.variants.filter(({ core }) => core !== "windows" && core !== "matrices").flatMap((
-    { name: variant },
-  ): Case[] => [
+  ...PRODUCT.variants.filter(({ core }) => core !== "matrices").flatMap(({ name: variant }): Case[] => [
     { variant, layout: "nt", m: 70, n: 36, k: 32, types: { a: "f16", c: "f16" }, ...HEADS },
     { variant, layout: "nn", m: 70, n: 32, k: 36, types: BF16, ...HEADS, epilogue: "accumulate" },
     { variant, layout: "tn", m: 35, n: 32, k: 150, types: { b: "bf16" }, ...HEADS },
@@ -186,38 +184,12 @@ const CASES: Case[] = [
   { variant: "registers 8x8", layout: "nt", m: 9, n: 12, k: 8, types: { b: "f16" }, epilogue: "bias tanh" },
   { variant: "registers 8x16", layout: "tt", m: 36, n: 32, k: 12 },
   { variant: "tiles 64x32x16", layout: "tt", m: 36, n: 32, k: 12 },
-  // Windows: of half precision and mixed, in several bindings, of rows; segments with A as a uniform and in storage.
-  { variant: "windows 8x20", layout: "nt", m: 9, n: 44, k: 2560, types: F16, epilogue: "bias gelu residual" },
-  { variant: "windows 8x20", layout: "nn", m: 9, n: 44, k: 768, types: BF16, epilogue: "gelu backward" },
-  {
-    variant: "windows 8x20",
-    layout: "nt",
-    m: 600,
-    n: 64,
-    k: 64,
-    capacity: 640,
-    types: { a: "bf16", b: "f16", c: "f16" },
-  },
-  {
-    variant: "windows 4x20",
-    layout: "nt",
-    m: 130,
-    n: 132,
-    k: 128,
-    types: { a: "f16", c: "f16" },
-    epilogue: "bias tanh",
-  },
-  {
-    variant: "windows 8x20",
-    layout: "tn",
-    m: 64,
-    n: 64,
-    k: 530,
-    capacity: 600,
-    types: { ...F16, c: "f32" },
-    epilogue: "sums",
-  },
-  { variant: "windows 8x20", layout: "tn", m: 260, n: 8, k: 150, types: { a: "bf16", b: "bf16" }, epilogue: "sums" },
+  { variant: "broadcast 8x32", layout: "nt", m: 70, n: 36, k: 30, capacity: 80, epilogue: "bias gelu residual" },
+  { variant: "broadcast 4x64", layout: "nn", m: 9, n: 36, k: 30, capacity: 12, epilogue: "gelu backward" },
+  { variant: "broadcast 4x64", layout: "tn", m: 37, n: 68, k: 70, capacity: 80, epilogue: "sums" },
+  { variant: "broadcast 8x32", layout: "tn", m: 260, n: 8, k: 150, types: { a: "bf16", b: "bf16" }, epilogue: "sums" },
+  { variant: "broadcast 8x16", layout: "tt", m: 36, n: 32, k: 30 },
+  { variant: "broadcast 8x16", layout: "nt", m: 9, n: 12, k: 8, types: F16, epilogue: "bias tanh" },
 ];
 
 // Tensor cores: f16 in every layout, ends of tiles in every direction, strides, batches, shares, epilogues.
@@ -246,8 +218,8 @@ for (const [m, n, k, subgroup] of [[8, 8, 8, 8], [16, 16, 16, 32], [16, 8, 16, 1
 }
 
 gpuTest("product: what is usual goes by shape and adapter, down to the version of lavapipe", async (gpu) => {
-  const chosen = async (name: string, kind: Gpu["kind"], [m, n, k]: [number, number, number], batch?: number) => {
-    const plan = createPlan({ ...gpu, name, kind }, "usual");
+  const chosen = async (on: string, kind: Gpu["kind"], [m, n, k]: [number, number, number], batch?: number) => {
+    const plan = createPlan({ ...gpu, name: on, kind, subgroupSize: on === "another" ? 0 : 8 }, "usual");
     const matrix = async (label: string, rows: number, columns: number) => ({
       ...{ tensor: await upload(gpu, label, [rows * (batch ?? 1), columns]), step: batch && rows * columns },
     });
@@ -261,8 +233,9 @@ gpuTest("product: what is usual goes by shape and adapter, down to the version o
   };
   const usual = "usual for this adapter";
   assert.equal(await chosen("a card", "hardware", [9, 7, 5]), `tiles 64x64x16, ${usual}`);
-  assert.equal(await chosen("llvmpipe (LLVM 15.0.6, 256 bits)", "software", [9, 8, 4]), `windows 8x20, ${usual}`);
-  assert.equal(await chosen("llvmpipe (LLVM 19.1.7, 256 bits)", "software", [9, 8, 4]), `windows 4x20, ${usual}`);
+  assert.equal(await chosen("llvmpipe (LLVM 15.0.6, 256 bits)", "software", [9, 20, 4]), `broadcast 4x64, ${usual}`);
+  assert.equal(await chosen("llvmpipe (LLVM 19.1.7, 256 bits)", "software", [9, 16, 4], 2), `broadcast 8x16, ${usual}`);
+  assert.equal(await chosen("llvmpipe (LLVM 19.1.7, 256 bits)", "software", [9, 20, 4]), `broadcast 8x32, ${usual}`);
   assert.equal(await chosen("llvmpipe (LLVM 19.1.7, 256 bits)", "software", [9, 7, 5]), `registers 8x4, ${usual}`);
   assert.equal(await chosen("another", "software", [128, 16, 4], 2), `registers 16x16, ${usual}`);
   assert.equal(await chosen("another", "software", [9, 8, 4], 2), `registers 8x8, ${usual}`);
@@ -289,7 +262,7 @@ gpuTest(
       return await download(gpu, c);
     };
     const expected = await sumsBy("registers 8x8", matrices);
-    for (const { name } of PRODUCT.variants.filter(({ core }) => core !== "windows")) {
+    for (const { name } of PRODUCT.variants.filter(({ core }) => core !== "matrices")) {
       for (const batch of [matrices, 1]) {
         assert.deepEqual(
           await sumsBy(name, batch),
