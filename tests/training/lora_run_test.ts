@@ -13,6 +13,7 @@ import { loadRun } from "../../src/training/run_folder.ts";
 import { assertClose } from "../support/close.ts";
 import { loadTextFixture } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
+import { UNIT_ROUNDOFF } from "../support/half.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL } from "../support/run_data.ts";
 import { digestOf, runInPieces } from "../support/run_pieces.ts";
 
@@ -60,8 +61,8 @@ for (const [save, bits, precision] of [["merged", "4bit", "fp32"], ["adapter", "
         ]);
         assert.ok(best.includes("tokenizer.json") && best.includes("config.json") === (save === "merged"));
 
-        // In half precision the sum of base and adapter is rounded here, there each.
-        const rtol = precision === "fp32" ? 1e-5 : 1e-2;
+        // In half precision the sum of base and adapter is rounded here, there each: a few roundings in every layer.
+        const rtol = precision === "fp32" ? 1e-5 : 8 * UNIT_ROUNDOFF.bf16;
         const { folds } = await evaluateRun(gpu, await loadRun(run), { reporter: silentReporter });
         assertClose(folds.map(({ loss }) => loss), whole.folds.map(({ loss }) => loss), { atol: 0, rtol });
 
