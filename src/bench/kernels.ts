@@ -3,6 +3,7 @@ import { attentionBench } from "./attention.ts";
 import { CONVOLUTION_BENCHES } from "./convolution.ts";
 import { OPTIMIZER_BENCHES } from "./optimizer.ts";
 import { PRODUCT_BENCHES } from "./products.ts";
+import { QUANTIZE_BENCHES } from "./quantize.ts";
 import { ROW_BENCHES } from "./rows.ts";
 import type { KernelBench } from "./workbench.ts";
 
@@ -11,6 +12,7 @@ export const KERNEL_BENCHES: Readonly<Record<string, KernelBench>> = {
   attention: attentionBench("forward"),
   attention_backward: attentionBench("backward"),
   ...CONVOLUTION_BENCHES,
+  ...QUANTIZE_BENCHES,
   ...ROW_BENCHES,
   ...OPTIMIZER_BENCHES,
 };

@@ -22,6 +22,8 @@ const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
   attention_backward: ["lib/attention.wgsl", "-known.dot_context", "known.dot_context"],
   convolution: ["convolution.wgsl", "load_x(to.row + tap - SIZE / 2u", "load_x(to.row"],
   convolution_backward: ["convolution.wgsl", "min(4u, CHANNELS", "min(3u, CHANNELS"],
+  dequantize_8bit: ["dequantize.wgsl", "* scales[row]", "* scales[0]"],
+  dequantize_4bit: ["dequantize.wgsl", "index % 8u * 4u", "index % 8u * 2u"],
   layer_norm: ["lib/normalise_row.wgsl", "+ EPS", "+ 1e-3"],
   layer_norm_again: ["layer_norm.wgsl", "load_normalised(at.row, at.quad) *", "load_normalised(at.row, at.quad) +"],
   layer_norm_backward: ["layer_norm.wgsl", "weight_sum += g", "weight_sum -= g"],

@@ -13,6 +13,7 @@ import { loadRun } from "../../src/training/run_folder.ts";
 import { assertClose } from "../support/close.ts";
 import { loadTextFixture } from "../support/deberta_fixture.ts";
 import { gpuTest } from "../support/gpu.ts";
+import { UNIT_ROUNDOFF } from "../support/half.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL } from "../support/run_data.ts";
 import { digestOf, runInPieces } from "../support/run_pieces.ts";
 
@@ -44,30 +45,26 @@ async function logitsOf(gpu: Gpu, folder: string): Promise<number[]> {
   return scores.flatMap(({ logits }) => logits);
 }
 
-for (const save of ["merged", "adapter"] as const) {
+for (const [save, bits, precision] of [["merged", "4bit", "fp32"], ["adapter", "none", "bf16"]] as const) {
   gpuTest(
-    `crossValidate: with save=${save} a run in pieces has the bits of one in one go`,
+    `crossValidate: with save=${save} and bits=${bits} a run in pieces has the bits of one in one go`,
     (gpu) =>
       inTemporaryFolder(async (folder) => {
-        const overrides = [...LORA, "model.lora.bits=4bit", `model.lora.save=${save}`];
+        const settings = [`model.lora.save=${save}`, `model.lora.bits=${bits}`, "training.layerwise_lr_decay=0.9"];
+        const overrides = [...LORA, ...settings, `training.optimization.precision=${precision}`];
         const whole = await crossValidate(gpu, runConfig(folder, ...overrides), { reporter: silentReporter });
         const run = join(folder, "run");
         const expected = await fingerprint(run);
-        const best = join(run, "checkpoints/fold_0/best");
-        const weights = ["adapter_model.safetensors", "model.safetensors"].filter((name) =>
-          filesOf(best).includes(name)
-        );
-        assert.deepEqual(weights, [save === "adapter" ? "adapter_model.safetensors" : "model.safetensors"]);
-        assert.ok(filesOf(best).includes("tokenizer.json"));
+        const best = filesOf(join(run, "checkpoints/fold_0/best"));
+        assert.deepEqual(best.filter((name) => name.endsWith("model.safetensors")), [
+          save === "adapter" ? "adapter_model.safetensors" : "model.safetensors",
+        ]);
+        assert.ok(best.includes("tokenizer.json") && best.includes("config.json") === (save === "merged"));
 
-        const evaluated = await evaluateRun(gpu, await loadRun(run), { reporter: silentReporter });
-        assert.deepEqual(
-          evaluated.folds.map(({ metrics }) => metrics.f1),
-          whole.folds.map(({ metrics }) => metrics.f1),
-        );
-        evaluated.folds.forEach(({ loss }, i) =>
-          assertClose([loss], [whole.folds[i].loss], { atol: 1e-5, rtol: 1e-5 })
-        );
+        // In half precision the sum of base and adapter is rounded here, there each: a few roundings in every layer.
+        const rtol = precision === "fp32" ? 1e-5 : 8 * UNIT_ROUNDOFF.bf16;
+        const { folds } = await evaluateRun(gpu, await loadRun(run), { reporter: silentReporter });
+        assertClose(folds.map(({ loss }) => loss), whole.folds.map(({ loss }) => loss), { atol: 0, rtol });
 
         await Deno.remove(run, { recursive: true });
         assert.ok(await runInPieces(gpu, folder, 2, ...overrides) >= 2, "the run was never interrupted");
