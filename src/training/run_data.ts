@@ -11,6 +11,7 @@ import { longestSequence } from "../models/model.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import { pairLimits } from "./chunking.ts";
 import type { ModelSource } from "./model_source.ts";
+import { describeParaphrases, paraphraseGrowth } from "./paraphrases.ts";
 import type { Reporter } from "./reporter.ts";
 import { warnOfTruncation } from "./truncation.ts";
 
@@ -26,6 +27,8 @@ export interface RunData extends RunSplit {
   readonly tokens: readonly EncodedPair[];
   /** With augmentation: pairs that may become longer in training, up to the limit. */
   readonly evidence?: EvidenceOfPairs;
+  /** Tokens by which the text of a criterion may grow in training, by its id. */
+  readonly growth?: ReadonlyMap<string, number>;
 }
 
 /** Loads the pairs that a configuration names. */
@@ -62,13 +65,17 @@ export async function tokenizeSplit(
   model: ModelSource,
   reporter: Reporter,
 ): Promise<RunData> {
-  const tokens = await tokenizeFor(model, split.pairs, {
-    ...pairLimits(config.data),
+  const { pairs } = split;
+  const limits = pairLimits(config.data);
+  const tokens = await tokenizeFor(model, pairs, {
+    ...limits,
     numWorkers: config.training.num_workers,
     onProgress: (done, total) => reporter.progress("tokenizing", done, total),
   });
-  await warnOfTruncation(config, split.pairs, tokens, { reporter, tokenizerFolder: model.tokenizerFolder });
-  return { ...split, tokens };
+  await warnOfTruncation(config, pairs, tokens, { reporter, tokenizerFolder: model.tokenizerFolder });
+  const paraphrases = describeParaphrases(pairs);
+  if (paraphrases !== null) reporter.info(paraphrases);
+  return { ...split, tokens, growth: await paraphraseGrowth(pairs, tokens, model.tokenizerFolder, limits) };
 }
 
 /** Tokenizes pairs with the model's tokenizer, after checking that the model has an embedding for each of its ids. */

@@ -13,7 +13,8 @@ gpuTest("Workbench: augmentation neither reloads the data nor looks for candidat
     const workbench = await openWorkbench(() => Promise.resolve({ ...gpu, close() {} }), reporter);
     try {
       const plain = await workbench.prepare(config("augmentation.enable=false"));
-      assert.equal(plain.augmentation, null);
+      const all = plain.data.pairs.map((_, index) => index);
+      assert.equal(plain.rewriteOf(all), undefined);
       const first = await workbench.prepare(config());
       const second = await workbench.prepare(config("augmentation.prob=0.25"));
       assert.equal(first.data, plain.data);
@@ -22,12 +23,9 @@ gpuTest("Workbench: augmentation neither reloads the data nor looks for candidat
       assert.notEqual(first.session, plain.session);
       assert.equal(second.session, first.session);
       assert.equal(notices.length, 1);
-      const all = first.data.pairs.map((_, index) => index);
-      const [always, sometimes] = await Promise.all(
-        [first, second].map(({ augmentation }) => augmentation!.ofFold(all)(0)),
-      );
+      const [always, sometimes] = await Promise.all([first, second].map(({ rewriteOf }) => rewriteOf(all)!(0)));
       assert.ok(always.size > sometimes.size && sometimes.size > 0);
-      assert.equal((await workbench.prepare(config("augmentation.enable=false"))).augmentation, null);
+      assert.equal((await workbench.prepare(config("augmentation.enable=false"))).rewriteOf(all), undefined);
     } finally {
       workbench.close();
     }
