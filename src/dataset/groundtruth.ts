@@ -9,6 +9,8 @@ export interface Pair {
   post: string;
   criterionId: string;
   criterion: string;
+  /** Other texts of the criterion; absent: none. */
+  paraphrases?: readonly string[];
   /** 1 where the post gives evidence for the criterion, else 0. */
   label: 0 | 1;
 }
@@ -36,21 +38,35 @@ export interface GroundtruthOptions {
   sampleSeed?: number | null;
 }
 
-/** Reads `{"criteria":[{"id","text"}]}`; id → text in file order. Data error naming the file and the entry. */
-export async function loadCriteria(path: string): Promise<Map<string, string>> {
+/** What a criteria file says of a criterion. */
+export type CriterionTexts = Pick<Pair, "criterion" | "paraphrases">;
+
+/**
+ * Reads `{"criteria":[{"id","text"}]}`, where an entry may have `"paraphrases"`, a list of further texts; by id in file order.
+ * Data error naming the file and the entry.
+ */
+export async function loadCriteria(path: string): Promise<Map<string, CriterionTexts>> {
   const document = await readJson(path) as { criteria?: unknown } | null;
   const list = document?.criteria;
   if (!Array.isArray(list)) throw new EntailError("data", `${path}: expected {"criteria":[{"id":…,"text":…}]}`);
   if (list.length === 0) throw new EntailError("data", `${path}: "criteria" is empty`);
-  const criteria = new Map<string, string>();
-  list.forEach((entry: { id?: unknown; text?: unknown } | null, i) => {
-    const { id, text } = entry ?? {};
+  const criteria = new Map<string, CriterionTexts>();
+  list.forEach((entry: { id?: unknown; text?: unknown; paraphrases?: unknown } | null, i) => {
+    const { id, text, paraphrases } = entry ?? {};
     if (typeof id !== "string" || id === "") throw new EntailError("data", `${path}: criteria[${i}]: "id" is missing`);
     if (typeof text !== "string" || text.trim() === "") {
       throw new EntailError("data", `${path}: criteria[${i}] (${id}): "text" is missing`);
     }
     if (criteria.has(id)) throw new EntailError("data", `${path}: criteria[${i}]: the id "${id}" is there twice`);
-    criteria.set(id, text);
+    if (paraphrases === undefined) return criteria.set(id, { criterion: text });
+    if (!Array.isArray(paraphrases)) {
+      throw new EntailError("data", `${path}: criteria[${i}] (${id}): "paraphrases" is not a list of texts`);
+    }
+    const empty = paraphrases.findIndex((other) => typeof other !== "string" || other.trim() === "");
+    if (empty >= 0) {
+      throw new EntailError("data", `${path}: criteria[${i}] (${id}): paraphrases[${empty}] is empty or not a text`);
+    }
+    criteria.set(id, paraphrases.length === 0 ? { criterion: text } : { criterion: text, paraphrases });
   });
   return criteria;
 }
@@ -73,7 +89,7 @@ export async function loadGroundtruth(options: GroundtruthOptions): Promise<Pair
 
 async function toPairs(
   rows: AsyncIterable<CsvRow>,
-  criteria: Map<string, string>,
+  criteria: Map<string, CriterionTexts>,
   criteriaJson: string,
 ): Promise<Pair[]> {
   const lines = new Map<string, number>();
@@ -87,7 +103,7 @@ async function toPairs(
     };
     if (postId === "") fail("post_id", "post_id is empty");
     if (post.trim() === "") fail("post", "the post is empty");
-    const criterion = criteria.get(criterionId) ??
+    const texts = criteria.get(criterionId) ??
       fail("DSM5_symptom", `criterion "${criterionId}" is not in ${criteriaJson} (${[...criteria.keys()].join(", ")})`);
     if (groundtruth !== "0" && groundtruth !== "1") {
       fail("groundtruth", `groundtruth is "${groundtruth}", it must be 0 or 1`);
@@ -98,7 +114,7 @@ async function toPairs(
       fail("post_id", `post ${postId} with criterion ${criterionId} is already on line ${first}, remove one`);
     }
     lines.set(key, line);
-    pairs.push({ postId, post, criterionId, criterion, label: groundtruth === "1" ? 1 : 0 });
+    pairs.push({ postId, post, criterionId, ...texts, label: groundtruth === "1" ? 1 : 0 });
   }
   return pairs;
 }

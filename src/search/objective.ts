@@ -111,7 +111,7 @@ async function runTrial(
 
 async function trainTrialFold(
   { reporter, observer, signal }: ObjectiveParts,
-  { session, tokenBudget, config, model, data, augmentation, teacher, initialise }: Bench,
+  { session, tokenBudget, config, model, data, teacher, rewriteOf, initialise }: Bench,
   trial: Trial,
   fold: number,
   told: { initialised(milliseconds: number): void; evaluated(entry: EpochEntry): void },
@@ -130,7 +130,7 @@ async function trainTrialFold(
     tokens,
     train,
     validation: indices.filter((index) => folds[index] === fold),
-    augment: augmentation?.ofFold(train),
+    rewrite: rewriteOf(train),
     teacher: teacher && teacherTargets(config.model, teacher),
     async initialise() {
       const started = performance.now();

@@ -9,10 +9,11 @@ import type { ModelConfig } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ParameterStore } from "../nn/parameters.ts";
-import { type Augmentation, createAugmenter } from "../training/augmentation.ts";
+import { createAugmenter } from "../training/augmentation.ts";
 import { LOSSES } from "../training/losses.ts";
 import { type ModelSource, openModelSource } from "../training/model_source.ts";
 import { openFittingSession } from "../training/physical_batch.ts";
+import { createRewriter, type RewrittenEpoch } from "../training/rewriting.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { loadRunData, type RunData } from "../training/run_data.ts";
 import type { Session } from "../training/session.ts";
@@ -27,12 +28,12 @@ export interface Bench {
   readonly config: Config;
   readonly model: ModelSource;
   readonly data: RunData;
-  /** Null where the trial has none. */
-  readonly augmentation: Augmentation | null;
   /** The scores of the teacher that the trial's loss learns from, see teacher.ts; null: it learns from none. */
   readonly teacher: Float64Array | null;
   /** Folds to validate on, in order: all, or the one of a single split. */
   readonly folds: readonly number[];
+  /** What the epochs of a fold with these training pairs rewrite; undefined: nothing. */
+  rewriteOf(train: readonly number[]): RewrittenEpoch | undefined;
   /** Uploads the parameters that training starts from. */
   initialise(): Promise<void>;
 }
@@ -70,6 +71,7 @@ export async function openWorkbench(
   /** Token budgets that were found to fit, by session. */
   const budgets = new Map<string, number | null>();
   const augmenter = createAugmenter(reporter);
+  const rewriter = createRewriter();
 
   const releaseSession = () => {
     session?.session.release();
@@ -148,7 +150,7 @@ export async function openWorkbench(
     async prepare(config) {
       const model = await openModelSource(config, { reporter, signal });
       const runData = await prepareData(config, model);
-      const parts = { model, data: runData, gpu, makeRoom: releaseSession, signal };
+      const parts = { data: runData, gpu, makeRoom: releaseSession, signal };
       const augmentation = await augmenter.prepare(config, parts);
       const planned = { ...runData, evidence: augmentation?.evidence };
       const { session, tokenBudget } = await prepareSession(config, model.config, planned);
@@ -159,11 +161,11 @@ export async function openWorkbench(
         config,
         model,
         data: runData,
-        augmentation,
         teacher: await prepareTeacher(config, runData),
         folds: mode === "kfold"
           ? Array.from({ length: runData.nSplits }, (_, fold) => fold)
           : [singleSplit(runData.folds, runData.nSplits, validation_fraction)],
+        rewriteOf: (train) => rewriter.ofFold(train, { config, model, data: runData, augmentation }),
         initialise: () => initialise(config, model, session.parameters),
       };
     },
@@ -174,7 +176,7 @@ export async function openWorkbench(
       gpu = await openDevice();
     },
     close() {
-      augmenter.close();
+      rewriter.close();
       releaseSession();
       gpu.close();
     },

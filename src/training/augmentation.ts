@@ -1,28 +1,24 @@
 /**
  * Augmentation of evidence sentences in training pairs: what may be replaced and by what is found once; each epoch then
- * draws its own replacements and tokenizes the pairs that they change.
+ * draws its own replacements.
  */
 import { augmentEpoch } from "../augmentation/augment.ts";
 import { type EvidenceOfPairs, loadEvidence } from "../augmentation/evidence.ts";
 import { openSynonyms } from "../augmentation/synonyms.ts";
 import type { Candidate, ReplaceableWord } from "../augmentation/words.ts";
 import type { Config } from "../config/schema.ts";
-import type { EncodedPair } from "../dataset/batches.ts";
 import type { Pair } from "../dataset/groundtruth.ts";
 import { loadAnnotations } from "../dataset/prepare.ts";
 import { notVerbatimText } from "../dataset/evidence_spans.ts";
-import { openTokenizerPool, type TokenizerPool } from "../dataset/tokenize.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ModelFolderOptions } from "../hub/model_folder.ts";
-import { pairLimits } from "./chunking.ts";
 import { contextualCandidates, openContextualSource } from "./contextual.ts";
-import type { ModelSource } from "./model_source.ts";
 import { downloadReport, patiently, type Reporter } from "./reporter.ts";
 import type { RunData } from "./run_data.ts";
 
-/** The tokens of an epoch's changed training pairs, by index of the pair. */
-export type AugmentedEpoch = (epoch: number) => Promise<ReadonlyMap<number, EncodedPair>>;
+/** The posts that an epoch changes, counted from 0, by index of the pair. */
+export type AugmentedEpoch = (epoch: number) => ReadonlyMap<number, string>;
 
 export interface Augmentation {
   /** The pairs that may become longer than they are. */
@@ -36,9 +32,8 @@ export interface Augmenter {
   /** Null without `augmentation.enable`. `makeRoom` is called before a language model needs the device's memory. */
   prepare(
     config: Config,
-    parts: { model: ModelSource; data: RunData; gpu: Gpu; makeRoom?: () => void; signal?: AbortSignal },
+    parts: { data: RunData; gpu: Gpu; makeRoom?: () => void; signal?: AbortSignal },
   ): Promise<Augmentation | null>;
-  close(): void;
 }
 
 /** Texts between two looks at the clock and at Ctrl-C. */
@@ -77,7 +72,6 @@ export function createAugmenter(reporter: Reporter): Augmenter {
   let evidence: { key: string; pairs: readonly Pair[]; evidence: EvidenceOfPairs } | undefined;
   /** By method and model, for the evidence at hand. */
   const replaceable = new Map<string, ReplaceablePairs>();
-  let pool: { key: string; pool: TokenizerPool } | undefined;
 
   async function prepareEvidence(config: Config, pairs: readonly Pair[]): Promise<EvidenceOfPairs> {
     const key = config.data.annotations_csv!;
@@ -88,19 +82,8 @@ export function createAugmenter(reporter: Reporter): Augmenter {
     return evidence.evidence;
   }
 
-  function openPool({ data, training }: Config, folder: string): TokenizerPool {
-    const numWorkers = training.num_workers === 0 ? 0 : 1;
-    const limits = pairLimits(data);
-    const key = JSON.stringify([folder, limits, numWorkers]);
-    if (pool?.key !== key) {
-      pool?.pool.close();
-      pool = { key, pool: openTokenizerPool({ folder, ...limits }, numWorkers) };
-    }
-    return pool.pool;
-  }
-
   return {
-    async prepare(config, { model, data, gpu, makeRoom, signal }) {
+    async prepare(config, { data, gpu, makeRoom, signal }) {
       if (!config.augmentation.enable) return null;
       checkAugmentationKeys(config);
       const { method, model_name, prob } = config.augmentation;
@@ -126,16 +109,11 @@ export function createAugmenter(reporter: Reporter): Augmenter {
         replaceable.set(key, replaceablePairs);
         reporter.info(describe(key, replaceablePairs));
       }
-      const tokenizer = openPool(config, model.tokenizerFolder);
       const { seed } = config;
       return {
         evidence: found,
-        ofFold: (train) => augmentFold(replaceablePairs, tokenizer, data, train, { prob, seed }),
+        ofFold: (train) => augmentFold(replaceablePairs, data, train, { prob, seed }),
       };
-    },
-    close() {
-      pool?.pool.close();
-      pool = undefined;
     },
   };
 }
@@ -145,7 +123,6 @@ type ReplaceablePairs = ReadonlyMap<number, readonly ReplaceableWord[]>;
 
 function augmentFold(
   replaceable: ReplaceablePairs,
-  tokenizer: TokenizerPool,
   { pairs }: RunData,
   train: readonly number[],
   { prob, seed }: { prob: number; seed: number },
@@ -154,12 +131,7 @@ function augmentFold(
     const words = replaceable.get(index);
     return words ? [[index, pairs[index].post, words] as const] : [];
   });
-  return async (epoch) => {
-    const posts = augmentEpoch(members, { prob, seed, epoch });
-    const changed = [...posts].map(([index, post]) => ({ index, post, criterion: pairs[index].criterion }));
-    const tokens = await tokenizer.encode(changed);
-    return new Map(changed.map(({ index }, i) => [index, tokens[i]]));
-  };
+  return (epoch) => augmentEpoch(members, { prob, seed, epoch });
 }
 
 interface Source {

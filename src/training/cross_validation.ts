@@ -17,6 +17,7 @@ import { decisionSettings } from "./decisions.ts";
 import { readPredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
+import { createRewriter } from "./rewriting.ts";
 import { foldSettings } from "./run.ts";
 import { loadSplit, type RunSplit, tokenizeSplit } from "./run_data.ts";
 import {
@@ -158,11 +159,11 @@ async function trainFolds(
     selected: readonly number[];
   },
 ): Promise<void> {
-  const augmenter = createAugmenter(reporter);
+  const rewriter = createRewriter();
   const held: { release(): void }[] = [];
   try {
     const tokenized = await tokenizeSplit(config, split, model, reporter);
-    const augmentation = await augmenter.prepare(config, { model, data: tokenized, gpu, signal });
+    const augmentation = await createAugmenter(reporter).prepare(config, { data: tokenized, gpu, signal });
     const data = { ...tokenized, evidence: augmentation?.evidence };
     const { pairs, tokens, folds, truncation } = data;
     startup?.ended("data");
@@ -198,7 +199,7 @@ async function trainFolds(
         tokens,
         train,
         validation: indices.filter((index) => folds[index] === fold),
-        augment: augmentation?.ofFold(train),
+        rewrite: rewriter.ofFold(train, { config, model, data, augmentation }),
         teacher: teacher && teacherTargets(config.model, teacher),
         initialise: () => model.initialise(session.parameters),
         tokenizerFolder: model.tokenizerFolder,
@@ -213,7 +214,7 @@ async function trainFolds(
     }
   } finally {
     held.forEach((resource) => resource.release());
-    augmenter.close();
+    rewriter.close();
   }
 }
 

@@ -8,7 +8,6 @@ import { EntailError } from "../errors.ts";
 import { makeFolder } from "../formats/atomic_write.ts";
 import { type DecisionSettings, isChosen } from "../evaluation/decision.ts";
 import type { LossKind } from "../nn/loss.ts";
-import type { AugmentedEpoch } from "./augmentation.ts";
 import { carryDecision } from "./decisions.ts";
 import { type EpochPlan, epochsAfter, planEpochs, stepsOf } from "./epochs.ts";
 import { evaluatePairs, type Evaluation } from "./evaluate.ts";
@@ -18,6 +17,7 @@ import { createPace } from "./pace.ts";
 import { writePredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
 import type { Reporter } from "./reporter.ts";
+import type { RewrittenEpoch } from "./rewriting.ts";
 import { learningRateAt, type SchedulerType } from "./schedule.ts";
 import type { Session } from "./session.ts";
 import {
@@ -61,8 +61,8 @@ export interface FoldInput extends EpochSource {
   fold: number;
   /** Indices of pairs, in file order. */
   validation: readonly number[];
-  /** The tokens of the training pairs that an epoch changes, counted from 0; absent: `tokens` as they are. */
-  augment?: AugmentedEpoch;
+  /** The tokens of the training pairs that an epoch changes; absent: `tokens` as they are. */
+  rewrite?: RewrittenEpoch;
   /** What the loss reads of a teacher, by index of the pair; null: it learns from none. */
   teacher: Float32Array | null;
   /** Uploads the parameters that training starts from. */
@@ -315,9 +315,9 @@ function dealing(
 }
 
 /** The tokens that an epoch trains on. Not awaited at once: an error is thrown where the epoch begins. */
-function prepareEpoch({ tokens, augment }: FoldInput, epoch: number): Promise<readonly EncodedPair[]> {
-  const prepared = augment
-    ? augment(epoch).then((changed) =>
+function prepareEpoch({ tokens, rewrite }: FoldInput, epoch: number): Promise<readonly EncodedPair[]> {
+  const prepared = rewrite
+    ? rewrite(epoch).then((changed) =>
       tokens.map((own, index) => changed.has(index) ? likeChunksOf(own, changed.get(index)!) : own)
     )
     : Promise.resolve(tokens);

@@ -56,15 +56,13 @@ function loraKeysInVain(lora: Config["model"]["lora"], defaults: Config["model"]
     : [];
 }
 
-/** The most that a batch of `batchSize` sequences of these pairs can hold; those of `growing` may get `maxLength` tokens. */
+/** The most that a batch of `batchSize` sequences of these pairs can hold, each as long as `longestOf` says. */
 export function batchCapacity(
   tokens: readonly EncodedPair[],
   batchSize: number,
-  growing?: { pairs: { has(index: number): boolean }; maxLength: number },
+  longestOf: (length: number, index: number) => number = (length) => length,
 ): BatchCapacity {
-  const lengths = tokens.flatMap(({ chunks }, index) =>
-    chunks.map(({ ids }) => growing?.pairs.has(index) ? growing.maxLength : ids.length)
-  );
+  const lengths = tokens.flatMap(({ chunks }, index) => chunks.map(({ ids }) => longestOf(ids.length, index)));
   lengths.sort((a, b) => b - a);
   const largest = lengths.slice(0, batchSize);
   return { tokens: largest.reduce((sum, length) => sum + length, 0), sequences: largest.length, longest: lengths[0] };
@@ -93,13 +91,19 @@ export function trainingOptions(
   gpu: Gpu,
   config: Config,
   model: ModelConfig,
-  { tokens, evidence }: RunData,
+  { pairs, tokens, evidence, growth }: RunData,
   tokenBudget: number | null = null,
 ): SessionOptions {
-  const growing = evidence && { pairs: evidence, maxLength: pairLimits(config.data).maxLength };
+  const { maxLength } = pairLimits(config.data);
+  /** What training may make of a sequence; where a post has several chunks, the last may come to be a whole one. */
+  const longestOf = (length: number, index: number): number => {
+    const more = growth?.get(pairs[index].criterionId) ?? 0;
+    const isOpen = evidence?.has(index) || more > 0 && tokens[index].chunks.length > 1;
+    return isOpen ? maxLength : Math.min(maxLength, length + more);
+  };
   const precision = choosePrecision(gpu, config.training.optimization.precision);
   const { batchSize } = splitOf(config);
-  const capacity = batchCapacity(tokens, batchSize, growing);
+  const capacity = batchCapacity(tokens, batchSize, longestOf);
   return {
     inference: scoringCapacity(gpu, model, tokens, config.training.eval_batch_size, precision),
     precision,

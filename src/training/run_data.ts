@@ -11,6 +11,7 @@ import { longestSequence } from "../models/model.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import { pairLimits } from "./chunking.ts";
 import type { ModelSource } from "./model_source.ts";
+import { describeParaphrases, paraphraseGrowth } from "./paraphrases.ts";
 import type { Reporter } from "./reporter.ts";
 import { type Truncation, warnOfTruncation } from "./truncation.ts";
 
@@ -27,6 +28,8 @@ export interface RunData extends RunSplit {
   readonly truncation: Truncation;
   /** With augmentation: pairs that may become longer in training, up to the limit. */
   readonly evidence?: EvidenceOfPairs;
+  /** Tokens by which the text of a criterion may grow in training, by its id. */
+  readonly growth?: ReadonlyMap<string, number>;
 }
 
 /** Loads the pairs that a configuration names. */
@@ -63,14 +66,18 @@ export async function tokenizeSplit(
   model: ModelSource,
   reporter: Reporter,
 ): Promise<RunData> {
-  const tokens = await tokenizeFor(model, split.pairs, {
-    ...pairLimits(config.data),
+  const { pairs } = split;
+  const limits = pairLimits(config.data);
+  const tokens = await tokenizeFor(model, pairs, {
+    ...limits,
     numWorkers: config.training.num_workers,
     onProgress: (done, total) => reporter.progress("tokenizing", done, total),
   });
   const { tokenizerFolder } = model;
-  const truncation = await warnOfTruncation(config, split.pairs, tokens, { reporter, tokenizerFolder });
-  return { ...split, tokens, truncation };
+  const truncation = await warnOfTruncation(config, pairs, tokens, { reporter, tokenizerFolder });
+  const paraphrases = describeParaphrases(pairs);
+  if (paraphrases !== null) reporter.info(paraphrases);
+  return { ...split, tokens, truncation, growth: await paraphraseGrowth(pairs, tokens, tokenizerFolder, limits) };
 }
 
 /** Tokenizes pairs with the model's tokenizer, after checking that the model has an embedding for each of its ids. */

@@ -40,6 +40,17 @@ Deno.test("loadGroundtruth: pairs in file order, with the criterion's text", () 
     ]);
   }));
 
+Deno.test("loadGroundtruth: paraphrases of a criterion come with its pairs", () => {
+  const [first, second] = CRITERIA.criteria;
+  const criteria = { criteria: [{ ...first, paraphrases: ["low", "blue"] }, { ...second, paraphrases: [] }] };
+  return withFiles(`${HEADER}7,x,A.1,0\n7,x,A.2,1\n`, criteria, async (options) => {
+    assert.deepEqual(await loadGroundtruth(options), [
+      { postId: "7", post: "x", criterionId: "A.1", criterion: "sad", paraphrases: ["low", "blue"], label: 0 },
+      { postId: "7", post: "x", criterionId: "A.2", criterion: "no joy", label: 1 },
+    ]);
+  });
+});
+
 Deno.test("loadGroundtruth: columns by name, in any order, others left alone", () =>
   withFiles("note,groundtruth,post,post_id,DSM5_symptom\nn,1,text,p,A.1\n", CRITERIA, async (options) => {
     const [pair] = await loadGroundtruth(options);
@@ -90,6 +101,9 @@ Deno.test("loadCriteria: broken files name the entry", async () => {
     [{ criteria: [null] }, /criteria\[0\]: "id" is missing/],
     [{ criteria: [{ id: 1, text: "x" }] }, /criteria\[0\]: "id" is missing/],
     [{ criteria: [{ id: "A.1", text: " " }] }, /criteria\[0\] \(A\.1\): "text" is missing/],
+    [{ criteria: [{ id: "A.1", text: "x", paraphrases: "y" }] }, /criteria\[0\] \(A\.1\): "paraphrases" is not a list/],
+    [{ criteria: [{ id: "A.1", text: "x", paraphrases: ["y", " "] }] }, /\(A\.1\): paraphrases\[1\] is empty or not/],
+    [{ criteria: [{ id: "A.1", text: "x", paraphrases: [null] }] }, /\(A\.1\): paraphrases\[0\] is empty or not/],
     [{ criteria: [...CRITERIA.criteria, { id: "A.1", text: "x" }] }, /criteria\[2\]: the id "A\.1" is there twice/],
   ];
   for (const [criteria, pattern] of cases) {

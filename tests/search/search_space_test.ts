@@ -17,6 +17,7 @@ import type { FoldSettings } from "../../src/training/fold.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { foldSettings } from "../../src/training/run.ts";
+import { createRewriter } from "../../src/training/rewriting.ts";
 import { loadRunData } from "../../src/training/run_data.ts";
 import { gpuTest } from "../support/gpu.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
@@ -98,14 +99,15 @@ gpuTest(
       const model = await openModelSource(base);
       const data = await loadRunData(base, model, silentReporter);
       const augmenter = createAugmenter(silentReporter);
+      const rewriter = createRewriter();
       /** Pairs that the first epochs of a trial with these values change, as token ids by epoch and index. */
       const changed = async (values: Record<string, ParamValue>): Promise<string[][] | null> => {
         const trial = proposing({ ...NINE, ...values });
         const config = sampleConfig(trial, base);
         assert.deepEqual(trial.asked.filter((name) => name.startsWith("aug_")), Object.keys(values));
-        const augmentation = await augmenter.prepare(config, { model, data, gpu });
+        const augmentation = await augmenter.prepare(config, { data, gpu });
         if (augmentation === null) return null;
-        const ofEpoch = augmentation.ofFold(data.pairs.map((_, index) => index));
+        const ofEpoch = rewriter.ofFold(data.pairs.map((_, index) => index), { config, model, data, augmentation })!;
         return await Promise.all([0, 1, 2, 3].map(async (epoch) => {
           return [...await ofEpoch(epoch)].map(([index, { chunks: [{ ids }] }]) => `${index}: ${ids}`);
         }));
@@ -120,7 +122,7 @@ gpuTest(
         assert.ok(count(other) > 0);
         assert.notDeepEqual(other, often);
       } finally {
-        augmenter.close();
+        rewriter.close();
       }
     });
   },

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { possibleTeachers } from "../../src/search/search_space.ts";
 import { openWorkbench } from "../../src/search/workbench.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
+import { loadPairs } from "../../src/training/run_data.ts";
 import { gpuTest } from "../support/gpu.ts";
 import { inTemporaryFolder, runConfig, writeAnnotations } from "../support/run_data.ts";
 
@@ -13,7 +16,8 @@ gpuTest("Workbench: augmentation neither reloads the data nor looks for candidat
     const workbench = await openWorkbench(() => Promise.resolve({ ...gpu, close() {} }), reporter);
     try {
       const plain = await workbench.prepare(config("augmentation.enable=false"));
-      assert.equal(plain.augmentation, null);
+      const all = plain.data.pairs.map((_, index) => index);
+      assert.equal(plain.rewriteOf(all), undefined);
       const first = await workbench.prepare(config());
       const second = await workbench.prepare(config("augmentation.prob=0.25"));
       assert.equal(first.data, plain.data);
@@ -22,12 +26,9 @@ gpuTest("Workbench: augmentation neither reloads the data nor looks for candidat
       assert.notEqual(first.session, plain.session);
       assert.equal(second.session, first.session);
       assert.equal(notices.length, 1);
-      const all = first.data.pairs.map((_, index) => index);
-      const [always, sometimes] = await Promise.all(
-        [first, second].map(({ augmentation }) => augmentation!.ofFold(all)(0)),
-      );
+      const [always, sometimes] = await Promise.all([first, second].map(({ rewriteOf }) => rewriteOf(all)!(0)));
       assert.ok(always.size > sometimes.size && sometimes.size > 0);
-      assert.equal((await workbench.prepare(config("augmentation.enable=false"))).augmentation, null);
+      assert.equal((await workbench.prepare(config("augmentation.enable=false"))).rewriteOf(all), undefined);
     } finally {
       workbench.close();
     }
@@ -53,5 +54,41 @@ gpuTest("Workbench: how chunks are chosen and put together needs no other data a
     } finally {
       workbench.close();
     }
+  });
+});
+
+gpuTest("Workbench: a teacher is read once for the trials that learn from it, without other data", async (gpu) => {
+  await inTemporaryFolder(async (folder) => {
+    const teacher = join(folder, "teacher.csv");
+    const rows = (await loadPairs(runConfig(folder))).map(({ postId, criterionId }, i) =>
+      `${postId},${criterionId},${i}`
+    );
+    Deno.writeTextFileSync(teacher, `post_id,DSM5_symptom,teacher_score\n${rows.join("\n")}\n`);
+    const config = (loss: string) => runConfig(folder, `model.loss_type=${loss}`, `data.teacher_scores=${teacher}`);
+    const workbench = await openWorkbench(() => Promise.resolve({ ...gpu, close() {} }), silentReporter);
+    try {
+      const searched =
+        "hpo.search_space={loss: {key: model.loss_type, type: categorical, choices: [ce, mse, distillation]}}";
+      const taught = possibleTeachers(runConfig(folder, `data.teacher_scores=${teacher}`, searched));
+      assert.deepEqual(taught.map(({ model }) => model.loss_type), ["mse", "distillation"]);
+      await workbench.load(config("ce"), taught);
+      Deno.removeSync(teacher);
+      const plain = await workbench.prepare(config("ce"));
+      const [first, second] = [await workbench.prepare(config("mse")), await workbench.prepare(config("mse"))];
+      assert.equal(plain.teacher, null);
+      assert.deepEqual([...first.teacher!], rows.map((_, i) => i));
+      assert.equal(second.teacher, first.teacher);
+      assert.equal(second.data, plain.data);
+      assert.equal(second.session, first.session);
+      assert.notEqual(first.session, plain.session);
+    } finally {
+      workbench.close();
+    }
+    await assert.rejects(
+      openWorkbench(() => Promise.resolve({ ...gpu, close() {} }), silentReporter).then((other) =>
+        other.load(config("ce"), [config("mse")])
+      ),
+      { kind: "data", message: /teacher\.csv: no such file/ },
+    );
   });
 });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { Config } from "../../src/config/config.ts";
-import { loadTokenizer } from "../../src/dataset/tokenizer.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import {
   type Augmenter,
@@ -34,53 +33,38 @@ async function withAugmenter(
     const model = await openModelSource(config());
     const data = await loadRunData(config(), model, silentReporter);
     const augmenter = createAugmenter(reporter);
-    try {
-      await test({ augmenter, config, data, prepare: (config) => augmenter.prepare(config, { model, data, gpu }) });
-    } finally {
-      augmenter.close();
-    }
+    await test({ augmenter, config, data, prepare: (config) => augmenter.prepare(config, { data, gpu }) });
   });
 }
 
 Deno.test("Augmenter: the evidence of positive training pairs changes, and nothing else", async () => {
-  // Without and with a post that is cut.
-  for (const maxLength of [100, 40]) {
-    await withAugmenter([`data.max_length=${maxLength}`], async ({ prepare, config, data }) => {
-      const { pairs, tokens } = data;
-      const before = structuredClone(tokens);
-      const train = pairs.map((_, index) => index).filter((index) => data.folds[index] === 0);
-      const changed = await (await prepare(config()))!.ofFold(train)(0);
-      const { encodePair } = await loadTokenizer(TEXT_MODEL);
-      for (const [index, { chunks: [{ ids }] }] of changed) {
-        const { post, criterion, criterionId, label } = pairs[index];
-        assert.ok(train.includes(index) && label === 1);
-        const candidates = criterionId === "A.4"
-          ? [post.replace("slept", "slumbered")]
-          : ["experience", "find"].map((word) => post.replace("feel", word));
-        const expected = candidates.map((text) => encodePair(text, criterion, { maxLength }).chunks[0].ids);
-        assert.ok(expected.some((own) => own.join() === ids.join()), post);
-        assert.ok(ids.length <= maxLength);
-      }
-      const positives = train.filter((index) => pairs[index].label === 1);
-      assert.deepEqual([...changed.keys()], positives);
-      assert.ok(positives.length > 0 && positives.length < train.length);
-      assert.deepEqual(tokens, before);
-    });
-  }
+  await withAugmenter([], async ({ prepare, config, data: { pairs, folds } }) => {
+    const train = pairs.map((_, index) => index).filter((index) => folds[index] === 0);
+    const changed = (await prepare(config()))!.ofFold(train)(0);
+    for (const [index, text] of changed) {
+      const { post, criterionId } = pairs[index];
+      const candidates = criterionId === "A.4"
+        ? [post.replace("slept", "slumbered")]
+        : ["experience", "find"].map((word) => post.replace("feel", word));
+      assert.ok(candidates.includes(text), text);
+    }
+    const positives = train.filter((index) => pairs[index].label === 1);
+    assert.deepEqual([...changed.keys()], positives);
+    assert.ok(positives.length > 0 && positives.length < train.length);
+  });
 });
 
-Deno.test("Augmenter: a function of seed, epoch and pair, whatever the fold and the number of threads", async () => {
+Deno.test("Augmenter: a function of seed, epoch and pair, whatever the fold", async () => {
   await withAugmenter([], async ({ prepare, config, data }) => {
     const all = data.pairs.map((_, index) => index);
     const draw = async (
       train: number[],
       epoch: number,
       ...more: string[]
-    ) => [...await (await prepare(config("augmentation.prob=0.5", ...more)))!.ofFold(train)(epoch)];
+    ) => [...(await prepare(config("augmentation.prob=0.5", ...more)))!.ofFold(train)(epoch)];
     const epochs = await Promise.all([0, 1, 2, 3].map((epoch) => draw(all, epoch)));
     assert.equal(new Set(epochs.map((epoch) => JSON.stringify(epoch))).size, 4);
     assert.deepEqual(await draw(all, 2), epochs[2]);
-    assert.deepEqual(await draw(all, 2, "training.num_workers=2"), epochs[2]);
     assert.notDeepEqual(await draw(all, 2, "seed=7"), epochs[2]);
     const some = all.filter((index) => index % 3 > 0);
     assert.deepEqual(await draw(some, 2), epochs[2].filter(([index]) => some.includes(index)));
@@ -156,14 +140,14 @@ Deno.test("Augmenter: evidence in nearly the words of its post is found there, a
   const reporter = { ...silentReporter, warn: (line: string) => void warnings.push(line) };
   await withAugmenter(["data.max_length=100"], async ({ prepare, config, data }) => {
     const all = data.pairs.map((_, index) => index);
-    const verbatim = await (await prepare(config()))!.ofFold(all)(0);
+    const verbatim = (await prepare(config()))!.ofFold(all)(0);
     const path = config().data.annotations_csv!;
     const annotations = Deno.readTextFileSync(path).replaceAll("I have not slept well", "i have not slept  that well")
       .replaceAll("I feel sad all day", "My mood is low all day");
     const other = path.replace(".csv", "_other.csv");
     Deno.writeTextFileSync(other, annotations);
     assert.deepEqual(warnings, []);
-    const aligned = await (await prepare(config(`data.annotations_csv=${other}`)))!.ofFold(all)(0);
+    const aligned = (await prepare(config(`data.annotations_csv=${other}`)))!.ofFold(all)(0);
     assert.deepEqual([...aligned], [...verbatim].filter(([index]) => data.pairs[index].criterionId === "A.4"));
     assert.match(
       warnings[0],
