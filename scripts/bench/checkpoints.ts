@@ -3,6 +3,7 @@
  * `deno run -A scripts/bench/checkpoints.ts FOLDER …`. Each is loaded by a process of its own. Memory is what its peak
  * (VmHWM) adds to what it had before, less the parameters themselves where the device's memory is the process's own.
  */
+import process from "node:process";
 import { openGpu } from "../../src/gpu/device.ts";
 import { weightFiles } from "../../src/formats/checkpoint_tensors.ts";
 import { elements } from "../../src/gpu/tensor.ts";
@@ -19,9 +20,11 @@ async function measure(folder: string): Promise<string> {
   const parameters = await createParameterStore(gpu, modelParameters(config), { moments: false });
   const before = memoryOf("VmRSS");
   const began = performance.now();
+  const used = process.cpuUsage();
   await loadWeights(parameters, config, folder, 1);
   gpu.device.queue.submit([]);
   await gpu.device.queue.onSubmittedWorkDone();
+  const { user, system } = process.cpuUsage(used);
   const seconds = (performance.now() - began) / 1000;
   const device = gpu.kind === "software" ? parameters.bytes / 2 ** 20 : 0;
   const peak = memoryOf("VmHWM") - before - device;
@@ -33,6 +36,7 @@ async function measure(folder: string): Promise<string> {
     "parameters (million)": sizes.reduce((sum, size) => sum + size) / 1e6,
     "file (MB)": files.reduce((sum, file) => sum + Deno.statSync(file).size, 0) / 1e6,
     seconds,
+    "of the processor": (user + system) / 1e6,
     "memory beyond the device's (MiB)": peak,
     "largest tensor in fp32 (MiB)": Math.max(...sizes) * 4 / 2 ** 20,
   };
