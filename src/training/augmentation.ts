@@ -27,6 +27,8 @@ export type AugmentedEpoch = (epoch: number) => Promise<ReadonlyMap<number, Enco
 export interface Augmentation {
   /** The pairs that may become longer than they are. */
   readonly evidence: EvidenceOfPairs;
+  /** The posts of these pairs that an epoch changes, by index of the pair. */
+  postsOf(pairs: readonly number[], epoch: number): ReadonlyMap<number, string>;
   /** For a fold with these training pairs. A function of (seed, epoch, pair), whatever the fold. */
   ofFold(train: readonly number[]): AugmentedEpoch;
 }
@@ -128,9 +130,12 @@ export function createAugmenter(reporter: Reporter): Augmenter {
       }
       const tokenizer = openPool(config, model.tokenizerFolder);
       const { seed } = config;
+      const postsOf = (indices: readonly number[], epoch: number) =>
+        augmentEpoch(membersOf(replaceablePairs, data, indices), { prob, seed, epoch });
       return {
         evidence: found,
-        ofFold: (train) => augmentFold(replaceablePairs, tokenizer, data, train, { prob, seed }),
+        postsOf,
+        ofFold: (train) => (epoch) => tokenizePosts(tokenizer, data, postsOf(train, epoch)),
       };
     },
     close() {
@@ -143,23 +148,18 @@ export function createAugmenter(reporter: Reporter): Augmenter {
 /** Words with candidates by index of the pair; pairs without such words are left out. */
 type ReplaceablePairs = ReadonlyMap<number, readonly ReplaceableWord[]>;
 
-function augmentFold(
-  replaceable: ReplaceablePairs,
-  tokenizer: TokenizerPool,
-  { pairs }: RunData,
-  train: readonly number[],
-  { prob, seed }: { prob: number; seed: number },
-): AugmentedEpoch {
-  const members = train.flatMap((index) => {
+/** Those of the pairs that have such words. */
+function* membersOf(replaceable: ReplaceablePairs, { pairs }: RunData, indices: readonly number[]) {
+  for (const index of indices) {
     const words = replaceable.get(index);
-    return words ? [[index, pairs[index].post, words] as const] : [];
-  });
-  return async (epoch) => {
-    const posts = augmentEpoch(members, { prob, seed, epoch });
-    const changed = [...posts].map(([index, post]) => ({ index, post, criterion: pairs[index].criterion }));
-    const tokens = await tokenizer.encode(changed);
-    return new Map(changed.map(({ index }, i) => [index, tokens[i]]));
-  };
+    if (words) yield [index, pairs[index].post, words] as const;
+  }
+}
+
+async function tokenizePosts(tokenizer: TokenizerPool, { pairs }: RunData, posts: ReadonlyMap<number, string>) {
+  const changed = [...posts].map(([index, post]) => ({ index, post, criterion: pairs[index].criterion }));
+  const tokens = await tokenizer.encode(changed);
+  return new Map(changed.map(({ index }, i) => [index, tokens[i]]));
 }
 
 interface Source {
