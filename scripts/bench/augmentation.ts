@@ -65,15 +65,10 @@ for (const method of ["synonym", "contextual"]) {
     return sizes;
   });
   const { model_name, prob } = config.augmentation;
-  console.log(
-    `${method}${method === "contextual" ? ` by ${model_name}` : ""}, augmentation.prob=${prob}: ${
-      once.toFixed(1)
-    } s once, ` +
-      `${(all / EPOCHS * 1000).toFixed(0)} ms an epoch (${
-        (100 * all / EPOCHS / epochOfTraining).toFixed(1)
-      } % of the ` +
-      `training's), ${sizes.join(", ")} of ${train.length} pairs changed`,
-  );
+  const how = method === "contextual" ? `${method} by ${model_name}` : method;
+  const [each, share] = [all / EPOCHS, all / EPOCHS / epochOfTraining];
+  console.log(`${how}, augmentation.prob=${prob}: ${once.toFixed(1)} s once, ${(1000 * each).toFixed(0)} ms an epoch`);
+  console.log(`  ${(100 * share).toFixed(1)} % of its training; changed ${sizes.join(", ")} of ${train.length} pairs`);
   // Of posts with one evidence sentence: what stands around it is as it was.
   const changed = [...augmentation!.postsOf(train, 1)].filter(([index]) =>
     augmentation!.evidence.get(index)!.spans.length === 1
