@@ -14,7 +14,6 @@ import type { ModelConfig } from "./model_config.ts";
 import { initialPieces } from "./initialise.ts";
 import { modelCard } from "./model_card.ts";
 import { maskedLmParameters, matchTensors, modelParameters } from "./parameters.ts";
-import { familyOf } from "./registry.ts";
 import { saveTokenizer } from "./tokenizer_files.ts";
 
 /** Elements that travel between file and device at a time. */
@@ -53,23 +52,21 @@ function requireNone(initialised: readonly string[], folder: string): void {
 
 /**
  * Checks, without loading, that a folder is a masked language model whose last weight is the table of word embeddings.
- * Data error where it is not. `guesses`: whether it was pretrained to guess words, not to tell replaced ones.
+ * Data error where it is not.
  */
-export async function checkMaskedLm(config: ModelConfig, folder: string): Promise<{ guesses: boolean }> {
+export async function checkMaskedLm(config: ModelConfig, folder: string): Promise<void> {
   if (config.other.tie_word_embeddings === false) {
     throw new EntailError("data", `${folder}: tie_word_embeddings: must be true (false is not supported yet)`);
   }
   const source = await openCheckpointTensors(folder);
   source.close();
-  const { initialised, ignored } = matchTensors(config, maskedLmParameters(config), shapesOf(source), folder);
+  const { initialised } = matchTensors(config, maskedLmParameters(config), shapesOf(source), folder);
   if (initialised.length > 0) {
     throw new EntailError(
       "data",
       `${folder}: has no masked language model head (no ${initialised[0]}); name the folder of a …ForMaskedLM model`,
     );
   }
-  const { replacedWords } = familyOf(config).maskedLm;
-  return { guesses: replacedWords === undefined || !ignored.some((name) => name.startsWith(replacedWords)) };
 }
 
 const shapesOf = ({ tensors }: TensorSource) => new Map([...tensors].map(([name, { shape }]) => [name, shape]));
