@@ -79,13 +79,13 @@ function requireNone(initialised: readonly string[], from: WeightsFolder): void 
 
 /**
  * Checks, without loading, that a folder is a masked language model whose last weight is the table of word embeddings.
- * Data error where it is not. `guesses`: whether it was pretrained to guess words, not to tell replaced ones.
+ * Data error where it is not.
  */
-export async function checkMaskedLm(config: ModelConfig, folder: string): Promise<{ guesses: boolean }> {
+export async function checkMaskedLm(config: ModelConfig, folder: string): Promise<void> {
   if (config.other.tie_word_embeddings === false) {
     throw new EntailError("data", `${folder}: tie_word_embeddings: must be true (false is not supported yet)`);
   }
-  const { initialised, ignored, close } = await openParameters(config, maskedLmParameters(config), folder);
+  const { initialised, close } = await openParameters(config, maskedLmParameters(config), folder);
   close();
   if (initialised.length > 0) {
     throw new EntailError(
@@ -93,8 +93,6 @@ export async function checkMaskedLm(config: ModelConfig, folder: string): Promis
       `${folder}: has no masked language model head (no ${initialised[0]}); name the folder of a …ForMaskedLM model`,
     );
   }
-  const { replacedWords } = familyOf(config).maskedLm;
-  return { guesses: replacedWords === undefined || !ignored.some((name) => name.startsWith(replacedWords)) };
 }
 
 /**

@@ -79,7 +79,7 @@ export interface MaskedLmHead {
   readonly dense: string;
   readonly norm: string;
   readonly bias: string;
-  /** The head that tells replaced words from others: a checkpoint with it was not pretrained to guess words. */
+  /** A tensor of the head that tells replaced words: a checkpoint that has it was not pretrained to guess words. */
   readonly replacedWords?: string;
   /** Other names under which one of them may be stored, the preferred one first. */
   aliases(name: string): string[];

@@ -19,18 +19,24 @@ import { sampleValues, suggest, type Suggestions } from "./sampling.ts";
 export const sampleConfig = (trial: Suggestions, config: Config): Config =>
   withParams(config, sampleValues(trial, config));
 
-/** Proposes one corner of the search space: the lowest values; the first choices, the lowest of numbers. */
-const LOWEST: Suggestions = {
+/** Proposes one corner of the search space: the lowest values, the first choices. */
+const FIRST: Suggestions = {
   suggestFloat: (_name, low) => low,
   suggestInt: (_name, low) => low,
+  suggestCategorical: (_name, choices) => choices[0],
+};
+
+/** The same, but of choices between numbers the lowest too. */
+const LOWEST: Suggestions = {
+  ...FIRST,
   suggestCategorical: (_name, choices) =>
     choices.reduce((least, choice) =>
       typeof choice === "number" && typeof least === "number" && choice < least ? choice : least
     ),
 };
 
-/** The configuration at one corner of the search space. */
-export const cornerConfig = (config: Config): Config => sampleConfig(LOWEST, config);
+/** The configuration at one corner of the search space: the lowest values, the first choices. */
+export const cornerConfig = (config: Config): Config => sampleConfig(FIRST, config);
 
 /**
  * The configuration with the values of a trial, given by parameter names and set in the order of the search space.

@@ -17,14 +17,14 @@ import { contextualCandidates, openContextualSource } from "./contextual.ts";
 import { downloadReport, patiently, type Reporter } from "./reporter.ts";
 import type { RunData } from "./run_data.ts";
 
-/** The posts that an epoch changes, counted from 0, by index of the pair. */
-export type AugmentedEpoch = (epoch: number) => ReadonlyMap<number, string>;
-
 export interface Augmentation {
   /** The pairs that may become longer than they are. */
   readonly evidence: EvidenceOfPairs;
-  /** For a fold with these training pairs. A function of (seed, epoch, pair), whatever the fold. */
-  ofFold(train: readonly number[]): AugmentedEpoch;
+  /**
+   * The posts of these training pairs that an epoch, counted from 0, changes, by index of the pair. A function of (seed, epoch, pair), whatever
+   * the fold.
+   */
+  postsOf(train: readonly number[], epoch: number): ReadonlyMap<number, string>;
 }
 
 /** Prepares augmentations, keeping what the runs or trials of a process have in common. */
@@ -112,7 +112,7 @@ export function createAugmenter(reporter: Reporter): Augmenter {
       const { seed } = config;
       return {
         evidence: found,
-        ofFold: (train) => augmentFold(replaceablePairs, data, train, { prob, seed }),
+        postsOf: (train, epoch) => augmentEpoch(membersOf(replaceablePairs, data, train), { prob, seed, epoch }),
       };
     },
   };
@@ -121,17 +121,12 @@ export function createAugmenter(reporter: Reporter): Augmenter {
 /** Words with candidates by index of the pair; pairs without such words are left out. */
 type ReplaceablePairs = ReadonlyMap<number, readonly ReplaceableWord[]>;
 
-function augmentFold(
-  replaceable: ReplaceablePairs,
-  { pairs }: RunData,
-  train: readonly number[],
-  { prob, seed }: { prob: number; seed: number },
-): AugmentedEpoch {
-  const members = train.flatMap((index) => {
+/** Those of the pairs that have such words. */
+function* membersOf(replaceable: ReplaceablePairs, { pairs }: RunData, indices: readonly number[]) {
+  for (const index of indices) {
     const words = replaceable.get(index);
-    return words ? [[index, pairs[index].post, words] as const] : [];
-  });
-  return (epoch) => augmentEpoch(members, { prob, seed, epoch });
+    if (words) yield [index, pairs[index].post, words] as const;
+  }
 }
 
 interface Source {

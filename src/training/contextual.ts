@@ -5,11 +5,13 @@ import { packBatch } from "../dataset/batches.ts";
 import { createWordMasker, type MaskedWord, maskTokenId } from "../dataset/mask_word.ts";
 import type { Span } from "../dataset/align.ts";
 import { loadFittingTokenizer, type PairTokenizer } from "../dataset/tokenizer.ts";
+import { openCheckpointTensors } from "../formats/checkpoint_tensors.ts";
 import { checkMaskedLm, readModelConfig } from "../models/checkpoint.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { longestSequence } from "../models/model.ts";
+import { familyOf } from "../models/registry.ts";
 import { modelFolder, type ModelFolderOptions } from "../hub/model_folder.ts";
 import { maskedLmCapacity, openMaskedLm } from "./masked_lm.ts";
 
@@ -45,7 +47,7 @@ interface Source {
 export async function openContextualSource(name: string, download?: ModelFolderOptions): Promise<Source> {
   const folder = await modelFolder(name, { accept: readModelConfig, ...download });
   const config = await readModelConfig(folder);
-  const { guesses } = await checkMaskedLm(config, folder);
+  await checkMaskedLm(config, folder);
   const tokenizer = await loadFittingTokenizer(folder, config.vocabSize);
   const maskId = maskTokenId(tokenizer, folder);
   const vocabulary = wholeWords(tokenizer);
@@ -56,10 +58,18 @@ export async function openContextualSource(name: string, download?: ModelFolderO
         'WordPiece without "##"); name the folder of another masked language model',
     );
   }
-  const warning = guesses
+  const warning = await guessesWords(config, folder)
     ? null
     : `${name}: was pretrained to tell replaced words, not to guess them: its words fit badly; name another model`;
   return { folder, config, tokenizer, maskId, vocabulary, warning };
+}
+
+/** Whether a model was pretrained to guess words, and not to tell replaced ones. */
+async function guessesWords(config: ModelConfig, folder: string): Promise<boolean> {
+  const { replacedWords } = familyOf(config).maskedLm;
+  const { tensors, close } = await openCheckpointTensors(folder);
+  close();
+  return replacedWords === undefined || !tensors.has(replacedWords);
 }
 
 /** A masked sequence, and which words of which items it stands for. */

@@ -41,11 +41,10 @@ export function createRewriter(): Rewriter {
   return {
     ofFold(train, { config, model, data: { pairs }, augmentation }) {
       if (augmentation === null && !train.some((index) => pairs[index].paraphrases !== undefined)) return undefined;
-      const augment = augmentation?.ofFold(train);
       const tokenizer = openPool(config, model.tokenizerFolder);
       const { seed } = config;
       return async (epoch) => {
-        const posts = augment?.(epoch) ?? new Map<number, string>();
+        const posts = augmentation?.postsOf(train, epoch) ?? new Map<number, string>();
         const criteria = paraphraseEpoch(pairs, train, { seed, epoch });
         const changed = [...new Set([...posts.keys(), ...criteria.keys()])];
         const tokens = await tokenizer.encode(changed.map((index) => ({

@@ -40,7 +40,7 @@ async function withAugmenter(
 Deno.test("Augmenter: the evidence of positive training pairs changes, and nothing else", async () => {
   await withAugmenter([], async ({ prepare, config, data: { pairs, folds } }) => {
     const train = pairs.map((_, index) => index).filter((index) => folds[index] === 0);
-    const changed = (await prepare(config()))!.ofFold(train)(0);
+    const changed = (await prepare(config()))!.postsOf(train, 0);
     for (const [index, text] of changed) {
       const { post, criterionId } = pairs[index];
       const candidates = criterionId === "A.4"
@@ -61,7 +61,7 @@ Deno.test("Augmenter: a function of seed, epoch and pair, whatever the fold", as
       train: number[],
       epoch: number,
       ...more: string[]
-    ) => [...(await prepare(config("augmentation.prob=0.5", ...more)))!.ofFold(train)(epoch)];
+    ) => [...(await prepare(config("augmentation.prob=0.5", ...more)))!.postsOf(train, epoch)];
     const epochs = await Promise.all([0, 1, 2, 3].map((epoch) => draw(all, epoch)));
     assert.equal(new Set(epochs.map((epoch) => JSON.stringify(epoch))).size, 4);
     assert.deepEqual(await draw(all, 2), epochs[2]);
@@ -140,14 +140,14 @@ Deno.test("Augmenter: evidence in nearly the words of its post is found there, a
   const reporter = { ...silentReporter, warn: (line: string) => void warnings.push(line) };
   await withAugmenter(["data.max_length=100"], async ({ prepare, config, data }) => {
     const all = data.pairs.map((_, index) => index);
-    const verbatim = (await prepare(config()))!.ofFold(all)(0);
+    const verbatim = (await prepare(config()))!.postsOf(all, 0);
     const path = config().data.annotations_csv!;
     const annotations = Deno.readTextFileSync(path).replaceAll("I have not slept well", "i have not slept  that well")
       .replaceAll("I feel sad all day", "My mood is low all day");
     const other = path.replace(".csv", "_other.csv");
     Deno.writeTextFileSync(other, annotations);
     assert.deepEqual(warnings, []);
-    const aligned = (await prepare(config(`data.annotations_csv=${other}`)))!.ofFold(all)(0);
+    const aligned = (await prepare(config(`data.annotations_csv=${other}`)))!.postsOf(all, 0);
     assert.deepEqual([...aligned], [...verbatim].filter(([index]) => data.pairs[index].criterionId === "A.4"));
     assert.match(
       warnings[0],

@@ -75,7 +75,7 @@ Deno.test("Rewriter: augmented posts with paraphrased criteria, whatever the num
       const augmentation = await createAugmenter(silentReporter).prepare(config(), { data, gpu });
       const seen = new Set<string>();
       for (const epoch of [0, 1, 2, 3, 4, 5]) {
-        const posts = augmentation!.ofFold(train)(epoch);
+        const posts = augmentation!.postsOf(train, epoch);
         const criteria = paraphraseEpoch(pairs, train, { seed: config().seed, epoch });
         const changed = (await rewritten(epoch))!;
         assert.deepEqual(

@@ -47,7 +47,7 @@ export const deberta: Family<DebertaConfig> = {
     norm: `${LM_HEAD}.transform.LayerNorm`,
     bias: `${LM_HEAD}.bias`,
     // DeBERTa-v3: its generator, which guesses, is another model.
-    replacedWords: "mask_predictions.dense",
+    replacedWords: "mask_predictions.dense.weight",
     aliases: (name) => [
       name.replace(/^cls\.predictions(\.transform)?/, LM_HEAD_NOT_LEGACY),
       ...(name.endsWith("predictions.bias") ? [`${LM_HEAD}.decoder.bias`] : []),
