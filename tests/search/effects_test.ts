@@ -135,6 +135,7 @@ Deno.test("hpo/pc_ce.yaml: every parameter has an effect in some trial, and exis
   const always = [
     ...["learning_rate", "target_effective_batch_size", "scheduler_type", "weight_decay", "warmup_ratio"],
     ...["classifier_dropout", "hidden_dropout", "attention_dropout", "loss_type", "aug_enable"],
+    ...["lora_r", "lora_alpha", "lora_dropout", "lora_targets", "qlora_bits"],
     ...["amp_dtype", "calibration", "chunk_max_len", "chunk_stride", "pc_topM_enable"],
     ...["neg_per_pos", "xpost_neg_frac", "agg_type", "threshold_mode"],
   ];
