@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { entail, errorLine } from "../support/command_line.ts";
 import { filesOf, serveHub } from "../support/hub_server.ts";
-import { inTemporaryFolder, TEXT_MODEL, writeRunData } from "../support/run_data.ts";
+import { inTemporaryFolder, TEXT_MODEL, writeAnnotations, writeRunData } from "../support/run_data.ts";
 
 Deno.test("train and predict: a model by its hub id, broken off, continued, and again offline", () =>
   inTemporaryFolder(async (folder) => {
@@ -51,6 +51,28 @@ Deno.test("train and predict: a model by its hub id, broken off, continued, and 
       const scored = await entail(predict, pair, env);
       assert.equal(scored.code, 0, scored.stderr);
       assert.equal(JSON.parse(scored.stdout).logits.length, 2);
+    } finally {
+      await server.close();
+    }
+  }));
+
+Deno.test("train: contextual augmentation without a named model takes a BERT of the hub, as published, and says so", () =>
+  inTemporaryFolder(async (folder) => {
+    const bert = decodeURIComponent(new URL("../fixtures/masked_lm/bert", import.meta.url).pathname);
+    const { "config.json": config, "vocab.txt": vocabulary, "model.safetensors": weights } = filesOf(bert);
+    const files = { "config.json": config, "vocab.txt": vocabulary, "model.safetensors": weights };
+    const server = serveHub("google-bert/bert-base-uncased", { files });
+    try {
+      const overrides = ["data=redsm5", ...writeRunData(folder), ...writeAnnotations(folder)];
+      const train = ["train", "--fold", "0", ...overrides, "augmentation.method=contextual", "training.max_steps=1"];
+      const env = { HF_HOME: join(folder, "home"), HF_ENDPOINT: server.endpoint };
+      const { code, stderr } = await entail(train, undefined, env);
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /^downloading google-bert\/bert-base-uncased into /m);
+      assert.match(
+        stderr,
+        /^augmentation: contextual by google-bert\/bert-base-uncased, \d+ pairs, \d+ words with candidates$/m,
+      );
     } finally {
       await server.close();
     }
