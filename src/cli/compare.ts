@@ -64,9 +64,10 @@ function printDifferences({ comparisons }: RunComparison, names: ReadonlyMap<str
   const isCorrected = comparisons.length > 1;
   const title = isCorrected ? "p (Holm)" : "p";
   printTable(
-    ["first", "second", "F1 difference", "95% from", "to", title, "AUC difference", title, "only first right"].concat(
-      ["only second right", isCorrected ? "McNemar p (Holm)" : "McNemar p"],
-    ),
+    [
+      ...["first", "second", "F1 difference", "95% from", "to", title, "AUC difference", title],
+      ...["only first right", "only second right", isCorrected ? "McNemar p (Holm)" : "McNemar p"],
+    ],
     comparisons.map((each) => {
       const { f1, auc } = each.metrics;
       return [

@@ -1,6 +1,7 @@
 /** `report`: what a run or a study has come to, as Markdown, as one HTML page and as charts. */
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
+import { EntailError } from "../errors.ts";
 import { folderName } from "../formats/folder_name.ts";
 import { writeRunReport } from "../report/run/run_report.ts";
 import { writeStudyReport } from "../report/study/study_report.ts";
@@ -13,19 +14,27 @@ import { printTable } from "./terminal.ts";
 type ReportOptions = CommonOptions & { output?: string };
 
 export async function report(target: string | undefined, more: string[], options: ReportOptions): Promise<void> {
-  const isFolder = target !== undefined && await exists(target);
-  const isOverride = target !== undefined && !isFolder && /^[+~]|=/.test(target);
+  const isRun = target !== undefined && await holdsRun(target);
+  const isOverride = target !== undefined && !isRun && /^[+~]|=/.test(target);
   const overrides = isOverride ? [target, ...more] : more;
   const config = resolveConfig(overrides, options);
   if (!config) return;
-  const { output_dir: run, hpo } = config;
-  if (target !== undefined && !isOverride) {
-    if (isFolder || target.includes("/")) await reportRun(target, options);
-    else await reportStudy({ ...hpo, study_name: target }, options);
-  } else if (overrides.some((override) => /^\+{0,2}output_dir=/.test(override))) await reportRun(run, options);
-  else if (await exists(join(run, RECORD_FILE)) && !await hasStudy(hpo)) await reportRun(run, options);
-  else await reportStudy(hpo, options);
+  const { output_dir, hpo } = config;
+  if (target === undefined || isOverride) {
+    const isAskedFor = overrides.some((override) => /^\+{0,2}output_dir=/.test(override));
+    if (isAskedFor || await holdsRun(output_dir) && !await hasStudy(hpo)) await reportRun(output_dir, options);
+    else await reportStudy(hpo, options);
+    return;
+  }
+  const study = { ...hpo, study_name: target };
+  if (!isRun && !target.includes("/") && (await hasStudy(study) || !await exists(target))) {
+    return await reportStudy(study, options);
+  }
+  if (more.length > 0) throw new EntailError("usage", `${more[0]}: has no part in the report of a run; leave it out`);
+  await reportRun(target, options);
 }
+
+const holdsRun = (folder: string): Promise<boolean> => exists(join(folder, RECORD_FILE));
 
 const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
 

@@ -6,6 +6,7 @@ import { RandomSampler } from "../../src/studies/random_sampler.ts";
 import { createStudy } from "../../src/studies/study.ts";
 import { paramImportances } from "../../src/studies/importance.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
+import { writeRunFiles } from "../support/run_files.ts";
 
 const ROOT = decodeURIComponent(new URL("../../", import.meta.url).pathname);
 
@@ -59,5 +60,25 @@ Deno.test("entail report: writes the report, prints the importances, refuses wha
     assert.match(two.stderr, /^error: study two has 2 objectives/m);
     assert.match(none.stderr, /^error: hpo\.study_name: no study none in the storage, which holds small, two$/m);
     assert.match(nowhere.stderr, /^error: missing\.db: no such file; run hpo first/m);
+  });
+});
+
+Deno.test("entail report: with nothing named, the study or else the run; a study by its name, whatever lies there", async () => {
+  await inTemporaryFolder(async (folder) => {
+    await writeRunFiles(join(folder, "outputs/entail"));
+    const run = await report(folder);
+    assert.deepEqual([run.code, run.stdout], [0, ""], run.stderr);
+    assert.match(run.stderr, /^written to outputs\/entail\/report: /);
+
+    const study = await createStudy({ studyName: "entail", storage: `sqlite:///${join(folder, "optuna.db")}` });
+    await study.close();
+    Deno.writeTextFileSync(join(folder, "entail"), "not a run");
+    const [unnamed, named, asked] = await Promise.all([
+      report(folder),
+      report(folder, "entail"),
+      report(folder, "output_dir=outputs/entail"),
+    ]);
+    for (const { stderr } of [unnamed, named]) assert.match(stderr, /^written to outputs\/report\/entail: /);
+    assert.match(asked.stderr, /^written to outputs\/entail\/report: /);
   });
 });

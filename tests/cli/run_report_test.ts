@@ -68,6 +68,7 @@ Deno.test("entail train, eval, report, compare: a page of a run, and runs side b
       [["compare", run, folder], 3, /config\.yaml: no such file; train first/],
       [["report", join(folder, "nowhere")], 3, /nowhere\/config\.yaml: no such file/],
       [["report", "a_study", `hpo.storage=sqlite:///${folder}/none.db`], 3, /none\.db: no such file; run hpo first/],
+      [["report", run, "seed=1"], 2, /seed=1: has no part in the report of a run/],
       [["report", "hpo.storge=x"], 2, /hpo\.storage/],
     ];
     const found = await Promise.all(refusals.map(([args]) => failure(args)));

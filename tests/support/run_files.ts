@@ -4,14 +4,14 @@ import { composeConfig, printConfig } from "../../src/config/config.ts";
 import { decide, fitDecision, isChosen } from "../../src/evaluation/decision.ts";
 import { Mt19937 } from "../../src/random/mt19937.ts";
 import { decisionSettings } from "../../src/training/decisions.ts";
-import type { LogEntry } from "../../src/training/metrics_log.ts";
 import { writePredictions } from "../../src/training/predictions.ts";
-import { RECORD_FILE, type RunRecord } from "../../src/training/run_record.ts";
+import { RECORD_FILE } from "../../src/training/run_record.ts";
 import { measure } from "../../src/evaluation/metrics.ts";
 
 export interface RunFiles {
   overrides?: readonly string[];
-  record?: Partial<RunRecord>;
+  /** Other fields of run.json. */
+  record?: Record<string, unknown>;
   /** Folds with predictions, and those of them that are not finished. */
   folds?: readonly number[];
   unfinished?: readonly number[];
@@ -33,7 +33,7 @@ export async function writeRunFiles(folder: string, files: RunFiles = {}): Promi
   const write = (name: string, text: string) => Deno.writeTextFile(join(folder, name), text);
   await write("config.yaml", printConfig(config));
   const content = { "data.groundtruth_csv": "a".repeat(64), "data.criteria_json": "b".repeat(64), "folds.csv": "c" };
-  const made: RunRecord = {
+  const made = {
     version: 1,
     id: "0123456789abcdef",
     settings: { "kfold.n_splits": 3, "training.learning_rate": config.training.learning_rate },
@@ -62,9 +62,9 @@ export async function writeRunFiles(folder: string, files: RunFiles = {}): Promi
     const decision = fitDecision(scored, settings);
     const predictions = scored.map((pair) => decide(pair, decision));
     const { f1, precision, recall, accuracy, auc } = measure(predictions);
-    const log: LogEntry[] = [];
+    const log: Record<string, unknown>[] = [];
     for (let step = 1; step <= 12; step++) {
-      const skipped = step === 1 ? { skipped: true as const } : {};
+      const skipped = step === 1 ? { skipped: true } : {};
       const loss = step === 1 ? null : 1 / step;
       log.push({ step, epoch: step / 4, loss, learning_rate: 1e-4 * (1 - step / 12), grad_norm: loss, ...skipped });
       if (step % 4 > 0) continue;

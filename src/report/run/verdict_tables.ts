@@ -1,5 +1,4 @@
 /** How good a run is, as tables: for a terminal and for a document. Ids stand in the first column, as they are. */
-import type { Comparison } from "../../evaluation/comparison.ts";
 import type { Intervals } from "../../evaluation/intervals.ts";
 import { METRIC_NAMES, type MetricName, type Metrics } from "../../evaluation/metrics.ts";
 import { epochsText } from "../../formats/human.ts";
@@ -72,30 +71,4 @@ export function decisionTable(folds: readonly Pick<FoldFacts, "fold" | "decision
       ...[temperature, threshold, ...criteria.map((id) => own?.[id] ?? null)].map(figure),
     ]),
   };
-}
-
-/** Which of two runs is better, metric by metric, and who is right where only one is. */
-export function comparisonTables(
-  { first, second, metrics, level, mcnemar_p_value: pValue, ...counts }: Comparison & { first: string; second: string },
-): Table[] {
-  return [
-    {
-      head: ["metric", first, second, "difference", `${level * 100}% from`, "to", "p"],
-      rows: METRIC_NAMES.map((name) => {
-        const { first, second, difference, interval, p_value } = metrics[name];
-        return [
-          METRIC_TITLES[name],
-          ...[first, second, difference, ...(interval ?? [null, null]), p_value].map(figure),
-        ];
-      }),
-    },
-    {
-      head: ["pairs", "both right", `only ${first}`, `only ${second}`, "both wrong", "McNemar p"],
-      rows: [[
-        ...[counts.pairs, counts.both_right, counts.only_first_right, counts.only_second_right, counts.both_wrong]
-          .map((count) => `${count}`),
-        figure(pValue),
-      ]],
-    },
-  ];
 }
