@@ -38,6 +38,9 @@ export interface Expansion {
 /** Bindings of `//#tensor` count from here; a file numbers those it declares itself below. */
 const FIRST_TENSOR = 64;
 
+/** Expressions whose names have their values, with what they come to: a few recur by the thousand. */
+const evaluated = new Map<string, number | string>();
+
 /** Expands a file below `kernels/`. Throws `SyntaxError` with file and line. */
 export function expandTemplate(
   file: string,
@@ -141,6 +144,7 @@ export function expandTemplate(
     }
 
     function evaluate(text: string, names: Constants, at: number): number | string {
+      if (text in names) return names[text];
       const value = (name: string): number | string => {
         if (name in names) return names[name];
         if (name.startsWith("HAS_")) return name.slice(4) in types ? 1 : 0;
@@ -151,9 +155,13 @@ export function expandTemplate(
         /"[^"]*"|[A-Za-z_]\w*/g,
         (word) => word.startsWith('"') ? word : `(${JSON.stringify(value(word))})`,
       );
+      const known = evaluated.get(closed);
+      if (known !== undefined) return known;
       if (!/^[\d\s.eE+\-*/%()<>=!&|?:]*$/.test(closed.replace(/"[^"]*"/g, "0"))) fail(at, `not an expression: ${text}`);
       const result = new Function(`return (${closed})`)();
-      return typeof result === "boolean" ? Number(result) : result;
+      const number = typeof result === "boolean" ? Number(result) : result;
+      evaluated.set(closed, number);
+      return number;
     }
 
     function fail(at: number, message: string): never {
