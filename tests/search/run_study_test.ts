@@ -261,10 +261,11 @@ gpuTest("openFittingSession: less memory means smaller micro-batches and more of
     // What is planned is what is taken, but for small tables that a device keeps for all its sessions.
     const options = trainingOptions(gpu, config, model.config, data);
     const { device } = gpu;
+    const { createBuffer } = device;
     let taken = 0;
     device.createBuffer = (descriptor) => {
       taken += descriptor.size;
-      return GPUDevice.prototype.createBuffer.call(device, descriptor);
+      return createBuffer.call(device, descriptor);
     };
     const session = await openSession(gpu, model.config, options);
     Reflect.deleteProperty(device, "createBuffer");
