@@ -97,6 +97,7 @@ export function expandTemplate(
       } else if (word === "tensor") {
         expandTensor(at, rest, names);
       } else if (word === "requires") {
+        if (!/^\w+$/.test(rest)) fail(at, "expected #requires EXTENSION");
         if (!required.has(rest)) required.set(rest, `${path}:${at + 1}`);
       } else if (word === undefined) {
         output.push(filledIn(lines[at], names, at));

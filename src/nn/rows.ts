@@ -50,12 +50,12 @@ export const ROW: Operation<RowShape, RowVariant> = {
   name: "row",
   variants: [
     shared(64),
+    subgroups(32),
+    subgroups(64),
     shared(32),
+    subgroups(128),
     shared(128),
     shared(256),
-    subgroups(64),
-    subgroups(32),
-    subgroups(128),
     {
       name: "alone",
       adapters: ["software"],

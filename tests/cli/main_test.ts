@@ -2,21 +2,21 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { createStudy } from "../../src/studies/study.ts";
-import { entail, errorLine, failure, MAIN, start } from "../support/command_line.ts";
+import { entail, errorLine, failure, MAIN, type Result, resultOf, start } from "../support/command_line.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
 
 const LAUNCHER = decodeURIComponent(new URL("../../entail", import.meta.url).pathname);
 
 /** Runs a shell script in which $entail stands for the command line. */
-async function shell(script: string, cwd?: string): Promise<{ code: number; stdout: string; stderr: string }> {
+async function shell(script: string, cwd?: string): Promise<Result> {
   const entail = `'${Deno.execPath()}' run -A --no-check --quiet '${MAIN}'`;
-  const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", script.replaceAll("$entail", entail)],
-    env: { NO_COLOR: "1", DENO: Deno.execPath() },
-    cwd,
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
+  return await resultOf(
+    new Deno.Command("sh", {
+      args: ["-c", script.replaceAll("$entail", entail)],
+      env: { NO_COLOR: "1", DENO: Deno.execPath() },
+      cwd,
+    }),
+  );
 }
 
 Deno.test("entail --version: the version of deno.json", async () => {

@@ -1,7 +1,7 @@
 /** Where `predict` writes, as a user's shell sees it. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { MAIN } from "../support/command_line.ts";
+import { MAIN, resultOf } from "../support/command_line.ts";
 import { inTemporaryFolder, TEXT_MODEL } from "../support/run_data.ts";
 
 const LINES = [
@@ -13,13 +13,13 @@ const LINES = [
 async function shell(folder: string, script: string, lines = LINES) {
   await Deno.writeTextFile(join(folder, "pairs.jsonl"), lines.join("\n"));
   const predict = [Deno.execPath(), "run", "-A", "--no-check", "--quiet", MAIN, "predict", "data.max_length=64"];
-  const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", script],
-    cwd: folder,
-    env: { NO_COLOR: "1", PREDICT: [...predict, "--quiet --input pairs.jsonl --checkpoint", TEXT_MODEL].join(" ") },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
+  return await resultOf(
+    new Deno.Command("sh", {
+      args: ["-c", script],
+      cwd: folder,
+      env: { NO_COLOR: "1", PREDICT: [...predict, "--quiet --input pairs.jsonl --checkpoint", TEXT_MODEL].join(" ") },
+    }),
+  );
 }
 
 function assertScored(output: string): void {

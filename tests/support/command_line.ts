@@ -26,9 +26,17 @@ export function start(
 export async function entail(args: string[], input?: string, env?: Record<string, string>): Promise<Result> {
   const child = start(args, input === undefined ? "null" : "piped", env);
   if (input !== undefined) await new Blob([input]).stream().pipeTo(child.stdin);
+  return await resultOf(child);
+}
+
+/** What Dawn writes of a Vulkan driver, and nothing turns off: not what a command has to say. */
+const FROM_DAWN = /^Warning: (?:vk|max)\w+.*\n(?: +at \w+ \(.*\)\n\n)?/gm;
+
+/** How a command ended and what it said. */
+export async function resultOf(child: { output(): Promise<Deno.CommandOutput> }): Promise<Result> {
   const { code, stdout, stderr } = await child.output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
+  return { code, stdout: text(stdout), stderr: text(stderr).replace(FROM_DAWN, "") };
 }
 
 /** The exit status and the one line on stderr of a command that must fail. */

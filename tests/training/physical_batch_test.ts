@@ -39,10 +39,11 @@ gpuTest("openFittingSession: less memory means smaller micro-batches", async (gp
     // What is planned is what is taken, but for small tables that a device keeps for all its sessions.
     const options = trainingOptions(gpu, config, model.config, data, some);
     const { device } = gpu;
+    const { createBuffer } = device;
     let taken = 0;
     device.createBuffer = (descriptor) => {
       taken += descriptor.size;
-      return GPUDevice.prototype.createBuffer.call(device, descriptor);
+      return createBuffer.call(device, descriptor);
     };
     const session = await openSession(gpu, model.config, options);
     Reflect.deleteProperty(device, "createBuffer");
