@@ -98,6 +98,8 @@ for (let round = 0; round < Number(options.rounds); round++) {
 const [ours] = contestants.map(({ seconds }) => median(seconds));
 for (const { root, seconds } of contestants) {
   const each = seconds.map((time) => time.toFixed(2)).join(" ");
-  console.log(`${root}: ${median(seconds).toFixed(2)} s of CPU (${each}), ${(median(seconds) / ours).toFixed(2)} × ours`);
+  console.log(
+    `${root}: ${median(seconds).toFixed(2)} s of CPU (${each}), ${(median(seconds) / ours).toFixed(2)} × ours`,
+  );
 }
 Deno.exit();
