@@ -128,6 +128,7 @@ export async function plansOf(
   { architecture, head, labels = 2, loss, longest }: Model,
   { kind, precision, tuned = new Map() }: { kind: Gpu["kind"]; precision: Precision; tuned?: Gpu["tuned"] },
 ): Promise<Plan[]> {
+  // As software adapters have it; compiling needs no more than subgroups.
   const subgroupSize = kind === "software" && gpu.can.subgroups ? LANES : 0;
   const counting = { ...countingGpu(gpu).gpu, kind, subgroupSize, tuned };
   const config = configFromArchitecture({ ...architecture, num_hidden_layers: 1 }, {

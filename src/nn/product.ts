@@ -32,7 +32,7 @@ export interface ProductVariant extends Variant<Product> {
   workgroups: number;
 }
 
-/** As newer versions of lavapipe do: registers are worth more there than fewer reads. */
+/** As newer versions of lavapipe do; on others what an invocation reads for itself is worth more columns. */
 const readsStorageFast = ({ name }: Gpu): boolean => Number(/LLVM (\d+)/.exec(name)?.[1] ?? 0) >= 18;
 
 /** For adapters that run on the CPU: workgroups are as wide as their vectors. */
@@ -105,6 +105,7 @@ function appendShares(plan: Plan, p: Product, { core, tile, each }: ProductVaria
   const [tileM, tileN, tileK] = tile;
   const threads = tileM / each[0] * (tileN / each[1]);
   const blocks = (size: number) => Math.ceil(size * tileK / 16 / threads);
+  // Rows along k come in long stretches, which caches foresee; so what is shared is B, which may be read across its rows.
   const mFirst = core !== "tiles" && p.a.alongK;
   plan.dispatch({
     kernel: `product_${core}`,
