@@ -1,5 +1,5 @@
 // Matrix product whose workgroup is one subgroup: an invocation keeps EACH_M x EACH_N outputs in registers, as in
-// product_registers.wgsl, but reads one THREADS-th of what all of them need of B and gets the rest from its neighbours. For
+// product_registers.wgsl, but reads its share of what all of them need of B and gets the rest from its neighbours. For
 // adapters that run on the CPU, where a read costs as much as a dozen multiply-adds, whether it is everybody's or not.
 // Edges are clamped on loading and left out on storing; k goes by quads, with zeros past the end.
 //#requires subgroups
@@ -58,9 +58,9 @@ fn product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(subgroup_invoca
       let of_lanes = read_b(b_at${J}, k / 4u);
 //#for L in 0..THREADS
       {
-        let b0 = subgroupBroadcast(of_lanes, ${L}u);
+        let b = subgroupBroadcast(of_lanes, ${L}u);
 //#for KK in 0..4
-//#include "lib/product_fma.wgsl" COLUMN=J*THREADS+L STEP=KK B=0 E=KK
+//#include "lib/product_fma.wgsl" COLUMN=J*THREADS+L STEP=KK B=("b["+KK+"]")
 //#end
       }
 //#end
@@ -74,10 +74,13 @@ fn product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(subgroup_invoca
 //#for E in 0..4
     {
 //#for KK in 0..4
-      let b${KK} = subgroupBroadcast(of_lanes${Q % (EACH_N / THREADS)}[${E}], ${KK * THREADS / 4 + (Q - Q % (EACH_N / THREADS)) / (EACH_N / THREADS)}u);
+      let b${KK} = subgroupBroadcast(
+        of_lanes${Q % (EACH_N / THREADS)}[${E}],
+        ${KK * THREADS / 4 + (Q - Q % (EACH_N / THREADS)) / (EACH_N / THREADS)}u,
+      );
 //#end
 //#for KK in 0..4
-//#include "lib/product_fma.wgsl" COLUMN=4*Q+E STEP=KK B=KK E=-1
+//#include "lib/product_fma.wgsl" COLUMN=4*Q+E STEP=KK B=("b"+KK)
 //#end
     }
 //#end

@@ -50,12 +50,12 @@ fn product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocatio
     {
 //#end
 //#if B_K
-      let b0 = read_b(b_at${J}, k / 4u);
+      let b = read_b(b_at${J}, k / 4u);
 //#else
-      let b0 = read_b(b_begin(matrix, k + ${KK}u), b_at${J});
+      let b = read_b(b_begin(matrix, k + ${KK}u), b_at${J});
 //#end
 //#for E in 0..4
-//#include "lib/product_fma.wgsl" COLUMN=B_K?J:4*J+E STEP=B_K?E:KK B=0
+//#include "lib/product_fma.wgsl" COLUMN=B_K?J:4*J+E STEP=B_K?E:KK B=("b["+E+"]")
 //#end
     }
 //#end

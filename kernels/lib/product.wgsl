@@ -16,8 +16,8 @@ fn size_m() -> u32 {
   return ${M ? M : "rows"};
 }
 
-// Along m and n. Workgroups next to each other run at the same time: on adapters that run on the CPU they share what is
-// dearer to read, a B that is read across its rows, and walk along A.
+// A workgroup's tile along m and n. M_FIRST: workgroups side by side, which run at the same time, share columns of B and not
+// rows of A.
 fn tile_of(workgroup: vec3<u32>) -> vec2<u32> {
   return workgroup.${M_FIRST ? "xy" : "yx"};
 }

@@ -70,7 +70,7 @@ export async function* kernelUses(
   yield* unseen([planRoof(gpu).copy, planRoof(gpu).arithmetic], "the roof of benchmarks");
 }
 
-/** Kinds of adapter that plans differ for, as views of the one at hand. */
+/** Kinds of adapter that plans differ for, as views of the one at hand; compiling needs no more of it than subgroups. */
 const ADAPTERS: Record<string, (gpu: Gpu) => Gpu> = {
   "software adapter": (gpu) => ({ ...gpu, kind: "software", subgroupSize: gpu.can.subgroups ? LANES : 0 }),
   "hardware adapter": (gpu) => ({ ...gpu, kind: "hardware", can: { ...gpu.can, matrices: false } }),

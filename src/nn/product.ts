@@ -38,7 +38,7 @@ const SPLIT: Readonly<Record<Gpu["kind"], { workgroups: number; tile: readonly [
   hardware: { workgroups: 512, tile: [64, 64] },
 };
 
-/** As newer versions of lavapipe do: registers are worth more there than fewer reads. */
+/** As newer versions of lavapipe do; on others what an invocation reads for itself is worth more columns. */
 const readsStorageFast = ({ name }: Gpu): boolean => Number(/LLVM (\d+)/.exec(name)?.[1] ?? 0) >= 18;
 
 /** For adapters that run on the CPU: workgroups are as wide as their vectors. */
@@ -125,6 +125,7 @@ const tilesOf = ({ n }: Product, m: number, tile: readonly [m: number, n: number
 function appendShares(plan: Plan, p: Product, variant: ProductVariant, shares: number): void {
   const { core, tile, each } = variant;
   const [tileM, tileN, tileK] = tile;
+  // Rows along k come in long stretches, which caches foresee; so what is shared is B, which may be read across its rows.
   const mFirst = (core === "registers" || core === "broadcast") && p.a.alongK;
   plan.dispatch({
     kernel: `product_${core}`,
