@@ -9,6 +9,7 @@ import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { weightFiles } from "../formats/checkpoint_tensors.ts";
 import { filesDigest, textDigest } from "../formats/digest.ts";
+import { inMegabytes } from "../formats/human.ts";
 import { readTokenizerFolder } from "../tokenizers/folder.ts";
 import { readJson } from "../formats/json.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -85,7 +86,7 @@ export async function describeRun(
     "folds.csv": textDigest(foldsCsv(pairs, folds)),
   };
   if (data.annotations_csv !== null) content["data.annotations_csv"] = await annotationsDigest(data.annotations_csv);
-  const progress = patiently(reporter, "reading the initial weights");
+  const progress = inMegabytes(patiently(reporter, "reading the initial weights (MB)"));
   if (model.folder !== null) content["model.model_name"] = await modelDigest(model.folder, progress);
   if (augmentation.enable && augmentation.method === "contextual") {
     const folder = await modelFolder(augmentation.model_name!, downloadReport(reporter));
