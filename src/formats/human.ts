@@ -18,6 +18,14 @@ export function paramText(value: null | boolean | number | string): string {
 /** A number of epochs, the last of which `training.max_steps` may have cut short: two decimals at most. */
 export const epochsText = (epochs: number): string => `${Number(epochs.toFixed(2))}`;
 
+const MEGABYTE = 1e6;
+
+/** Progress in megabytes out of that in bytes: whole ones, and all of them only at the end. */
+export const inMegabytes = (tell: (done: number, total: number) => void) => (done: number, total: number): void => {
+  const megabytes = Math.ceil(total / MEGABYTE);
+  tell(done === total ? megabytes : Math.floor(done / MEGABYTE), megabytes);
+};
+
 /** "12.5 %"; a dash where there is nothing to share. */
 export const percent = (share: number | null): string => share === null ? "–" : `${(share * 100).toFixed(1)} %`;
 

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { EntailError } from "../errors.ts";
 import { makeFolder, writeError } from "../formats/atomic_write.ts";
 import { blobId, filesDigest } from "../formats/digest.ts";
+import { inMegabytes } from "../formats/human.ts";
 import { systemCode } from "../formats/system_error.ts";
 import { idText } from "./model_id.ts";
 import { type Hub, type HubFile, HubUnavailable, networkError, openContent, shown } from "./requests.ts";
@@ -15,7 +16,6 @@ export interface Download extends Hub {
   stage: StageProgress;
 }
 
-const MEGABYTE = 1e6;
 const LOCK_POLL_MS = 200;
 
 /**
@@ -97,14 +97,13 @@ async function receive(download: Download, file: HubFile, target: Deno.FsFile, b
       await body?.cancel();
       throw new WrongContent(download, file, `comes with ${total} bytes, the hub says ${file.size}`);
     }
-    const progress = download.stage(`downloading ${file.name} (MB)`);
+    const progress = inMegabytes(download.stage(`downloading ${file.name} (MB)`));
     let done = from;
     for await (const chunk of body ?? []) {
       clearTimeout(timer);
       for (let at = 0; at < chunk.length;) at += await target.write(chunk.subarray(at));
       done += chunk.length;
-      const megabytes = Math.ceil((total ?? done) / MEGABYTE);
-      progress(done === total ? megabytes : Math.floor(done / MEGABYTE), megabytes);
+      progress(done, total ?? done + 1); // of an unknown size more may come
       timer = setTimeout(give, download.settings.stallMs);
     }
     if (total !== null && done < total) throw new Error(`the connection ended at ${done} of ${total} bytes`);
@@ -126,7 +125,9 @@ const networkOrDisk = (download: Download, error: unknown, stalled: AbortSignal)
 async function verify(download: Download, file: HubFile, path: string): Promise<void> {
   const { size } = await Deno.stat(path);
   const isLarge = file.etag.length === 64;
-  const digest = isLarge ? await filesDigest([path], download.stage(`checking ${file.name}`)) : await blobId(path);
+  const digest = isLarge
+    ? await filesDigest([path], inMegabytes(download.stage(`checking ${file.name} (MB)`)))
+    : await blobId(path);
   const fault = file.size !== null && size !== file.size
     ? `has ${size} bytes, the hub says ${file.size}`
     : digest !== file.etag

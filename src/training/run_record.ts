@@ -9,6 +9,7 @@ import { EntailError } from "../errors.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { ADAPTER_CONFIG, adapterFile, weightFiles } from "../formats/checkpoint_tensors.ts";
 import { filesDigest, textDigest } from "../formats/digest.ts";
+import { inMegabytes } from "../formats/human.ts";
 import { readTokenizerFolder } from "../tokenizers/folder.ts";
 import { readJson } from "../formats/json.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -93,7 +94,7 @@ export async function describeRun(
   if (data.teacher_scores !== null && LOSSES[loss_type].teaching) {
     content["data.teacher_scores"] = await filesDigest([data.teacher_scores]);
   }
-  const progress = patiently(reporter, "reading the initial weights");
+  const progress = inMegabytes(patiently(reporter, "reading the initial weights (MB)"));
   if (model.weights !== null) content["model.model_name"] = await modelDigest(model.weights, progress);
   if (augmentation.enable && augmentation.method === "contextual") {
     const folder = await modelFolder(augmentation.model_name!, downloadReport(reporter));

@@ -299,7 +299,7 @@ Deno.test("modelOfHub: a stage for each file, in megabytes, that comes to its en
       },
     });
     assert.ok(left.has("downloading model.safetensors (MB)"), [...left.keys()].join());
-    assert.ok(left.has("checking model.safetensors"));
+    assert.ok(left.has("checking model.safetensors (MB)"));
     for (const [stage, more] of left) assert.equal(more, 0, stage);
   }));
 

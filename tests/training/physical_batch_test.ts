@@ -40,7 +40,6 @@ gpuTest("openFittingSession: less memory means smaller micro-batches", async (gp
     const options = trainingOptions(gpu, config, model.config, data, some);
     const { device } = gpu;
     const { createBuffer } = device;
-    const { createBuffer } = device;
     let taken = 0;
     device.createBuffer = (descriptor) => {
       taken += descriptor.size;
