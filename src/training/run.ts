@@ -44,16 +44,16 @@ export function settingsInVain(config: Config): string[] {
     model.loss_type === "margin_mse" && evaluation.threshold_mode !== "per_class" &&
     `model.loss_type=margin_mse leaves the level of each criterion's scores open: evaluation.threshold_mode=per_class finds it`,
     ...lossKeysInVain(model, parseConfigText("{}", "defaults").model),
-    ...loraKeysInVain(model.lora, parseConfigText("{}", "defaults").model.lora),
+    ...loraKeysInVain(config, parseConfigText("{}", "defaults")),
     ...decisionsInVain(config),
   ].filter((line) => line !== false);
 }
 
-function loraKeysInVain(lora: Config["model"]["lora"], defaults: Config["model"]["lora"]): string[] {
-  const changed = Object.entries(lora).filter(([key, value]) => value !== defaults[key as keyof typeof defaults]);
-  return lora.r === null
-    ? changed.map(([key, value]) => `model.lora.${key}=${value} has no effect without model.lora.r`)
-    : [];
+/** Where no trial has adapters either. */
+function loraKeysInVain({ model: { lora }, hpo }: Config, { model: { lora: defaults } }: Config): string[] {
+  if (lora.r !== null || Object.values(hpo.search_space).some(({ key }) => key === "model.lora.r")) return [];
+  return Object.entries(lora).filter(([key, value]) => value !== defaults[key as keyof typeof defaults])
+    .map(([key, value]) => `model.lora.${key}=${value} has no effect without model.lora.r`);
 }
 
 /** The most that a batch of `batchSize` sequences of these pairs can hold, each as long as `longestOf` says. */

@@ -29,6 +29,7 @@ Deno.test("settingsInVain: names what is asked for and cannot have an effect, an
     ["model.rank_margin=0.3", "model.loss_type=bce+rank"],
     ["training.layerwise_lr_decay=0.9"],
     ["model.lora.alpha=8", "model.lora.bits=4bit", "model.lora.r=2"],
+    ["model.lora.alpha=8", "+hpo.search_space.r={key: model.lora.r, type: categorical, choices: [8, 16]}"],
   ];
   for (const overrides of together) assert.deepEqual(settingsInVain(composeConfig(overrides)), []);
   const once = settingsInVain(composeConfig(["training.hard_neg_frac=0.2", "training.neg_per_pos=2"]));
