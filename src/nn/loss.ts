@@ -15,8 +15,8 @@
  *   probability at the temperature T. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2.
  * - mse: (s − t)², t the teacher's score.
  * - margin_mse: per positive i and negative j of one group (a criterion's sequences), pairWeight / (number of such pairs)
- *   times ((s_i − s_j) − (t_i − t_j))². Hofstätter et al., "Improving Efficient Neural Ranking Models with Cross-Architecture
- *   Knowledge Distillation", 2020, equation 6.
+ *   times ((s_i − s_j) − (t_i − t_j))², the Margin-MSE of Hofstätter et al., "Improving Efficient Neural Ranking Models with
+ *   Cross-Architecture Knowledge Distillation", 2020.
  */
 import type { Tensor } from "../gpu/tensor.ts";
 import type { Plan, Rows } from "./plan.ts";

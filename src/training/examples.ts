@@ -48,7 +48,7 @@ export interface Example {
 }
 
 /** The pairs that an epoch trains on, by index. */
-export function epochPairs(source: EpochSource, epoch: number, hardNegatives: EpochChoice["hardNegatives"] = null) {
+function epochPairs(source: EpochSource, epoch: number, hardNegatives: EpochChoice["hardNegatives"] = null) {
   const draw = drawOf(source, epoch);
   return draw ? sampleNegatives(source.pairs, source.train, draw, hardNegatives) : source.train;
 }

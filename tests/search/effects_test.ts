@@ -75,6 +75,13 @@ Deno.test("checkEffects: a parameter without effect is refused by name, with way
       /loss_type is ce or bce or weighted_bce or bce\+rank; set model\.loss_type=ce/,
     ],
     ["{key: training.xpost_neg_frac, type: float, low: 0, high: 0.3}", [], /neg_per_pos is not null; set training/],
+    ["{key: training.hard_neg_frac, type: float, low: 0, high: 0.5}", [], /neg_per_pos is not null; set training/],
+    [
+      "{key: data.teacher_scores, type: categorical, choices: [a.csv, b.csv]}",
+      [],
+      /loss_type is distillation or mse or margin_mse; set model\.loss_type=distillation/,
+    ],
+    ["{key: model.distill_alpha, type: float, low: 0, high: 1}", [], /loss_type is distillation; set model\.loss_type/],
     [
       "{key: training.layerwise_lr_decay, type: float, low: 0.8, high: 1}",
       ["model.freeze_backbone=true"],
