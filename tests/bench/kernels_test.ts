@@ -16,7 +16,7 @@ const ROOF = { gflops: 1e6, gbps: 1e6 };
 const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
   matmul: ["lib/product_fma.wgsl", "= fma(", "= 1.01 * fma("],
   matmul_input_gradient: ["lib/product_fma.wgsl", "= fma(", "= -fma("],
-  matmul_weight_gradient: ["lib/product_result.wgsl", "value += read_c", "value -= read_c"],
+  matmul_weight_gradient: ["lib/product_fma.wgsl", "= fma(", "= -fma("],
   matmul_batched: ["lib/product_operand.wgsl", "matrix * ${STEP / 4}u", "matrix"],
   attention: ["lib/attention.wgsl", "exp(softmax.highest - peak)", "vec4(1.0)"],
   attention_backward: ["lib/attention.wgsl", "-known.dot_context", "known.dot_context"],

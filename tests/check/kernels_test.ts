@@ -31,7 +31,7 @@ gpuTest("kernelProblems: an entry point that no model uses is named", async (gpu
 gpuTest("kernelUses: the kernels of every variant of every table are among them", async (gpu) => {
   const tiles = new Set<unknown>();
   for await (const { spec: { kernel, constants } } of kernelUses(gpu)) {
-    if (kernel.startsWith("product_")) tiles.add(`${kernel} ${constants?.EACH_M}x${constants?.EACH_N}`);
+    if (kernel.startsWith("product_")) tiles.add(`${kernel} ${constants?.TILE_M}x${constants?.TILE_N}`);
     if (kernel === "layer_norm") tiles.add(`row ${constants?.LANES}`);
   }
   const product = OPERATIONS.find(({ name }) => name === "product")!;
