@@ -15,22 +15,19 @@ const PROCESSES = 4;
 /** Runs the tests below `paths` (default: all) and ends with the line "N passed, N failed". */
 export async function test(paths: string[], { quiet }: CommonOptions): Promise<void> {
   const parts = dealt((paths.length ? paths : ["tests"]).flatMap(testFiles));
-  const alone = parts.length === 1;
   let [passed, failed] = [0, 0];
   const failures: string[] = [];
   const runParts = async () => {
     for (let part = parts.shift(); part; part = parts.shift()) {
-      const { code, output } = await denoTest(part, quiet ?? false, alone ? print : null);
+      const { code, output, errors } = await denoTest(part, quiet ?? false);
       const summary = /(\d+) passed.*?(\d+) failed(?![\s\S]*\d+ passed)/.exec(stripVTControlCharacters(output));
       passed += Number(summary?.[1] ?? 0);
       failed += Number(summary?.[2] ?? 1);
-      // What went wrong stands last.
-      if (code !== 0) failures.push(alone ? "" : output);
-      else if (!alone) await print(output);
+      if (code !== 0) failures.push(errors);
     }
   };
   await Promise.all(Array.from({ length: Math.min(navigator.hardwareConcurrency, PROCESSES, parts.length) }, runParts));
-  for (const output of failures) await print(output);
+  for (const errors of failures) await print(errors);
   console.log(`${passed} passed, ${failed} failed`);
   if (failures.length > 0) Deno.exit(1);
 }
@@ -57,17 +54,24 @@ function dealt(files: readonly string[]): string[][] {
   return Array.from({ length: count }, (_, part) => files.filter((_, i) => i % count === part));
 }
 
+/** Prints what the tests say line by line, but from the list of errors on, which is to stand last: `errors`. */
 async function denoTest(
   files: readonly string[],
   quiet: boolean,
-  onOutput: ((text: string) => Promise<unknown>) | null,
-): Promise<{ code: number; output: string }> {
+): Promise<{ code: number; output: string; errors: string }> {
   const args = ["test", "-A", "--no-check", "--frozen", ...(quiet ? ["--reporter=dot"] : []), ...files];
   const child = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdout: "piped", stderr: "inherit" }).spawn();
-  let output = "";
+  let [output, pending, errors] = ["", "", ""];
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     output += text;
-    await onOutput?.(text);
+    const lines = (pending + text).split("\n");
+    pending = lines.pop()!;
+    for (const line of lines) {
+      if (errors !== "" || stripVTControlCharacters(line) === " ERRORS ") errors += `${line}\n`;
+      else await print(`${line}\n`);
+    }
   }
-  return { code: (await child.status).code, output };
+  if (errors === "") await print(pending);
+  else errors += pending;
+  return { code: (await child.status).code, output, errors };
 }
