@@ -106,10 +106,16 @@ export function createWorkbench(gpu: Gpu, name: string, options: PlanOptions): W
     writeTensor(gpu, tensor, words);
     return tensor;
   }
+  const before = createPlan(gpu, `before ${name}`, options);
   return {
     gpu,
     plan,
-    before: createPlan(gpu, `before ${name}`, options),
+    // What it leaves is read by the other plan: nothing of it gives its memory away.
+    before: {
+      ...before,
+      transient: before.result,
+      activation: (label, shape, unit = shape.at(-1)!) => before.result(label, shape, storage(unit)),
+    },
     random: (label, shape, low, high) => numbers(label, shape, "f32", low, high),
     activation: (label, shape, low, high) => numbers(label, shape, storage(shape.at(-1)!), low, high),
     async words(label, data) {

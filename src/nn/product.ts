@@ -38,6 +38,9 @@ const SPLIT: Readonly<Record<Gpu["kind"], { workgroups: number; tile: readonly [
   hardware: { workgroups: 512, tile: [64, 64] },
 };
 
+/** Each takes memory for a result of its own. */
+const MOST_SHARES = 64;
+
 /** As newer versions of lavapipe do; on others what an invocation reads for itself is worth more columns. */
 const readsStorageFast = ({ name }: Gpu): boolean => Number(/LLVM (\d+)/.exec(name)?.[1] ?? 0) >= 18;
 
@@ -109,13 +112,12 @@ function productBy(plan: Plan, variant: ProductVariant, p: Product): void {
   if (p.sums) appendColumnSums(plan, p, p.sums);
 }
 
-/** Shares of at least 64 rows each, as many as give the adapter enough workgroups. */
+/** As many as give the adapter enough workgroups. How many rows there is room for has no part in it, nor in the sum's bits. */
 function sharesOfRows(p: Product, { kind }: Gpu): number {
   if (p.k !== "rows") return 1;
   const { workgroups, tile } = SPLIT[kind];
   const [alongM, alongN] = tilesOf(p, atMost(p.m, p), tile);
-  const enough = Math.ceil(workgroups / (alongM * alongN * (p.of ?? p.batch ?? 1)));
-  return Math.min(enough, Math.max(1, Math.ceil(p.rows.capacity / 64)));
+  return Math.min(MOST_SHARES, Math.ceil(workgroups / (alongM * alongN * (p.of ?? p.batch ?? 1))));
 }
 
 const tilesOf = ({ n }: Product, m: number, tile: readonly [m: number, n: number, ...rest: number[]]) =>

@@ -17,7 +17,7 @@ const MISTAKES: Record<string, [file: string, from: string, to: string]> = {
   matmul: ["lib/product_fma.wgsl", "= fma(", "= 1.01 * fma("],
   matmul_input_gradient: ["lib/product_fma.wgsl", "= fma(", "= -fma("],
   matmul_weight_gradient: ["lib/product_fma.wgsl", "= fma(", "= -fma("],
-  matmul_batched: ["lib/product_operand.wgsl", "matrix * ${STEP / 4}u", "matrix"],
+  matmul_batched: ["lib/product_operand.wgsl", "matrix * ${STEP / UNIT}u", "matrix"],
   attention: ["lib/attention.wgsl", "exp(softmax.highest - peak)", "vec4(1.0)"],
   attention_backward: ["lib/attention.wgsl", "-known.dot_context", "known.dot_context"],
   convolution: ["convolution.wgsl", "load_x(to.row + tap - SIZE / 2u", "load_x(to.row"],
@@ -88,7 +88,8 @@ const NOT_TIMED = [
 
 gpuTest("KERNEL_BENCHES: every kernel is in one of them", async (gpu) => {
   const timed = new Set<string>();
-  const adapters: Gpu[] = [{ ...gpu, kind: "software" }, { ...gpu, kind: "hardware" }, withMatrices(gpu)];
+  const software = { ...gpu, kind: "software" } as const;
+  const adapters: Gpu[] = [software, { ...software, subgroupSize: 0 }, { ...gpu, kind: "hardware" }, withMatrices(gpu)];
   for (const adapter of adapters) {
     for (const [kernel, { build }] of Object.entries(KERNEL_BENCHES)) {
       for (const [, precision] of Object.entries(BENCH_TYPES)) {

@@ -287,7 +287,9 @@ gpuTest(
       for (const precision of PRECISIONS) {
         const scorer = await openScorer(gpu, saved, { precision });
         logits.set(precision, (await scoreTexts(scorer, pairs)).flatMap((score) => score.logits));
-        if (precision !== "fp32") assert.throws(() => everyWeight(scorer.session!), /half copy alone/);
+        if (precision !== "fp32") {
+          assert.throws(() => everyWeight(scorer.session!), /has no value: only what products read of it is held/);
+        }
         scorer.release();
       }
       // Logits of about 8, behind two layers that store some ten tensors with 11 and with 8 bits.

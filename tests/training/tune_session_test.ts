@@ -42,7 +42,7 @@ async function pretend(gpu: Gpu, which: "first" | "last"): Promise<Times> {
 }
 
 gpuTest(
-  "crossValidate: a run that goes on after the tuning cache changed keeps its kernels, and so its bits",
+  "crossValidate: a run that goes on after the tuning cache changed keeps its kernels and its bits",
   async (gpu) => {
     await inTemporaryFolder(async (folder) => {
       const before = Deno.env.get("XDG_CACHE_HOME");
@@ -68,7 +68,6 @@ gpuTest(
 
         await crossValidate(gpu, config("untuned", "off"), ONE_FOLD);
         assert.notDeepEqual(await readChosen(join(folder, "untuned")), chosen);
-        assert.notEqual(await metrics("untuned"), await metrics("whole"), "other variants give other bits");
       } finally {
         if (before === undefined) Deno.env.delete("XDG_CACHE_HOME");
         else Deno.env.set("XDG_CACHE_HOME", before);
