@@ -70,11 +70,9 @@ Examples:
 Examples:
   entail eval
   entail eval --fold 0 output_dir=outputs/my_run
-  entail eval output_dir=outputs/my_run evaluation.calibration=temperature evaluation.threshold_mode=per_class
-  entail eval output_dir=outputs/my_run --against outputs/other_run`,
+  entail eval output_dir=outputs/my_run evaluation.calibration=temperature evaluation.threshold_mode=per_class`,
   )
     .option("--fold <k>", "evaluate this fold only", nonNegativeInteger)
-    .option("--against <dir>", "compare with another run of the same data and folds")
     .option("--json", "one JSON document on stdout")
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./eval.ts")).evaluate(overrides, options));
