@@ -1,4 +1,5 @@
 /** Subgroup matrices, which is what WGSL calls tensor cores: their shapes, and what stands in for them. */
+
 /** f16 [m, k] · f16 [k, n], added to f32 [m, n], that the `subgroup` invocations of a subgroup compute at once. */
 export interface MatrixShape {
   readonly m: number;
@@ -13,15 +14,20 @@ export const EMULATED: MatrixShape = { m: 16, n: 16, k: 16, subgroup: 16, emulat
 
 /** GPUAdapterInfo as Dawn has it. */
 interface MatrixInfo {
+  subgroupMinSize: number;
   subgroupMaxSize: number;
   subgroupMatrixConfigs?: Iterable<
     { componentType: string; resultComponentType: string; M: number; N: number; K: number }
   >;
 }
 
-/** The largest shape that an adapter has, if any. */
+/**
+ * The largest shape that an adapter has, if any. None where subgroups are of several sizes: kernels take an invocation's
+ * place for its subgroup's number.
+ */
 export function matrixShapeOf(info: GPUAdapterInfo): MatrixShape | undefined {
-  const { subgroupMatrixConfigs = [], subgroupMaxSize: subgroup } = info as unknown as MatrixInfo;
+  const { subgroupMatrixConfigs = [], subgroupMinSize, subgroupMaxSize: subgroup } = info as unknown as MatrixInfo;
+  if (subgroupMinSize !== subgroup) return undefined;
   const [largest] = [...subgroupMatrixConfigs]
     .filter(({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32")
     .toSorted((a, b) => b.M * b.N * b.K - a.M * a.N * a.K);
