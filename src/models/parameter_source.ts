@@ -13,8 +13,6 @@ import { matchTensors } from "./parameters.ts";
 export interface ParameterSource {
   /** Head parameters that no file has. */
   readonly initialised: readonly string[];
-  /** Stored tensors that the model does not have. */
-  readonly ignored: readonly string[];
   /** The file and the tensor that a parameter is read from; undefined where there is none. */
   placeOf(name: string): { file: string; tensor: string } | undefined;
   read(name: string, window?: TensorWindow): Promise<Float32Array>;
@@ -46,7 +44,6 @@ export async function openParameters(
     const merged = withAdapter(base, specs, { bits, factors });
     return {
       initialised: merged.initialised,
-      ignored: merged.ignored,
       placeOf(name) {
         const tensor = own.get(name);
         return tensor === undefined ? merged.placeOf(name) : { file: adapter.source.fileOf(tensor), tensor };
@@ -75,10 +72,9 @@ async function openWhole(
 ): Promise<ParameterSource> {
   const source = await openCheckpointTensors(folder);
   try {
-    const { sources, initialised, ignored } = matchTensors(config, specs, shapesOf(source), folder, head);
+    const { sources, initialised } = matchTensors(config, specs, shapesOf(source), folder, head);
     return {
       initialised: initialised.filter((name) => !isLoraParameter(name)),
-      ignored,
       placeOf(name) {
         const tensor = sources.get(name);
         return tensor === undefined ? undefined : { file: source.fileOf(tensor), tensor };

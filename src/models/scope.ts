@@ -106,7 +106,8 @@ export function linear(scope: Scope, name: string, x: Tensor, options: LinearOpt
 
 /**
  * Backward of `linear` without its activation: adds to the gradients of weight and bias, or of the adapter, where they are
- * trained and, where `dx` is given, writes (or with `accumulate` adds) dx = dy·W, times the derivative of the GELU that made x where its input is given.
+ * trained and, where `dx` is given, writes (or with `accumulate` adds) dx = dy·W, times the derivative of the GELU that made
+ * x where its input is given.
  */
 export function linearBackward(
   scope: Scope,

@@ -14,8 +14,8 @@ export interface TrialMetrics {
 }
 
 /**
- * `precision`, `recall`, `auc`, `macro_f1`, `macro_pr_auc`, `ece` at the best epoch, the means over the folds; by fold, in order, `fold_f1` and `best_epochs`;
- * `epochs`, those that all folds were trained for.
+ * `precision`, `recall`, `auc`, `macro_f1`, `macro_pr_auc`, `ece` at the best epoch, the means over the folds; by fold, in
+ * order, `fold_f1` and `best_epochs`; `epochs`, those that all folds were trained for.
  */
 export function createTrialMetrics(): TrialMetrics {
   const best = new Map<number, EpochEntry>();

@@ -21,8 +21,8 @@ export interface Augmentation {
   /** The pairs that may become longer than they are. */
   readonly evidence: EvidenceOfPairs;
   /**
-   * The posts of these training pairs that an epoch, counted from 0, changes, by index of the pair. A function of (seed, epoch, pair), whatever
-   * the fold.
+   * The posts of these training pairs that an epoch, counted from 0, changes, by index of the pair. A function of (seed,
+   * epoch, pair), whatever the fold.
    */
   postsOf(train: readonly number[], epoch: number): ReadonlyMap<number, string>;
 }
