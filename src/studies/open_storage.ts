@@ -7,17 +7,19 @@ import { openSqliteStorage } from "./sqlite_storage.ts";
 import type { Storage } from "./storage.ts";
 
 /**
- * Opens `sqlite:///relative.db`, `sqlite:////absolute.db`, or, for null, a storage in memory. The file and its tables
- * are made when missing.
+ * Opens `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user:password@host:port/database`, or, for null, a
+ * storage in memory. A file and tables are made when missing.
  */
 export async function openStorage(url: string | null): Promise<Storage> {
   if (url === null) return new MemoryStorage();
   if (/^sqlite(\+\w+)?:\/\/\//.test(url)) return await openSqliteStorage(url);
   if (/^postgres(ql)?(\+\w+)?:/.test(url)) {
-    throw new EntailError("usage", `${withoutPasswords(url)}: PostgreSQL is not available yet; use sqlite:///FILE`);
+    // Its driver is loaded where there is need of it only.
+    return await (await import("./postgres_storage.ts")).openPostgresStorage(url);
   }
   throw new EntailError(
     "usage",
-    `${withoutPasswords(url)}: not a storage URL; use sqlite:///relative.db or sqlite:////absolute.db`,
+    `${withoutPasswords(url)}: not a storage URL; use sqlite:///relative.db, sqlite:////absolute.db or ` +
+      "postgresql://user:password@host:port/database",
   );
 }

@@ -5,7 +5,7 @@ import { type Distribution, distributionFromJson, type ParamValue, toExternal } 
 import type { Direction, FrozenTrial, TrialState } from "./frozen_trial.ts";
 import { type JsonValue, parsePythonJson } from "./python_text.ts";
 import { STREAM_ATTRIBUTE } from "./sampler.ts";
-import type { SqlRow } from "./sql_driver.ts";
+import type { SqlDriver, SqlRow } from "./sql_driver.ts";
 
 const STATES: readonly string[] = ["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"];
 
@@ -49,6 +49,39 @@ export interface TrialRows {
   readonly intermediateValues: SqlRow[];
   readonly userAttrs: SqlRow[];
   readonly systemAttrs: SqlRow[];
+}
+
+const DETAIL_QUERIES = {
+  params: "SELECT trial_id, param_name, param_value, distribution_json FROM trial_params WHERE # ORDER BY param_id",
+  values: "SELECT trial_id, objective, value, value_type FROM trial_values WHERE #",
+  intermediateValues: "SELECT trial_id, step, intermediate_value, intermediate_value_type " +
+    "FROM trial_intermediate_values WHERE # ORDER BY trial_intermediate_value_id",
+  userAttrs: 'SELECT trial_id, "key", value_json FROM trial_user_attributes WHERE # ORDER BY trial_user_attribute_id',
+  systemAttrs:
+    'SELECT trial_id, "key", value_json FROM trial_system_attributes WHERE # ORDER BY trial_system_attribute_id',
+};
+type Detail = keyof typeof DETAIL_QUERIES;
+
+/** Rows of trials with what the other tables hold of them, read afterwards: what a finished row promises is then there. */
+export async function withDetails(driver: SqlDriver, rows: readonly SqlRow[]): Promise<TrialRows[]> {
+  const ids = JSON.stringify(rows.map((row) => row.trial_id));
+  const condition = driver.dialect.inJsonList("trial_id");
+  const details = {} as Record<Detail, Map<unknown, SqlRow[]>>;
+  for (const detail of Object.keys(DETAIL_QUERIES) as Detail[]) {
+    const byTrial = new Map<unknown, SqlRow[]>(rows.map((row) => [row.trial_id, []]));
+    for (const row of await driver.all(DETAIL_QUERIES[detail].replace("#", condition), [ids])) {
+      byTrial.get(row.trial_id)!.push(row);
+    }
+    details[detail] = byTrial;
+  }
+  return rows.map((trial) => ({
+    trial,
+    params: details.params.get(trial.trial_id)!,
+    values: details.values.get(trial.trial_id)!,
+    intermediateValues: details.intermediateValues.get(trial.trial_id)!,
+    userAttrs: details.userAttrs.get(trial.trial_id)!,
+    systemAttrs: details.systemAttrs.get(trial.trial_id)!,
+  }));
 }
 
 /** Names what a broken row belongs to in front of its error. */

@@ -7,25 +7,15 @@ import { type JsonValue, pythonJson } from "./python_text.ts";
 import {
   attributesFromRows,
   directionFromColumn,
+  parseTime,
   timeText,
   trialFromRows,
-  type TrialRows,
   valueColumns,
+  withDetails,
 } from "./rdb_rows.ts";
 import type { Sql, SqlDriver, SqlRow } from "./sql_driver.ts";
 import type { Storage, StoredParam, StudyRecord, TrialChanges, TrialGoal, TrialTemplate } from "./storage.ts";
 import { TrialCache } from "./trial_cache.ts";
-
-const DETAIL_QUERIES = {
-  params: "SELECT trial_id, param_name, param_value, distribution_json FROM trial_params WHERE # ORDER BY param_id",
-  values: "SELECT trial_id, objective, value, value_type FROM trial_values WHERE #",
-  intermediateValues: "SELECT trial_id, step, intermediate_value, intermediate_value_type " +
-    "FROM trial_intermediate_values WHERE # ORDER BY trial_intermediate_value_id",
-  userAttrs: 'SELECT trial_id, "key", value_json FROM trial_user_attributes WHERE # ORDER BY trial_user_attribute_id',
-  systemAttrs:
-    'SELECT trial_id, "key", value_json FROM trial_system_attributes WHERE # ORDER BY trial_system_attribute_id',
-};
-type Detail = keyof typeof DETAIL_QUERIES;
 
 interface StudyCache {
   readonly cache: TrialCache;
@@ -129,29 +119,48 @@ export class RdbStorage implements Storage {
   }
 
   async createTrial(studyId: number, template?: TrialTemplate): Promise<FrozenTrial> {
-    const trialId = await this.#driver.transaction(async (sql) => {
-      await this.#checkStudy(sql, studyId);
-      return await this.#insertTrial(sql, studyId, template ?? { state: "RUNNING", datetimeStart: new Date() });
-    });
-    return await this.#readNew(trialId, studyId);
+    const trial = template ?? { state: "RUNNING", datetimeStart: new Date() };
+    const trialId = await this.#startOnce(
+      studyId,
+      trial.datetimeStart,
+      (sql) => this.#insertTrial(sql, studyId, trial),
+    );
+    return await this.#readNew(trialId!, studyId);
   }
 
   async startTrial(studyId: number, goal?: TrialGoal): Promise<FrozenTrial | null> {
-    const trialId = await this.#driver.transaction(async (sql) => {
-      await this.#checkStudy(sql, studyId);
+    const datetimeStart = new Date();
+    const trialId = await this.#startOnce(studyId, datetimeStart, async (sql) => {
       if (goal !== undefined && await this.#takenTrials(sql, studyId, goal.graceSeconds) >= goal.trials) return null;
       const [waiting] = await sql.all(
         "UPDATE trials SET state = 'RUNNING', datetime_start = ? WHERE trial_id = (SELECT trial_id FROM trials " +
-          "WHERE study_id = ? AND state = 'WAITING' ORDER BY number, trial_id LIMIT 1) RETURNING trial_id",
-        [timeText(new Date()), studyId],
+          "WHERE study_id = ? AND state = 'WAITING' ORDER BY number, trial_id LIMIT 1" +
+          `${this.#driver.dialect.forUpdateOfFree}) RETURNING trial_id`,
+        [timeText(datetimeStart), studyId],
       );
       const id = waiting === undefined
-        ? await this.#insertTrial(sql, studyId, { state: "RUNNING", datetimeStart: new Date() })
+        ? await this.#insertTrial(sql, studyId, { state: "RUNNING", datetimeStart })
         : Number(waiting.trial_id);
       if (goal !== undefined) await this.#beat(sql, id);
       return id;
     });
     return trialId === null ? null : await this.#readNew(trialId, studyId);
+  }
+
+  /**
+   * Runs `start`, which gives the id of a trial, in a transaction. When the driver repeats it, the trial of the time before
+   * is taken where it is there after all: no other has that id and began at that moment.
+   */
+  async #startOnce(studyId: number, start: Date | undefined, body: (sql: Sql) => Promise<number | null>) {
+    let before: number | null = null;
+    return await this.#driver.transaction(async (sql) => {
+      await this.#checkStudy(sql, studyId);
+      if (before !== null) {
+        const [row] = await sql.all("SELECT datetime_start FROM trials WHERE trial_id = ?", [before]);
+        if (row !== undefined && parseTime(row.datetime_start)?.getTime() === start?.getTime()) return before;
+      }
+      return before = await body(sql);
+    });
   }
 
   async #insertTrial(sql: Sql, studyId: number, template: TrialTemplate): Promise<number> {
@@ -199,9 +208,15 @@ export class RdbStorage implements Storage {
     if (state === "COMPLETE" && (values === null || values.length === 0 || values.some(Number.isNaN))) {
       throw new EntailError("usage", "a COMPLETE trial needs a value that is a number");
     }
+    const datetimeComplete = timeText(new Date());
+    let hasBegun = false;
     const finished = await this.#driver.transaction(async (sql) => {
       const before = await this.#stateOf(sql, trialId);
-      if (isFinished(before.state)) return false;
+      if (isFinished(before.state)) {
+        const own = "SELECT trial_id FROM trials WHERE trial_id = ? AND datetime_complete = ?";
+        return hasBegun && (await sql.all(own, [trialId, datetimeComplete])).length > 0;
+      }
+      hasBegun = true;
       if (before.state !== "RUNNING") {
         throw new EntailError("data", `${this.#place}: trial ${before.number} is ${before.state}, not RUNNING`);
       }
@@ -209,7 +224,7 @@ export class RdbStorage implements Storage {
       await this.#writeValues(sql, trialId, values);
       await sql.all("UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?", [
         state,
-        timeText(new Date()),
+        datetimeComplete,
         trialId,
       ]);
       return true;
@@ -229,7 +244,7 @@ export class RdbStorage implements Storage {
       if (changedByOthers) {
         const fresh = "SELECT * FROM trials WHERE study_id = ? AND trial_id > ?";
         rows = rows.concat(await this.#driver.all(fresh, [studyId, entry.cache.largestId]));
-        if (entry.cache.largestId < 0) await this.#checkStudy(this.#driver, studyId);
+        if (entry.cache.largestId < 0) await this.#checkStudy(this.#driver, studyId, "");
       }
       entry.cache.put(await this.#complete(rows));
     } catch (error) {
@@ -264,13 +279,15 @@ export class RdbStorage implements Storage {
     await this.#driver.close();
   }
 
-  async #checkStudy(sql: Sql, studyId: number): Promise<void> {
-    const [row] = await sql.all("SELECT study_id FROM studies WHERE study_id = ?", [studyId]);
+  async #checkStudy(sql: Sql, studyId: number, locked = this.#driver.dialect.forUpdate): Promise<void> {
+    const [row] = await sql.all(`SELECT study_id FROM studies WHERE study_id = ?${locked}`, [studyId]);
     if (row === undefined) throw new EntailError("data", `${this.#place}: there is no study with id ${studyId}`);
   }
 
   async #stateOf(sql: Sql, trialId: number): Promise<{ state: TrialState; studyId: number; number: number }> {
-    const [row] = await sql.all("SELECT state, study_id, number FROM trials WHERE trial_id = ?", [trialId]);
+    const { forUpdate } = this.#driver.dialect;
+    const select = `SELECT state, study_id, number FROM trials WHERE trial_id = ?${forUpdate}`;
+    const [row] = await sql.all(select, [trialId]);
     if (row === undefined) throw new EntailError("data", `${this.#place}: there is no trial with id ${trialId}`);
     const studyId = Number(row.study_id);
     this.#studyOfTrial.set(trialId, studyId);
@@ -303,6 +320,8 @@ export class RdbStorage implements Storage {
     const { domains } = this.#cacheOf(studyId);
     let domain = domains.get(param.name);
     if (domain === undefined) {
+      // Two that store a parameter for the first time must not each take theirs for the first.
+      await this.#checkStudy(sql, studyId);
       const [first] = await sql.all(
         "SELECT p.distribution_json FROM trials t JOIN trial_params p ON p.trial_id = t.trial_id " +
           "WHERE t.study_id = ? AND p.param_name = ? ORDER BY t.trial_id LIMIT 1",
@@ -312,7 +331,8 @@ export class RdbStorage implements Storage {
     }
     if (domain !== undefined) checkCompatible(param.name, domain, param.distribution);
     await sql.all(
-      "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)",
+      "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?) " +
+        "ON CONFLICT (trial_id, param_name) DO UPDATE SET param_value = excluded.param_value",
       [trialId, param.name, param.internal, distributionToJson(param.distribution)],
     );
   }
@@ -363,27 +383,8 @@ export class RdbStorage implements Storage {
   /** Reads the details of trials whose rows were read before: what a finished row promises is then there. */
   async #complete(rows: readonly SqlRow[]): Promise<FrozenTrial[]> {
     if (rows.length === 0) return [];
-    const ids = JSON.stringify(rows.map((row) => row.trial_id));
-    const condition = this.#driver.dialect.inJsonList("trial_id");
-    const details = {} as Record<Detail, Map<unknown, SqlRow[]>>;
-    for (const detail of Object.keys(DETAIL_QUERIES) as Detail[]) {
-      const byTrial = new Map<unknown, SqlRow[]>(rows.map((row) => [row.trial_id, []]));
-      for (const row of await this.#driver.all(DETAIL_QUERIES[detail].replace("#", condition), [ids])) {
-        byTrial.get(row.trial_id)!.push(row);
-      }
-      details[detail] = byTrial;
-    }
-    const complete = rows.map((trial): TrialRows => {
-      this.#studyOfTrial.set(Number(trial.trial_id), Number(trial.study_id));
-      return {
-        trial,
-        params: details.params.get(trial.trial_id)!,
-        values: details.values.get(trial.trial_id)!,
-        intermediateValues: details.intermediateValues.get(trial.trial_id)!,
-        userAttrs: details.userAttrs.get(trial.trial_id)!,
-        systemAttrs: details.systemAttrs.get(trial.trial_id)!,
-      };
-    });
+    for (const row of rows) this.#studyOfTrial.set(Number(row.trial_id), Number(row.study_id));
+    const complete = await withDetails(this.#driver, rows);
     try {
       return complete.map(trialFromRows);
     } catch (error) {

@@ -14,6 +14,9 @@ const GIVE_UP_AFTER_MS = 120_000;
 const DIALECT: SqlDialect = {
   inJsonList: (column) => `${column} IN (SELECT value FROM json_each(?))`,
   olderThanSeconds: (column) => `${column} < datetime('now', (-?) || ' seconds')`,
+  // A transaction excludes all other writers.
+  forUpdate: "",
+  forUpdateOfFree: "",
 };
 
 function isBusy(error: unknown): boolean {

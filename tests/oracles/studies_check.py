@@ -3,6 +3,11 @@
     deno run -A tests/oracles/studies_make.ts /tmp/made.db
     python tests/oracles/studies_check.py /tmp/made.db
 
+or with two arguments, a file for what is expected and the address of an empty PostgreSQL database (psycopg2 is needed then):
+
+    deno run -A tests/oracles/studies_make.ts /tmp/made postgresql://user:password@host/db
+    python tests/oracles/studies_check.py /tmp/made postgresql://user:password@host/db
+
 The first program makes a study of every kind of trial; this one loads it, compares it with what the first one wrote beside it as
 JSON, computes importances, and continues it for ten trials with the same sampler; `studies_make.ts --continue` then takes over again.
 """
@@ -32,8 +37,8 @@ def objective(trial):
     return value
 
 
-def load(path):
-    storage = optuna.storages.RDBStorage("sqlite:///" + path, heartbeat_interval=60)
+def load(url):
+    storage = optuna.storages.RDBStorage(url, heartbeat_interval=60)
     return optuna.load_study(
         study_name="made here", storage=storage, sampler=optuna.samplers.TPESampler(seed=11),
         pruner=optuna.pruners.HyperbandPruner(min_resource=1, max_resource=9, reduction_factor=3),
@@ -46,10 +51,10 @@ def same(a, b):
     return a == b
 
 
-def main(path):
+def main(path, url):
     with open(path + ".json") as file:
         expected = json.load(file)
-    study = load(path)
+    study = load(url)
     trials = study.trials
     assert len(trials) == len(expected["trials"]), (len(trials), len(expected["trials"]))
     for trial, other in zip(trials, expected["trials"]):
@@ -84,11 +89,11 @@ def main(path):
     assert numbers == list(range(len(numbers))), numbers
     print(f"continued by Optuna to {len(numbers)} trials")
 
-    subprocess.run(["deno", "run", "-A", os.path.join(HERE, "studies_make.ts"), path, "--continue"], check=True)
-    after = load(path).trials
+    subprocess.run(["deno", "run", "-A", os.path.join(HERE, "studies_make.ts"), path, url, "--continue"], check=True)
+    after = load(url).trials
     assert [t.number for t in after] == list(range(len(numbers) + 10))
     assert all(t.state.is_finished() for t in after[-10:])
     print(f"continued here to {len(after)} trials; best {min(t.value for t in after if t.state.name == 'COMPLETE'):.4f}")
 
 
-main(sys.argv[1])
+main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "sqlite:///" + sys.argv[1])

@@ -1,4 +1,4 @@
-/** Makes the database that tests/oracles/studies_check.py examines: studies_make.ts FILE [--continue] */
+/** Makes the database that tests/oracles/studies_check.py examines: studies_make.ts FILE [URL] [--continue] */
 
 import { HyperbandPruner } from "../../src/studies/hyperband_pruner.ts";
 import { paramImportances } from "../../src/studies/importance.ts";
@@ -17,15 +17,15 @@ async function objective(trial: Trial): Promise<number> {
   return trial.number === 9 ? NaN : value;
 }
 
-const [path, mode] = Deno.args;
+const [path, url = `sqlite:///${path}`] = Deno.args.filter((each) => each !== "--continue");
 const study = await createStudy({
   studyName: "made here",
-  storage: `sqlite:///${path}`,
+  storage: url,
   loadIfExists: true,
   sampler: new TPESampler({ seed: 5 }),
   pruner: new HyperbandPruner({ minResource: 1, maxResource: 9, reductionFactor: 3 }),
 });
-if (mode === "--continue") {
+if (Deno.args.includes("--continue")) {
   await study.optimize(objective, { nTrials: 10 });
 } else {
   await study.setUserAttr("made", { by: "entail", nan: NaN });

@@ -1,18 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { fileURLToPath } from "node:url";
 import { createStudy, loadStudy } from "../../src/studies/study.ts";
-
-const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
-
-function spawnWorker(...args: string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", WORKER, ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
+import { spawnWorker } from "./spawn_worker.ts";
 
 async function withFile(body: (url: string) => Promise<void>): Promise<void> {
   const folder = Deno.makeTempDirSync({ prefix: "entail-studies-" });

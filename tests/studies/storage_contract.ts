@@ -304,10 +304,10 @@ async function randomOperations(first: Storage, subject: ContractSubject, seed: 
 }
 
 /** Registers one test per rule. */
-export function testStorage(name: string, makeSubject: () => ContractSubject): void {
+export function testStorage(name: string, makeSubject: () => ContractSubject | Promise<ContractSubject>): void {
   for (const [rule, check] of Object.entries(RULES)) {
     Deno.test(`${name}: ${rule}`, async () => {
-      const subject = makeSubject();
+      const subject = await makeSubject();
       const storage = await subject.open();
       try {
         await check(storage, subject);
