@@ -103,6 +103,7 @@ export const HpoSchema = z.strictObject({
   storage: orNull(address("a storage URL"), "in memory").default("${oc.env:OPTUNA_STORAGE,sqlite:///optuna.db}"),
   study_name: text().default("${experiment_name}"),
   direction: oneOf(["maximize", "minimize"]).default("maximize"),
+  retry_failed: integer({ min: 0 }).default(0),
   hpo_mode: z.strictObject({
     mode: oneOf(["kfold", "single_split"]).default("kfold"),
     validation_fraction: real({ above: 0, max: 0.5 }).default(0.2),

@@ -1,4 +1,5 @@
 /** A study from its configuration: opens or continues it, runs trials, and leaves what `status` and `best` need. */
+import { hostname } from "node:os";
 import { type Config, differences } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -23,6 +24,9 @@ import {
 import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "./stored_config.ts";
 import { openConfiguredStudy, TRIALS_ATTRIBUTE } from "./study_setup.ts";
 import { openWorkbench } from "./workbench.ts";
+
+/** Of a user attribute. */
+const MOST_LETTERS = 500;
 
 export interface StudyObserver extends TrialObserver {
   /** The study is open; `finished` of its trials are over already. */
@@ -109,7 +113,8 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
       const worker = crypto.randomUUID().slice(0, 8);
       const objective = createObjective({ workbench, config, reporter, observer, signal });
       await study.optimize(async (trial) => {
-        await trial.setUserAttrs({ [CONFIG_ATTRIBUTE]: version, [WORKER]: worker });
+        const where = { [WORKER]: worker, host: hostname(), adapter: workbench.gpu.name.slice(0, MOST_LETTERS) };
+        await trial.setUserAttrs({ [CONFIG_ATTRIBUTE]: version, ...where });
         return await objective(trial);
       }, {
         nTrials,

@@ -58,6 +58,7 @@ export async function openConfiguredStudy(config: Config, storage: Storage | str
     direction: config.hpo.direction,
     sampler: createSampler(config.hpo),
     pruner: createPruner(config),
+    heartbeat: { maxRetries: config.hpo.retry_failed },
     loadIfExists: true,
   });
 }

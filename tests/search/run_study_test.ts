@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Config } from "../../src/config/config.ts";
 import { EntailError } from "../../src/errors.ts";
@@ -55,10 +56,12 @@ gpuTest(
         for (const share of [precision, recall, auc]) assert.ok(share >= 0 && share <= 1, `${share}`);
         assert.deepEqual([epochs, fold_f1, typeof best_epochs], [3, [value], "object"]);
         for (const text of Object.values(userAttrs)) assert.ok(JSON.stringify(text).length <= 500);
+        assert.deepEqual([userAttrs.host, userAttrs.adapter], [hostname(), gpu.name]);
       }
       // Two sittings.
       const workers = study.trials.map(({ userAttrs }) => userAttrs[WORKER]);
       assert.ok(workers[0] === workers[1] && workers[1] !== workers[2] && workers[2] === workers[3], `${workers}`);
+      assert.equal(study.heartbeat!.maxRetries, 0);
       // Enough is enough: nothing is opened, nothing runs.
       const nothing = { ...options(gpu), openDevice: () => Promise.reject(new Error("not needed")) };
       assert.equal((await trialsOf(config("hpo.n_trials=4"), nothing)).length, 4);
