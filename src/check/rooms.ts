@@ -11,7 +11,6 @@ const LIBRARY = [
   "tokenizers",
   "dataset",
   "augmentation",
-  "tracking",
   "studies",
   "hub",
   "evaluation",
@@ -19,6 +18,7 @@ const LIBRARY = [
   "tuning",
   "training",
   "search",
+  "tracking",
   "report",
 ] as const;
 
@@ -29,7 +29,6 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   random: ["errors"],
   formats: ["errors"],
   config: ["errors", "formats"],
-  tracking: ["errors", "formats"],
   hub: ["errors", "formats"],
   tokenizers: ["errors", "formats"],
   evaluation: ["errors", "random"],
@@ -53,6 +52,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "models",
   ],
   search: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "studies", "evaluation", "models", "training"],
+  tracking: ["errors", "formats", "config", "studies", "evaluation", "training", "search"],
   report: ["errors", "formats", "config", "studies", "evaluation", "training", "search"],
   bench: ["errors", "random", ...DEVICE, "tuning", "dataset", "models", "training"],
   check: ["errors", ...DEVICE, "tuning", "models", "training"],

@@ -5,13 +5,13 @@ import { type Config, printConfig } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import { METRIC_NAMES, type MetricName } from "../evaluation/metrics.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
-import { flattenParams } from "../tracking/limits.ts";
-import { newRunId, openTracker, type TrackedRun, type Tracker } from "../tracking/tracker.ts";
 import { type LogEntry, readLog } from "../training/metrics_log.ts";
 import type { RunRecorder } from "../training/recorder.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { foldFolder } from "../training/run_folder.ts";
 import type { Summary } from "../training/summary.ts";
+import { flattenParams } from "./limits.ts";
+import { newRunId, openTracker, type TrackedRun, type Tracker } from "./tracker.ts";
 
 /** In the output folder: which MLflow run is this training's, so that a resumed one goes on with it. */
 const MEMORY_FILE = "mlflow.json";

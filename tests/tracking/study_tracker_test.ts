@@ -1,14 +1,14 @@
 /** A study's MLflow runs, with objectives that train nothing. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openStudyTracker, type StudyTracker } from "../../src/cli/track_study.ts";
+import { openStudyTracker, type StudyTracker } from "../../src/tracking/study_tracker.ts";
 import { type Config, parseConfigText } from "../../src/config/config.ts";
 import { finishedTrials } from "../../src/search/run_study.ts";
 import { createStudy, type Study } from "../../src/studies/study.ts";
 import { TrialPruned } from "../../src/studies/trial.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
-import { type MlflowServer, serveMlflow } from "../tracking/mlflow_server.ts";
+import { type MlflowServer, serveMlflow } from "./mlflow_server.ts";
 
 interface Sitting {
   study: Study;
