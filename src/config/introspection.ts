@@ -1,5 +1,5 @@
 /** Walks the zod schema: which keys exist, what they allow, what they default to. */
-import type { z } from "zod";
+import type { z } from "../packages/zod.ts";
 import { isTree, type Tree, type Value } from "./tree.ts";
 
 type Schema = z.core.$ZodType;

@@ -1,6 +1,6 @@
 /** trainer_state.json: where a fold stands, so that it can go on from `last` with the same bits. */
 import { join } from "node:path";
-import { z } from "zod";
+import { z } from "../packages/zod.ts";
 import { saveModel, saveMoments } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { recoverFolder, replaceFolder } from "../formats/atomic_folder.ts";
