@@ -54,6 +54,11 @@ export function hasFixedKeys(schema: Schema): boolean {
   return definition(unwrap(schema)).shape !== undefined;
 }
 
+/** The names of the keys directly below this schema, as far as the schema fixes them. */
+export function fixedKeys(schema: Schema): string[] {
+  return Object.keys(definition(unwrap(schema)).shape ?? {});
+}
+
 /** Whether any name may be put below this schema. */
 export function isOpenMap(schema: Schema): boolean {
   const { type } = definition(unwrap(schema));

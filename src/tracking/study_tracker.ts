@@ -7,7 +7,7 @@ import { finishedTrials, type StudyObserver } from "../search/run_study.ts";
 import { bestOf, type FrozenTrial } from "../studies/frozen_trial.ts";
 import { STALE_REASON } from "../studies/heartbeat.ts";
 import type { Study } from "../studies/study.ts";
-import type { Reporter } from "../training/reporter.ts";
+import { type Reporter, silentReporter } from "../training/reporter.ts";
 import { flattenParams } from "./limits.ts";
 import { newRunId, openTracker, type TrackedRun } from "./tracker.ts";
 import { trainingParams } from "./training_tracker.ts";
@@ -31,7 +31,10 @@ interface Whole {
 }
 
 /** Records a study as `mlflow.*` says; undefined where it is switched off. */
-export async function openStudyTracker(config: Config, reporter: Reporter): Promise<StudyTracker | undefined> {
+export async function openStudyTracker(
+  config: Config,
+  reporter: Reporter = silentReporter,
+): Promise<StudyTracker | undefined> {
   const { enable, tracking_uri, experiment_name } = config.mlflow;
   if (!enable) return undefined;
   const tracker = await openTracker(tracking_uri, {

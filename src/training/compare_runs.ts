@@ -5,6 +5,7 @@ import { comparePredictions, type Comparison, holm, type MetricDifference } from
 import { bootstrapIntervals, type Intervals } from "../evaluation/intervals.ts";
 import { measure, METRIC_NAMES, type MetricName, type Metrics } from "../evaluation/metrics.ts";
 import { decisionSettings } from "./decisions.ts";
+import { GIVEN_PAIRS } from "./run_record.ts";
 import { judgedFolds, readRunResults, type RunResults } from "./run_results.ts";
 import { crossFittedPredictions, type RunPrediction } from "./summary.ts";
 
@@ -73,7 +74,7 @@ export async function compareRuns(folders: readonly string[]): Promise<RunCompar
 }
 
 /** What the pairs of a run come from, and how they are divided. */
-const DATA = ["data.groundtruth_csv", "data.criteria_json", "folds.csv"] as const;
+const DATA = ["data.groundtruth_csv", "data.criteria_json", GIVEN_PAIRS, "folds.csv"] as const;
 
 function checkSameData(folders: readonly string[], results: readonly RunResults[]): void {
   const [first, ...others] = results.map(({ record }) => record.content);

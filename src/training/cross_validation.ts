@@ -40,6 +40,8 @@ import { tunerOf } from "./tune_session.ts";
 export interface CrossValidateOptions {
   /** Train this fold only; those that were trained before stay as they are. */
   fold?: number;
+  /** Pairs and folds instead of those that `data` and `kfold` make. */
+  split?: RunSplit;
   reporter: Reporter;
   recorder?: RunRecorder;
   signal?: AbortSignal;
@@ -60,7 +62,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
     throw new EntailError("usage", `--fold ${fold}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);
   }
   const model = await openModelSource(config, options);
-  const split = await loadSplit(config);
+  const split = options.split ?? await loadSplit(config);
   const teacher = await loadTeacher(config, split.pairs);
   const described = await describeRun(config, model, split, { gpu, reporter });
   const unlock = await lockRun(config);
