@@ -115,7 +115,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
         nTrials,
         totalTrials,
         signal,
-        catch: (error) => error instanceof TrialFailed,
+        catch: TrialFailed,
         callbacks: [async (_, trial) => await observer?.ended?.(study, trial)],
       });
     } finally {

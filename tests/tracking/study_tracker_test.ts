@@ -48,7 +48,7 @@ async function withStudies(test: (server: MlflowServer, sit: () => Promise<Sitti
             if (typeof outcome === "number") await trial.report(outcome, 1);
             else throw outcome;
             return outcome;
-          }, { nTrials: 1, catch: () => true, callbacks: [(study, trial) => observer.ended!(study, trial)] });
+          }, { nTrials: 1, catch: Error, callbacks: [(study, trial) => observer.ended!(study, trial)] });
         return { study, config, tracker, run };
       };
       try {
