@@ -24,6 +24,7 @@ import { CONFIG_ATTRIBUTE, storeConfig, storedConfig } from "./stored_config.ts"
 import { openConfiguredStudy, TRIALS_ATTRIBUTE } from "./study_setup.ts";
 import { openWorkbench } from "./workbench.ts";
 
+/** Told of a study as it goes. */
 export interface StudyObserver extends TrialObserver {
   /** The study is open; `finished` of its trials are over already. */
   opened?(study: Study, finished: number): void | Promise<void>;
@@ -46,13 +47,17 @@ export function observers(...all: (StudyObserver | undefined)[]): StudyObserver 
   };
 }
 
+/** How `runStudy` runs. */
 export interface RunStudyOptions {
   /** Trials to run here; without it, until the study has `hpo.n_trials` finished ones, those of other processes included. */
   nTrials?: number;
   /** Opens the device, and opens it anew when it is lost. */
   openDevice: () => Promise<Gpu>;
+  /** Told of progress. */
   reporter: Reporter;
+  /** Told of trials. */
   observer?: StudyObserver;
+  /** Ends the study cleanly. */
   signal?: AbortSignal;
   /** Instead of the one that `hpo.storage` names; it is not closed. */
   storage?: Storage;

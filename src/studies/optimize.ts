@@ -10,7 +10,10 @@ import { type Trial, TrialPruned } from "./trial.ts";
 /** Computes the value of one trial. */
 export type Objective = (trial: Trial) => number | Promise<number>;
 
-/** The parts of a study that the loop uses. */
+/**
+ * The parts of a study that the loop uses.
+ * @internal
+ */
 export interface OptimizedStudy {
   readonly studyId: number;
   readonly studyName: string;
@@ -25,6 +28,7 @@ export interface OptimizedStudy {
 /** Called after each trial; may call `study.stop()`. */
 export type StudyCallback<Study = OptimizedStudy> = (study: Study, trial: FrozenTrial) => void | Promise<void>;
 
+/** How `study.optimize` runs trials. */
 export interface OptimizeOptions<Study = OptimizedStudy> {
   /** Trials to run in this call; without it, until `study.stop()` or the signal. */
   nTrials?: number;

@@ -17,6 +17,7 @@ import { TPESampler } from "./tpe.ts";
 import { Trial } from "./trial.ts";
 import { type TrialRow, trialRows } from "./trial_rows.ts";
 
+/** Which study, where, and what proposes and prunes. */
 export interface StudyOptions {
   /** The study's name; for `createStudy` one is made up when missing, for `loadStudy` the only one is taken. */
   studyName?: string;
@@ -41,6 +42,7 @@ export interface EnqueueTrialOptions {
   skipIfExists?: boolean;
 }
 
+/** What a new study is like. */
 export interface CreateStudyOptions extends StudyOptions {
   /** Default "minimize". */
   direction?: Direction;
@@ -110,16 +112,24 @@ async function openStudy(record: StudyRecord, storage: Storage, options: StudyOp
 
 /** A study over one objective value. Made by `createStudy` and `loadStudy`. */
 export class Study {
+  /** The storage's own identifier. */
   readonly studyId: number;
+  /** Unique in the storage. */
   readonly studyName: string;
+  /** Of its value. */
   readonly direction: Direction;
+  /** Where its trials are. */
   readonly storage: Storage;
+  /** What proposes values. */
   readonly sampler: Sampler;
+  /** What ends trials early. */
   readonly pruner: Pruner;
+  /** Signs of life; null: none. */
   readonly heartbeat: HeartbeatOptions | null;
   #trials: readonly FrozenTrial[] = [];
   #stopRequested = false;
 
+  /** See `createStudy` and `loadStudy`. */
   constructor(
     record: StudyRecord,
     storage: Storage,
@@ -146,10 +156,12 @@ export class Study {
     return best;
   }
 
+  /** The value of `bestTrial`. */
   get bestValue(): number {
     return this.bestTrial.value!;
   }
 
+  /** Its parameters. */
   get bestParams(): Readonly<Record<string, ParamValue>> {
     return this.bestTrial.params;
   }

@@ -17,7 +17,9 @@ const RUN_ATTRIBUTE = "entail:mlflow_run:";
 /** Longer places are too long for tables of attributes: their digests stand for them. */
 const MOST_LETTERS = 400;
 
+/** Records a study for MLflow. */
 export interface StudyTracker {
+  /** For `runStudy`. */
   observer: StudyObserver;
   /** What the study's run ends with when this is closed, unless another process is still at it. */
   end(status: "FINISHED" | "FAILED" | "KILLED"): void;

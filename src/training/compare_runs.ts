@@ -13,8 +13,11 @@ import { crossFittedPredictions, type RunPrediction } from "./summary.ts";
 export interface ComparedRun {
   /** Its folder, as it was named. */
   run: string;
+  /** See `RunRecord`. */
   id: string;
+  /** Of its decisions. */
   metrics: Metrics;
+  /** By bootstrap over posts. */
   intervals: Intervals;
 }
 
@@ -26,9 +29,11 @@ export type ComparedPair = Omit<Comparison, "metrics"> & {
   metrics: Record<MetricName, MetricDifference & { p_holm: number | null }>;
 };
 
+/** Runs on the same data and folds. */
 export interface RunComparison {
   /** Trained to their end in every run. */
   folds: number[];
+  /** Each of them. */
   runs: ComparedRun[];
   /** Every run with every later one. */
   comparisons: ComparedPair[];

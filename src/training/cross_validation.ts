@@ -37,15 +37,22 @@ import { type FoldFacts, type RunPrediction, summarise, type Summary } from "./s
 import { loadTeacher } from "./teacher.ts";
 import { tunerOf } from "./tune_session.ts";
 
+/** How `crossValidate` trains. */
 export interface CrossValidateOptions {
   /** Train this fold only; those that were trained before stay as they are. */
   fold?: number;
   /** Pairs and folds instead of those that `data` and `kfold` make. */
   split?: RunSplit;
+  /** Told of progress. */
   reporter: Reporter;
+  /** Takes the run down. */
   recorder?: RunRecorder;
+  /** Ends the training after the step at hand, saved. */
   signal?: AbortSignal;
-  /** Told when the data are there, and the kernels. */
+  /**
+   * Told when the data are there, and the kernels.
+   * @internal
+   */
   startup?: Pick<Startup, "ended">;
 }
 

@@ -23,11 +23,13 @@ import { readState, skippedSteps } from "./state.ts";
 import { type FoldFacts, type RunPrediction, summarise, type Summary } from "./summary.ts";
 import { truncationOf, truncationText } from "./truncation.ts";
 
+/** How a run is evaluated. */
 export interface EvaluateRunOptions {
   /** This fold only. */
   fold?: number;
   /** Those of a run that a program trained on pairs of its own. */
   pairs?: readonly LabelledPair[];
+  /** Told of progress. */
   reporter: Reporter;
 }
 
@@ -38,10 +40,13 @@ export async function evaluateRun(gpu: Gpu, run: OpenRun, options: EvaluateRunOp
 
 /** What a run's checkpoints say of their validation pairs. */
 export interface ScoredRun {
+  /** What each came to. */
   folds: FoldFacts[];
+  /** Of all of them. */
   predictions: RunPrediction[];
 }
 
+/** What the scores of a run come to. */
 export const summariseRun = ({ config }: OpenRun, { folds, predictions }: ScoredRun): Summary =>
   summarise(folds, predictions, { settings: decisionSettings(config), seed: config.seed });
 

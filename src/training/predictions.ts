@@ -11,6 +11,7 @@ const SCORE = "score";
 
 /** A pair of a run, its score and what is decided about it. */
 export interface Prediction extends ScoredPair, JudgedPair {
+  /** Which post. */
   postId: string;
 }
 

@@ -17,9 +17,11 @@ import { type Truncation, warnOfTruncation } from "./truncation.ts";
 
 /** Which pairs a run has, and on which of them each fold is validated. */
 export interface RunSplit {
+  /** In their order. */
   readonly pairs: readonly Pair[];
   /** Validation fold of each pair. */
   readonly folds: readonly number[];
+  /** Folds. */
   readonly nSplits: number;
   /** Of pairs that a program gave: the digest of what they say; absent: they are those of the files in `data`. */
   readonly digest?: string;

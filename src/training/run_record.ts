@@ -27,7 +27,9 @@ import type { Truncation } from "./truncation.ts";
 
 export const RECORD_FILE = "run.json";
 
+/** What run.json holds. */
 export interface RunRecord {
+  /** Of the file's form. */
   version: 1;
   /** Digest of `settings` and `content` when the run was begun. */
   id: string;
@@ -43,6 +45,7 @@ export interface RunRecord {
   truncation: Truncation | null;
   /** What the same bits can only be expected of. */
   program: string;
+  /** The adapter's name. */
   adapter: string;
   /** Where relative paths of config.yaml start. */
   directory: string;
