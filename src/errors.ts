@@ -8,6 +8,7 @@ const EXIT_STATUS: Record<ErrorKind, number> = { usage: 2, data: 3, adapter: 4, 
  * configuration key, and says what to do; the command line prints it as `error: …` without a stack trace.
  */
 export class EntailError extends Error {
+  /** `message` is one line: what is wrong, and what to do. */
   constructor(readonly kind: ErrorKind, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "EntailError";

@@ -1,4 +1,2 @@
-/** This program's version. */
-import project from "../deno.json" with { type: "json" };
-
-export const VERSION: string = project.version;
+/** This program's version, that of deno.json, which packages for npm do not have. */
+export const VERSION = "0.1.0";

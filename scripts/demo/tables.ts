@@ -1,5 +1,5 @@
 /** The generated data as the text of its files. */
-import { stringify } from "csv-stringify/sync";
+import { stringify } from "../../src/packages/csv_stringify.ts";
 import { CRITERIA } from "./expressions.ts";
 import type { Distraction } from "./frames.ts";
 import type { Pair, Post } from "./posts.ts";

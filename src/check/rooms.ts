@@ -2,7 +2,7 @@
 import { circles } from "./circles.ts";
 import type { Imports } from "./imports.ts";
 
-const LEAVES = ["errors", "formats", "random", "version"] as const;
+const LEAVES = ["packages", "errors", "formats", "random", "version"] as const;
 const DEVICE = ["gpu", "nn"] as const;
 const LIBRARY = [
   ...LEAVES,
@@ -11,7 +11,6 @@ const LIBRARY = [
   "tokenizers",
   "dataset",
   "augmentation",
-  "tracking",
   "studies",
   "hub",
   "evaluation",
@@ -19,22 +18,23 @@ const LIBRARY = [
   "tuning",
   "training",
   "search",
+  "tracking",
   "report",
 ] as const;
 
 /** The rooms that each room may import besides itself. A file that lies in src/ itself is a room of its own. */
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  packages: [],
   errors: [],
   version: [],
   random: ["errors"],
-  formats: ["errors"],
-  config: ["errors", "formats"],
-  tracking: ["errors", "formats"],
+  formats: ["errors", "packages"],
+  config: ["errors", "packages", "formats"],
   hub: ["errors", "formats"],
   tokenizers: ["errors", "formats"],
   evaluation: ["errors", "random"],
-  dataset: ["errors", "formats", "random", "tokenizers"],
-  augmentation: ["errors", "formats", "random", "dataset"],
+  dataset: ["errors", "packages", "formats", "random", "tokenizers"],
+  augmentation: ["errors", "packages", "formats", "random", "dataset"],
   studies: ["errors", "formats", "random"],
   gpu: ["errors"],
   nn: ["errors", "gpu"],
@@ -53,7 +53,8 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "models",
   ],
   search: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "studies", "evaluation", "models", "training"],
-  report: ["errors", "formats", "config", "studies", "evaluation", "training", "search"],
+  tracking: ["errors", "packages", "formats", "config", "studies", "evaluation", "training", "search"],
+  report: ["errors", "packages", "formats", "config", "studies", "evaluation", "training", "search"],
   bench: ["errors", "random", ...DEVICE, "tuning", "dataset", "models", "training"],
   check: ["errors", ...DEVICE, "tuning", "models", "training"],
   cli: [...LIBRARY, "bench", "check"],

@@ -16,6 +16,8 @@ const DENO_CHECKS = [
   ["fmt", "--check", "--quiet"],
   ["lint", "--quiet"],
   ["check", "--frozen", "--quiet", "mod.ts", "src/", "scripts/", "tests/"],
+  ["doc", "--lint", "--quiet", "mod.ts"],
+  ["publish", "--dry-run", "--allow-dirty", "--quiet"],
 ];
 
 /**

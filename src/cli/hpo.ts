@@ -3,11 +3,11 @@ import { EntailError } from "../errors.ts";
 import { paramText } from "../formats/human.ts";
 import { finishedTrials, observers, runStudy, type StudyObserver } from "../search/run_study.ts";
 import type { Study } from "../studies/study.ts";
+import { openStudyTracker, type StudyTracker } from "../tracking/study_tracker.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { createStudyProgress } from "./study_progress.ts";
 import { printTable } from "./terminal.ts";
-import { openStudyTracker, type StudyTracker } from "./track_study.ts";
 
 export async function hpo(
   overrides: string[],

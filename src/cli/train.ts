@@ -2,6 +2,7 @@
 import { createStopwatch } from "../bench/stopwatch.ts";
 import { duration, percent } from "../formats/human.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { openTrainingTracker } from "../tracking/training_tracker.ts";
 import { crossValidate } from "../training/cross_validation.ts";
 import { settingsInVain } from "../training/run.ts";
 import { createStartup } from "../training/startup.ts";
@@ -10,7 +11,6 @@ import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { printSummary } from "./summary_tables.ts";
 import { createReporter } from "./terminal.ts";
-import { openTrainingTracker } from "./track.ts";
 
 export async function train(
   overrides: string[],

@@ -2,7 +2,7 @@
  * The configuration of a run, with Hydra's semantics: files in `configs/` are composed by their defaults lists,
  * overrides change them, interpolations are resolved, and the result is checked against the schema.
  */
-import { stringify } from "yaml";
+import { stringify } from "../packages/yaml.ts";
 import { EntailError } from "../errors.ts";
 import { inShort } from "../formats/human.ts";
 import { withoutCredentials, withoutPasswords } from "../formats/secrets.ts";
@@ -24,8 +24,8 @@ import {
 } from "./tree.ts";
 import { checkedConfig, unknownKey } from "./validation.ts";
 
-export type { Config } from "./schema.ts";
-export { conditionNames, type SearchParameter, wantedValues } from "./hpo_schema.ts";
+export type * from "./settings.ts";
+export { conditionNames, wantedValues } from "./hpo_schema.ts";
 
 /** Where to look for configuration files. */
 export interface ComposeOptions {

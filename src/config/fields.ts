@@ -3,7 +3,7 @@
  * ("must be an integer >= 1"). As OmegaConf's typed nodes do, fields accept the text of their type: `"5"` from an
  * environment variable is a number, `yes` and `off` are booleans.
  */
-import { z } from "zod";
+import { z } from "../packages/zod.ts";
 import { unmasked } from "../formats/secrets.ts";
 
 /** Also with YAML 1.1's digit groups, `1_000`, which YAML 1.2 reads as a text. */

@@ -1,6 +1,7 @@
 /** The schema of the `hpo` group: a study, how its trials are run, sampled and pruned, and its search space. */
-import { z } from "zod";
+import { z } from "../packages/zod.ts";
 import { address, flag, integer, oneOf, orNull, real, text } from "./fields.ts";
+import type { Scalar } from "./settings.ts";
 
 const SCALAR = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 
@@ -20,9 +21,6 @@ const ParameterSchema = z.strictObject({
 });
 
 type Parameter = z.output<typeof ParameterSchema>;
-
-/** One parameter of a search space, checked; `key` is the configuration key that it sets. */
-export type SearchParameter = Parameter & { key: string };
 
 /** What is wrong with a parameter on its own, or undefined. */
 function parameterFault(parameter: Parameter): [string, string] | undefined {
@@ -50,8 +48,6 @@ function canBe({ type, low, high, choices }: Parameter, value: unknown): boolean
   if (type === "categorical") return choices?.some((choice) => choice === value) ?? true;
   return type === "float" || (Number.isInteger(value) && low! <= Number(value) && Number(value) <= high!);
 }
-
-type Scalar = z.output<typeof SCALAR>;
 
 /** The values of which a condition wants one. */
 export const wantedValues = (wanted: Scalar | readonly Scalar[]): readonly Scalar[] => [wanted].flat();

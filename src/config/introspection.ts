@@ -1,5 +1,5 @@
 /** Walks the zod schema: which keys exist, what they allow, what they default to. */
-import type { z } from "zod";
+import type { z } from "../packages/zod.ts";
 import { isTree, type Tree, type Value } from "./tree.ts";
 
 type Schema = z.core.$ZodType;
@@ -52,6 +52,11 @@ export function schemaAt(root: Schema, path: readonly string[]): Schema | undefi
 /** Whether keys below this schema are fixed names (an object of the schema). */
 export function hasFixedKeys(schema: Schema): boolean {
   return definition(unwrap(schema)).shape !== undefined;
+}
+
+/** The names of the keys directly below this schema, as far as the schema fixes them. */
+export function fixedKeys(schema: Schema): string[] {
+  return Object.keys(definition(unwrap(schema)).shape ?? {});
 }
 
 /** Whether any name may be put below this schema. */

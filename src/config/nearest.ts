@@ -1,5 +1,5 @@
 /** The nearest known name, for "did you mean". */
-import { closest } from "fastest-levenshtein";
+import { closest } from "../packages/fastest_levenshtein.ts";
 
 /** No key has more; what comes behind them in a name is not looked at part by part. */
 const MOST_PARTS = 20;

@@ -2,9 +2,10 @@
  * The schema of the configuration: every key, its type, its range and its default. The values that a run uses come
  * from `configs/`; the defaults here stand in for keys that a configuration file leaves out, and are the same values.
  */
-import { z } from "zod";
+import { z } from "../packages/zod.ts";
 import { address, flag, integer, oneOf, orNull, real, text } from "./fields.ts";
 import { HpoSchema } from "./hpo_schema.ts";
+import type { Config } from "./settings.ts";
 
 /** Where the pairs are, and how long they may be. */
 const DataSchema = z.strictObject({
@@ -245,5 +246,8 @@ export const ConfigSchema = z.strictObject({
   hpo: HpoSchema.prefault({}),
 });
 
-/** The checked configuration: every key is there, every interpolation is resolved. */
-export type Config = z.output<typeof ConfigSchema>;
+export type { Config } from "./settings.ts";
+
+/** Compiles only where the schema and the types of settings.ts are the same. */
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never;
+true satisfies Same<z.output<typeof ConfigSchema>, Config>;

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseDocument } from "yaml";
+import { parseDocument } from "../packages/yaml.ts";
 import { EntailError, type ErrorKind } from "../errors.ts";
 import { inShort } from "../formats/human.ts";
 import { decodeUtf8, readError } from "../formats/text.ts";

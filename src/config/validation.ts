@@ -1,5 +1,5 @@
 /** From a tree to a checked `Config`, with errors of one line that name the key. */
-import type { z } from "zod";
+import type { z } from "../packages/zod.ts";
 import { EntailError, type ErrorKind } from "../errors.ts";
 import { inShort } from "../formats/human.ts";
 import { resolveInterpolations } from "./interpolation.ts";

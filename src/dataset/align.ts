@@ -3,7 +3,7 @@
  * Rather not at all than in the wrong place: what is compared is whole sentences, and what says who feels what, or that
  * somebody does not, must be the same.
  */
-import { distance as levenshtein } from "fastest-levenshtein";
+import { distance as levenshtein } from "../packages/fastest_levenshtein.ts";
 
 /** A stretch of a post, in UTF-16 units: `post.slice(start, end)`. */
 export interface Span {

@@ -3,8 +3,11 @@ import { alignSentence, type Span } from "./align.ts";
 
 /** Evidence sentences that stand in their posts as they are written, nearly so, and not at all. */
 export interface EvidenceCounts {
+  /** Sentences that stand in their post word for word. */
   verbatim: number;
+  /** Sentences that were found in nearly the same words. */
   aligned: number;
+  /** Sentences that were not found. */
   missing: number;
 }
 

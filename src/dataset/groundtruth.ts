@@ -5,9 +5,13 @@ import { Mt19937 } from "../random/mt19937.ts";
 
 /** One row of the groundtruth file with the text of its criterion. */
 export interface Pair {
+  /** Which post. */
   postId: string;
+  /** Its text. */
   post: string;
+  /** Which criterion. */
   criterionId: string;
+  /** Its text. */
   criterion: string;
   /** Other texts of the criterion; absent: none. */
   paraphrases?: readonly string[];
@@ -30,11 +34,15 @@ export function groupNumbers<Key extends "postId" | "criterionId">(
 /** The columns of the groundtruth file, in order. */
 export const GROUNDTRUTH_COLUMNS = ["post_id", "post", "DSM5_symptom", "groundtruth"] as const;
 
+/** Which files `loadGroundtruth` reads, and how much of them. */
 export interface GroundtruthOptions {
+  /** CSV: post_id, post, DSM5_symptom, groundtruth. */
   groundtruthCsv: string;
+  /** JSON: `{"criteria":[{"id","text"}]}`. */
   criteriaJson: string;
   /** Keep only so many pairs; null or more than there are keeps all. */
   sampleSize?: number | null;
+  /** Which ones; null: 0. */
   sampleSeed?: number | null;
 }
 

@@ -34,19 +34,29 @@ export interface Annotation {
   present: boolean;
 }
 
+/** The files that `prepare` reads and writes. */
 export interface PrepareOptions {
+  /** CSV: post_id, text. */
   postsCsv: string;
+  /** CSV: post_id, sentence_id, sentence_text, DSM5_symptom, status, explanation. */
   annotationsCsv: string;
+  /** JSON: id and text of each criterion. */
   criteriaJson: string;
+  /** Where the groundtruth goes. */
   outputCsv: string;
 }
 
 /** What `prepare` read and wrote. */
 export interface PrepareSummary {
+  /** Posts. */
   posts: number;
+  /** Pairs of a post and a criterion. */
   pairs: number;
+  /** Those with evidence. */
   positives: number;
+  /** Annotated sentences. */
   annotations: number;
+  /** Those of SPECIAL_CASE, which is no criterion. */
   specialCases: number;
   /** How the sentences that say that a symptom is there were found in their posts. */
   evidence: EvidenceCounts;

@@ -142,7 +142,8 @@ function decodeReply({ ids, typeIds, lengths, counts, lost }: TokenizeReply): En
 }
 
 function startWorker({ folder, maxLength, chunkStride }: PairLimits & Pick<TokenizeOptions, "folder">): Worker {
-  const worker = new Worker(new URL("./tokenize_worker.ts", import.meta.url).href, { type: "module" });
+  // With this module's own extension: in a package for npm both are JavaScript.
+  const worker = new Worker(import.meta.url.replace(/tokenize(?=\.\w+$)/, "tokenize_worker"), { type: "module" });
   worker.postMessage({ folder, limits: { maxLength, chunkStride } });
   return worker;
 }

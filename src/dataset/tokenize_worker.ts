@@ -1,4 +1,3 @@
-/// <reference lib="deno.worker" />
 import { EntailError } from "../errors.ts";
 import type { PairLimits, PairTokenizer } from "./tokenizer.ts";
 import { loadTokenizer } from "./tokenizer.ts";
@@ -6,10 +5,16 @@ import type { TokenizeJob, TokenizeReply } from "./tokenize_messages.ts";
 
 // One tokenizing thread: the first message names the folder and the limits, each later one holds a job.
 
+/** This thread, by what it uses of a worker's global scope: packages may not name that library of types. */
+const thread = globalThis as unknown as {
+  onmessage: (event: MessageEvent<{ folder: string; limits: PairLimits } | TokenizeJob>) => void;
+  postMessage(message: unknown, transfer?: Transferable[]): void;
+};
+
 let tokenizer: Promise<PairTokenizer> | undefined;
 let limits: PairLimits;
 
-self.onmessage = async ({ data }: MessageEvent<{ folder: string; limits: PairLimits } | TokenizeJob>) => {
+thread.onmessage = async ({ data }) => {
   try {
     if ("folder" in data) {
       limits = data.limits;
@@ -20,10 +25,10 @@ self.onmessage = async ({ data }: MessageEvent<{ folder: string; limits: PairLim
     }
     const reply = encodeJob(await tokenizer!, data);
     const { ids, typeIds, lengths, counts, lost } = reply;
-    self.postMessage(reply, [ids, typeIds, lengths, counts, lost].map(({ buffer }) => buffer));
+    thread.postMessage(reply, [ids, typeIds, lengths, counts, lost].map(({ buffer }) => buffer));
   } catch (error) {
     const kind = error instanceof EntailError ? error.kind : undefined;
-    self.postMessage({ kind, message: error instanceof Error ? error.message : String(error) });
+    thread.postMessage({ kind, message: error instanceof Error ? error.message : String(error) });
   }
 };
 

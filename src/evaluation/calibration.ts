@@ -2,7 +2,9 @@
 
 /** A pair's score, the log-odds that the model gives it, and its label, 0 or 1. */
 export interface ScoredLabel {
+  /** Log-odds of the positive class. */
   score: number;
+  /** 0 or 1. */
   label: number;
 }
 

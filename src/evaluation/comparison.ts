@@ -12,16 +12,22 @@ import {
 } from "./metrics.ts";
 
 /** A decision about a pair of a run. */
-export interface ComparedPair extends JudgedPair {
+export interface ComparablePair extends JudgedPair {
+  /** Which post. */
   postId: string;
+  /** Which criterion. */
   criterionId: string;
+  /** The fold that it was judged in. */
   fold: number;
 }
 
 /** A metric of both, and what is known of first − second. */
 export interface MetricDifference {
+  /** Of the first model; null where the pairs do not have it. */
   first: number | null;
+  /** Of the second. */
   second: number | null;
+  /** first - second. */
   difference: number | null;
   /** Percentile bootstrap over posts, both models in each resample. */
   interval: [low: number, high: number] | null;
@@ -29,21 +35,32 @@ export interface MetricDifference {
   p_value: number | null;
 }
 
+/** Two models on the same pairs. */
 export interface Comparison {
+  /** Pairs that both judged. */
   pairs: number;
+  /** Their posts. */
   posts: number;
+  /** Pairs that both decided as they are labelled. */
   both_right: number;
+  /** Pairs that only the first did. */
   only_first_right: number;
+  /** Pairs that only the second did. */
   only_second_right: number;
+  /** Pairs that neither did. */
   both_wrong: number;
   /**
    * Exact two-sided McNemar test over pairs. It takes them as independent, which the pairs of a post are not: the
    * bootstrap does without that.
    */
   mcnemar_p_value: number;
+  /** By name. */
   metrics: Record<MetricName, MetricDifference>;
+  /** Of the bootstrap. */
   resamples: number;
+  /** Of its intervals. */
   level: number;
+  /** Of its draws. */
   seed: number;
 }
 
@@ -52,8 +69,8 @@ export interface Comparison {
  * that only one of them has, or that has another label or fold.
  */
 export function comparePredictions(
-  first: readonly ComparedPair[],
-  second: readonly ComparedPair[],
+  first: readonly ComparablePair[],
+  second: readonly ComparablePair[],
   options: BootstrapOptions,
 ): Comparison {
   const partners = partnersOf(first, second);
@@ -78,10 +95,10 @@ export function comparePredictions(
 }
 
 /** The pair of `second` that each of `first` is. */
-function partnersOf(first: readonly ComparedPair[], second: readonly ComparedPair[]): ComparedPair[] {
-  const keyOf = ({ postId, criterionId }: ComparedPair) => JSON.stringify([postId, criterionId]);
+function partnersOf(first: readonly ComparablePair[], second: readonly ComparablePair[]): ComparablePair[] {
+  const keyOf = ({ postId, criterionId }: ComparablePair) => JSON.stringify([postId, criterionId]);
   const others = new Map(second.map((pair) => [keyOf(pair), pair]));
-  const fault = ({ postId, criterionId }: ComparedPair, what: string) =>
+  const fault = ({ postId, criterionId }: ComparablePair, what: string) =>
     new EntailError(
       "data",
       `post ${postId}, criterion ${criterionId}: ${what}; compare runs of the same data and folds`,
@@ -133,7 +150,7 @@ export function holm(pValues: readonly (number | null)[]): (number | null)[] {
 }
 
 function metricDifferences(
-  pairs: readonly ComparedPair[],
+  pairs: readonly ComparablePair[],
   [first, second]: readonly [RankedPairs, RankedPairs],
   options: BootstrapOptions,
 ): Record<MetricName, MetricDifference> {

@@ -3,8 +3,11 @@ import { fitTemperature, probabilityOf } from "./calibration.ts";
 import type { JudgedPair } from "./metrics.ts";
 import { bestThreshold } from "./thresholds.ts";
 
+/** How a decision is chosen: `evaluation` and `model.positive_threshold`. */
 export interface DecisionSettings {
+  /** Whether a temperature is chosen. */
   calibration: "none" | "temperature";
+  /** Whether thresholds are, one for all criteria or one for each. */
   thresholdMode: "fixed" | "global" | "per_class";
   /** The threshold of `fixed`; where the search of `per_class` starts. */
   positiveThreshold: number;
@@ -14,6 +17,7 @@ export interface DecisionSettings {
 
 /** How a score becomes a probability, and a probability a prediction. */
 export interface Decision {
+  /** Log-odds are divided by it. */
   temperature: number;
   /** A pair is positive from this probability on. */
   threshold: number;
@@ -23,8 +27,11 @@ export interface Decision {
 
 /** A pair and the model's score of it: the log-odds that it is positive. */
 export interface ScoredPair {
+  /** Which criterion. */
   criterionId: string;
+  /** 0 or 1. */
   label: number;
+  /** Log-odds of the positive class. */
   score: number;
 }
 
@@ -62,9 +69,11 @@ export function decide<Pair extends Pick<ScoredPair, "criterionId" | "score">>(
   return { ...pair, probability, prediction: probability >= needed ? 1 : 0 };
 }
 
+/** Pairs that are decided by what was chosen on other groups. */
 export interface CrossFitted<Pair, Group> {
   /** The pairs in their order, each decided by what was chosen on the pairs of the other groups. */
   judged: (Pair & JudgedPair)[];
+  /** What each group is decided by. */
   decisions: Map<Group, Decision>;
 }
 

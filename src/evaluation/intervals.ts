@@ -6,7 +6,9 @@ import { mixSeeds } from "../random/mix.ts";
 import { Mt19937 } from "../random/mt19937.ts";
 import { type JudgedPair, measureRanked, METRIC_NAMES, type MetricName, rankPairs } from "./metrics.ts";
 
+/** How posts are drawn. */
 export interface BootstrapOptions {
+  /** Of the draws. */
   seed: number;
   /** How often the posts are drawn. */
   resamples?: number;

@@ -1,24 +1,36 @@
 /** Counts of a binary classification; the positive class is 1. */
 export interface Confusion {
+  /** Positive, and so decided. */
   truePositives: number;
+  /** Negative, but decided to be positive. */
   falsePositives: number;
+  /** Negative, and so decided. */
   trueNegatives: number;
+  /** Positive, but decided to be negative. */
   falseNegatives: number;
 }
 
 /** A pair, how probable it is to be positive, and what is decided about it; label and prediction are 0 or 1. */
 export interface JudgedPair {
+  /** 0 or 1. */
   label: number;
+  /** Of being positive. */
   probability: number;
+  /** What is decided: 0 or 1. */
   prediction: number;
 }
 
 /** Metrics of a set of pairs, each as scikit-learn defines it with `zero_division=0`. */
 export interface Metrics extends Confusion {
+  /** Pairs. */
   count: number;
+  /** 2 tp / (2 tp + fp + fn). */
   f1: number;
+  /** tp / (tp + fp). */
   precision: number;
+  /** tp / (tp + fn). */
   recall: number;
+  /** (tp + tn) / count. */
   accuracy: number;
   /** Area under the ROC curve; null where only one class is present (scikit-learn: NaN). */
   auc: number | null;
@@ -35,6 +47,7 @@ export interface Metrics extends Confusion {
 
 /** The metrics that tables, means and intervals are of. */
 export const METRIC_NAMES = ["f1", "precision", "recall", "accuracy", "auc", "pr_auc", "ece", "brier"] as const;
+/** One of `METRIC_NAMES`. */
 export type MetricName = typeof METRIC_NAMES[number];
 
 /** Bins of the expected calibration error. */

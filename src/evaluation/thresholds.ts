@@ -1,7 +1,10 @@
 /** Choosing the probability from which a pair is positive. */
 
-interface ProbablePair {
+/** A pair with a label. */
+export interface ProbablePair {
+  /** Of being positive. */
   probability: number;
+  /** 0 or 1. */
   label: number;
 }
 

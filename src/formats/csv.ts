@@ -1,6 +1,6 @@
-import { CsvError, parse } from "csv-parse/sync";
-import { stringify } from "csv-stringify/sync";
-import { closest } from "fastest-levenshtein";
+import { CsvError, parse } from "../packages/csv_parse.ts";
+import { stringify } from "../packages/csv_stringify.ts";
+import { closest } from "../packages/fastest_levenshtein.ts";
 import { EntailError } from "../errors.ts";
 import { lineAndColumn, LONGEST_TEXT, readTextPieces } from "./text.ts";
 

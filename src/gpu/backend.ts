@@ -1,6 +1,7 @@
 /** What differs between implementations of WebGPU. `deno.ts` and `dawn.ts` are the two; nobody else names a global of theirs. */
 import { matrixShapeOf } from "./matrix.ts";
 
+/** Deno's own WebGPU, or Dawn. */
 export type BackendName = "deno" | "dawn";
 
 export interface Backend {

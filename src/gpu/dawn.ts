@@ -1,4 +1,6 @@
 /** Dawn, Chromium's WebGPU, by an optional npm package that is loaded only when asked for. It knows tensor cores. */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { EntailError } from "../errors.ts";
 import { type Backend, listed, SUBGROUP_MATRIX } from "./backend.ts";
 
@@ -61,10 +63,12 @@ export async function dawnBackend(folder = FOLDER): Promise<Backend> {
   };
 }
 
+// deno-lint-ignore require-await
 async function load(entry: URL): Promise<{ gpu: GPU; globals: Dawn["globals"] }> {
   let dawn: Dawn;
   try {
-    dawn = await import(entry.href);
+    // Not `import`, whose target a package that is published must name.
+    dawn = createRequire(entry)(fileURLToPath(entry));
   } catch (cause) {
     const reason = (cause as Error).message.split("\n")[0];
     throw new EntailError("adapter", `gpu.backend=dawn: it does not load here: ${reason}; set gpu.backend=deno`, {

@@ -7,11 +7,13 @@ import { denoBackend } from "./deno.ts";
 import { type KernelCache, kernelCache } from "./kernel.ts";
 import { EMULATED, type MatrixShape, matrixShapeOf } from "./matrix.ts";
 
+/** Which adapter `openGpu` opens. */
 export interface GpuOptions {
   /** Whose WebGPU: Deno's own, or Dawn where its package is installed. */
   backend?: BackendName;
   /** Whether an adapter that runs on the CPU will do. */
   allowSoftware?: boolean;
+  /** Which of several; by default the system's choice. */
   powerPreference?: GPUPowerPreference;
   /** Most of the transient memory that attention may take beyond what is linear in the tokens, in MiB. */
   workspaceMb?: number;
@@ -21,34 +23,60 @@ export interface GpuOptions {
 
 /** An open device and what the rest of the program asks about it. */
 export interface Gpu {
+  /**
+   * Whose WebGPU it is.
+   * @internal
+   */
   readonly backend: Backend;
+  /** WebGPU's device. */
   readonly device: GPUDevice;
   /** Human-readable adapter name, e.g. "NVIDIA H100 80GB HBM3" or "llvmpipe (LLVM 15.0.6, 256 bits)". */
   readonly name: string;
+  /** As the adapter says. */
   readonly vendor: string;
   /** Kernels come in variants; this is what chooses between them. */
   readonly kind: "software" | "hardware";
+  /**
+   * What kernels may use.
+   * @internal
+   */
   readonly can: Capabilities;
-  /** What kernels for tensor cores multiply. */
+  /**
+   * What kernels for tensor cores multiply.
+   * @internal
+   */
   readonly matrix: MatrixShape;
   /** Invocations of a subgroup; 0 where there are no subgroups, or of several sizes. */
   readonly subgroupSize: number;
+  /** WebGPU's features that it was opened with. */
   readonly features: readonly string[];
+  /** Whether it tells the time of its work. */
   readonly hasTimestamps: boolean;
   /** Largest range of a buffer that one binding can see, in bytes. */
   readonly maxBindingBytes: number;
+  /** Largest buffer, in bytes. */
   readonly maxBufferBytes: number;
+  /** Memory of a workgroup, in bytes. */
   readonly maxWorkgroupBytes: number;
   /** See `GpuOptions.workspaceMb`. */
   readonly workspaceBytes: number;
   /** Variants of kernels that were measured to be the fastest here, by operation and key (src/nn/variants.ts). */
   readonly tuned: ReadonlyMap<string, string>;
+  /**
+   * Compiled kernels.
+   * @internal
+   */
   readonly kernels: KernelCache;
+  /**
+   * When it had work.
+   * @internal
+   */
   readonly activity: Activity;
   /** Submits commands; all go this way. Returns their number for `activity.finished`. */
   submit(encoder: GPUCommandEncoder): number;
   /** Throws the first error that the device reported outside an error scope; cheap, call it often. */
   check(): void;
+  /** Gives the device back. */
   close(): void;
 }
 

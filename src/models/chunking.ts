@@ -2,17 +2,19 @@
 import { EntailError } from "../errors.ts";
 import type { ModelConfig } from "./model_config.ts";
 
-export const AGGREGATIONS = ["max", "LSE", "top-m"] as const;
+const AGGREGATIONS = ["max", "LSE", "top-m"] as const;
 
 /** The score of a pair from those of its chunks: their maximum, a soft maximum, or the mean of the highest. */
 export interface Aggregation {
-  readonly aggType: typeof AGGREGATIONS[number];
+  /** Which of them. */
+  readonly aggType: "max" | "LSE" | "top-m";
   /** LSE: from the mean (towards 0) to the maximum (towards infinity). */
   readonly lseTau: number;
   /** top-m: how many of the highest scores. */
   readonly topM: number;
 }
 
+/** How posts are read in chunks. */
 export interface Chunking extends Aggregation {
   /** Tokens of the post that a chunk shares with the one before it. */
   readonly stride: number;

@@ -1,9 +1,19 @@
 /** Charts as SVG text: ECharts without a browser, in one look. */
-import { BarChart, LineChart, LinesChart, ParallelChart, ScatterChart } from "echarts/charts";
-import { GridComponent, LegendComponent, ParallelComponent, TitleComponent } from "echarts/components";
-import { init, use } from "echarts/core";
-import type { EChartsOption } from "echarts";
-import { SVGRenderer } from "echarts/renderers";
+import {
+  BarChart,
+  type EChartsOption,
+  GridComponent,
+  init,
+  LegendComponent,
+  LineChart,
+  LinesChart,
+  ParallelChart,
+  ParallelComponent,
+  ScatterChart,
+  SVGRenderer,
+  TitleComponent,
+  use,
+} from "../packages/echarts.ts";
 import { COLOURS } from "./colours.ts";
 
 use([

@@ -1,5 +1,5 @@
 /** The report as one page that needs nothing else: charts inside, light or dark as the reader's system is. */
-import { Marked } from "marked";
+import { Marked } from "../packages/marked.ts";
 import { COLOURS } from "./colours.ts";
 import { plain } from "./markdown.ts";
 import type { Plot } from "./plot.ts";

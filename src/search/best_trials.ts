@@ -7,8 +7,11 @@ import type { StudyRecord } from "../studies/storage.ts";
 import { withParams } from "./search_space.ts";
 import { configOfTrial } from "./stored_config.ts";
 
+/** A trial and what it trained. */
 export interface BestTrial {
+  /** The trial. */
   trial: FrozenTrial;
+  /** A configuration for `entail train`, with the trial's values. */
   config: Config;
 }
 

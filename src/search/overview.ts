@@ -7,8 +7,11 @@ import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY, WORKER } from "./objectiv
 import { CONFIG_ATTRIBUTE } from "./stored_config.ts";
 import { TRIALS_ATTRIBUTE } from "./study_setup.ts";
 
+/** How far a study is; what `status --json` prints. */
 export interface StudyOverview {
+  /** The study. */
   study_name: string;
+  /** minimize or maximize. */
   direction: string;
   /** What a trial's value is: F1 where `hpo` has made the study, otherwise what its maker calls it, or "value". */
   objective: string;
@@ -16,7 +19,9 @@ export interface StudyOverview {
   by_hpo: boolean;
   /** Trials that the study is to have; null where no `hpo` has run it. */
   n_trials: number | null;
+  /** Trials by state. */
   states: Record<TrialState, number>;
+  /** The best trial; null before one is complete. */
   best: { number: number; value: number; params: FrozenTrial["params"] } | null;
   /** Share of the finished trials that the pruner stopped; those without memory do not count. */
   pruned_share: number | null;
@@ -28,12 +33,14 @@ export interface StudyOverview {
   fixed_share: number | null;
   /** Mean time of the last finished trials. */
   seconds_per_trial: number | null;
+  /** Until the last trial at the pace so far; null where nothing tells it. */
   eta_seconds: number | null;
 }
 
 /** Trials whose mean time stands for those to come. */
 const RECENT = 30;
 
+/** All studies of a storage, the oldest first. */
 export async function studyOverviews(storage: Storage): Promise<StudyOverview[]> {
   const overviews: StudyOverview[] = [];
   for (const record of await storage.listStudies()) {

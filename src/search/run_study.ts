@@ -28,6 +28,7 @@ import { openWorkbench } from "./workbench.ts";
 /** Of a user attribute. */
 const MOST_LETTERS = 500;
 
+/** Told of a study as it goes. */
 export interface StudyObserver extends TrialObserver {
   /** The study is open; `finished` of its trials are over already. */
   opened?(study: Study, finished: number): void | Promise<void>;
@@ -50,13 +51,17 @@ export function observers(...all: (StudyObserver | undefined)[]): StudyObserver 
   };
 }
 
+/** How `runStudy` runs. */
 export interface RunStudyOptions {
   /** Trials to run here; without it, until the study has `hpo.n_trials` finished ones, those of other processes included. */
   nTrials?: number;
   /** Opens the device, and opens it anew when it is lost. */
   openDevice: () => Promise<Gpu>;
+  /** Told of progress. */
   reporter: Reporter;
+  /** Told of trials. */
   observer?: StudyObserver;
+  /** Ends the study cleanly. */
   signal?: AbortSignal;
   /** Instead of the one that `hpo.storage` names; it is not closed. */
   storage?: Storage;
@@ -120,7 +125,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
         nTrials,
         totalTrials,
         signal,
-        catch: (error) => error instanceof TrialFailed,
+        catch: TrialFailed,
         callbacks: [async (_, trial) => await observer?.ended?.(study, trial)],
       });
     } finally {

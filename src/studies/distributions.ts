@@ -14,29 +14,43 @@ export type ParamValue = null | boolean | number | string;
 
 /** Real numbers in [low, high], uniform, log-uniform, or every `step` from low on. */
 export interface FloatDistribution {
+  /** Real numbers. */
   readonly kind: "float";
+  /** The lowest value. */
   readonly low: number;
+  /** The highest value. */
   readonly high: number;
+  /** Whether the logarithm is uniform. */
   readonly log: boolean;
+  /** The distance between values; null: continuous. */
   readonly step: number | null;
 }
 
 /** Integers in [low, high], every `step` from low on, uniform or log-uniform. */
 export interface IntDistribution {
+  /** Whole numbers. */
   readonly kind: "int";
+  /** The lowest value. */
   readonly low: number;
+  /** The highest value. */
   readonly high: number;
+  /** Whether the logarithm is uniform. */
   readonly log: boolean;
+  /** The distance between values. */
   readonly step: number;
 }
 
 /** One of a fixed list. */
 export interface CategoricalDistribution {
+  /** A list. */
   readonly kind: "categorical";
+  /** The values. */
   readonly choices: readonly ParamValue[];
 }
 
+/** A domain of numbers. */
 export type NumericDistribution = FloatDistribution | IntDistribution;
+/** The domain of a parameter. */
 export type Distribution = NumericDistribution | CategoricalDistribution;
 
 /** Parameter names with their domains, in sampling order. */

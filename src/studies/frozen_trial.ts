@@ -3,7 +3,9 @@
 import type { Distribution, ParamValue } from "./distributions.ts";
 import type { JsonValue } from "./python_text.ts";
 
+/** Whether the lowest or the highest value is the best. */
 export type Direction = "minimize" | "maximize";
+/** Optuna's states; WAITING: queued. */
 export type TrialState = "RUNNING" | "COMPLETE" | "PRUNED" | "FAIL" | "WAITING";
 
 /** A snapshot of one trial. Never changed in place once handed out; a finished trial never changes at all. */
@@ -12,20 +14,27 @@ export interface FrozenTrial {
   readonly trialId: number;
   /** Consecutive within the study, from 0. */
   readonly number: number;
+  /** How far it is. */
   readonly state: TrialState;
   /** The objective's value; null when there is none. For PRUNED the value at the largest step. */
   readonly value: number | null;
   /** All objective values (one, unless the study was made elsewhere with several objectives), or null. */
   readonly values: readonly number[] | null;
+  /** The parameters by name. */
   readonly params: Readonly<Record<string, ParamValue>>;
+  /** Where each comes from. */
   readonly distributions: Readonly<Record<string, Distribution>>;
   /** The parameters as numbers: a categorical as the index of its choice. */
   readonly internalParams: Readonly<Record<string, number>>;
   /** Reported values by step, in the order of reporting. */
   readonly intermediateValues: ReadonlyMap<number, number>;
+  /** What the user has stored with it. */
   readonly userAttrs: Readonly<Record<string, JsonValue>>;
+  /** What samplers and pruners have. */
   readonly systemAttrs: Readonly<Record<string, JsonValue>>;
+  /** null: it has not begun. */
   readonly datetimeStart: Date | null;
+  /** null: it has not ended. */
   readonly datetimeComplete: Date | null;
 }
 

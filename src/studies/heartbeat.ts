@@ -3,6 +3,7 @@
 import type { FrozenTrial } from "./frozen_trial.ts";
 import type { Storage, StoredParam } from "./storage.ts";
 
+/** Signs of life of running trials. */
 export interface HeartbeatOptions {
   /** Seconds between two signs of life (30). */
   intervalSeconds?: number;

@@ -3,6 +3,7 @@ import { EntailError } from "../errors.ts";
 import { KEEP, type Pruner, type PruningContext, type PruningDecision } from "./pruner.ts";
 import { longestCompleteStep, SuccessiveHalvingPruner } from "./successive_halving_pruner.ts";
 
+/** What a `HyperbandPruner` goes by. */
 export interface HyperbandPrunerOptions {
   /** Steps before the first rung of the first bracket (1). */
   minResource?: number;
@@ -44,6 +45,7 @@ export class HyperbandPruner implements Pruner {
   #halvings: SuccessiveHalvingPruner[] = [];
   #brackets: { studyName: string; byNumber: number[] } | null = null;
 
+  /** Usage error for options that contradict each other. */
   constructor(options: HyperbandPrunerOptions = {}) {
     const { minResource = 1, maxResource = "auto", reductionFactor = 3, bootstrapCount = 0 } = options;
     if (maxResource !== "auto" && !(Number.isInteger(maxResource) && maxResource >= minResource)) {
@@ -60,6 +62,7 @@ export class HyperbandPruner implements Pruner {
     this.#options = { minResource, maxResource, reductionFactor, bootstrapCount };
   }
 
+  /** Whether a trial is to end, by what it and the others have reported. */
   decide(context: PruningContext): PruningDecision {
     if (this.#halvings.length === 0) this.#initialise(context);
     if (this.#halvings.length === 0) return KEEP;

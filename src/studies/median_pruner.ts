@@ -2,6 +2,7 @@ import { EntailError } from "../errors.ts";
 import { lastStep } from "./frozen_trial.ts";
 import { KEEP, PRUNE, type Pruner, type PruningContext, type PruningDecision } from "./pruner.ts";
 
+/** What a `MedianPruner` goes by. */
 export interface MedianPrunerOptions {
   /** No pruning until this many trials are COMPLETE (5). */
   nStartupTrials?: number;
@@ -33,6 +34,7 @@ function nanMedian(values: readonly number[]): number {
 export class MedianPruner implements Pruner {
   readonly #options: Required<MedianPrunerOptions>;
 
+  /** Usage error for options that contradict each other. */
   constructor(options: MedianPrunerOptions = {}) {
     const { nStartupTrials = 5, nWarmupSteps = 0, intervalSteps = 1, nMinTrials = 1 } = options;
     if (nStartupTrials < 0 || nWarmupSteps < 0 || !(intervalSteps >= 1) || !(nMinTrials >= 1)) {
@@ -44,6 +46,7 @@ export class MedianPruner implements Pruner {
     this.#options = { nStartupTrials, nWarmupSteps, intervalSteps, nMinTrials };
   }
 
+  /** Whether a trial is to end, by what it and the others have reported. */
   decide({ trial, trials, direction }: PruningContext): PruningDecision {
     const { nStartupTrials, nWarmupSteps, intervalSteps, nMinTrials } = this.#options;
     const complete = trials.filter((other) => other.state === "COMPLETE");

@@ -10,7 +10,10 @@ import { type Trial, TrialPruned } from "./trial.ts";
 /** Computes the value of one trial. */
 export type Objective = (trial: Trial) => number | Promise<number>;
 
-/** The parts of a study that the loop uses. */
+/**
+ * The parts of a study that the loop uses.
+ * @internal
+ */
 export interface OptimizedStudy {
   readonly studyId: number;
   readonly studyName: string;
@@ -25,6 +28,7 @@ export interface OptimizedStudy {
 /** Called after each trial; may call `study.stop()`. */
 export type StudyCallback<Study = OptimizedStudy> = (study: Study, trial: FrozenTrial) => void | Promise<void>;
 
+/** How `study.optimize` runs trials. */
 export interface OptimizeOptions<Study = OptimizedStudy> {
   /** Trials to run in this call; without it, until `study.stop()` or the signal. */
   nTrials?: number;
@@ -33,12 +37,21 @@ export interface OptimizeOptions<Study = OptimizedStudy> {
    * However many processes share the study, they start none too many.
    */
   totalTrials?: number;
+  /** Seconds after which no further trial begins; those that run go on to their end. */
+  timeout?: number;
+  /** Trials that run side by side in this process (1); -1: as many as it has processors. */
+  nJobs?: number;
+  /** Called after each trial, in order. */
   callbacks?: readonly StudyCallback<Study>[];
   /** Aborting it ends the study cleanly, see `Study.optimize`. */
   signal?: AbortSignal;
-  /** Errors of the objective for which the study goes on (their trials are FAIL in any case). Default: none. */
-  catch?: (error: unknown) => boolean;
+  /** Classes of the objective's errors for which the study goes on (their trials are FAIL in any case). Default: none. */
+  catch?: ErrorClass | readonly ErrorClass[];
 }
+
+/** A class of errors. */
+// deno-lint-ignore no-explicit-any
+export type ErrorClass = abstract new (...args: any[]) => Error;
 
 /** What became of the objective. */
 type Outcome = { value: number } | { error: unknown } | { aborted: true };
@@ -49,17 +62,39 @@ export async function optimize<Study extends OptimizedStudy>(
   options: OptimizeOptions<Study>,
   stopRequested: () => boolean,
 ): Promise<void> {
-  const { nTrials = Infinity, totalTrials, callbacks = [], signal = null } = options;
-  const aborted = signal === null ? null : abortOf(signal);
-  for (let i = 0; i < nTrials && !stopRequested(); i++) {
-    if (signal?.aborted) throw interrupted(study);
-    if (study.heartbeat !== null) await failStaleTrials(study.storage, study.studyId, study.heartbeat);
-    const trial = totalTrials === undefined ? await study.ask(signal) : await study.askUpTo(totalTrials, signal);
-    if (trial === null) return;
-    const { told, fatal } = await runTrial(study, trial, objective, aborted, options.catch ?? (() => false));
-    for (const callback of callbacks) await callback(study, told);
-    if (fatal !== null) throw fatal.error;
+  const { nTrials = Infinity, totalTrials, timeout = Infinity, nJobs = 1, callbacks = [], signal = null } = options;
+  if (!Number.isInteger(nJobs) || nJobs === 0 || nJobs < -1) {
+    throw new EntailError("usage", `optimize: nJobs must be a whole number of at least 1, or -1, not ${nJobs}`);
   }
+  const accepted = [options.catch ?? []].flat();
+  const accepts = (error: unknown) => accepted.some((type) => error instanceof type);
+  const aborted = signal === null ? null : abortOf(signal);
+  const began = performance.now();
+  let started = 0;
+  let failed = false;
+  const isOver = () => started >= nTrials || failed || stopRequested() || performance.now() - began >= timeout * 1000;
+  const job = async () => {
+    while (!isOver()) {
+      started++;
+      if (signal?.aborted) throw interrupted(study);
+      if (study.heartbeat !== null) await failStaleTrials(study.storage, study.studyId, study.heartbeat);
+      const trial = totalTrials === undefined ? await study.ask(signal) : await study.askUpTo(totalTrials, signal);
+      if (trial === null) return;
+      const { told, fatal } = await runTrial(study, trial, objective, aborted, accepts);
+      for (const callback of callbacks) await callback(study, told);
+      if (fatal !== null) throw fatal.error;
+    }
+  };
+  const jobs = Array.from(
+    { length: nJobs === -1 ? navigator.hardwareConcurrency : nJobs },
+    () =>
+      job().catch((error) => {
+        failed = true;
+        throw error;
+      }),
+  );
+  // The others' trials are over before an error is thrown on.
+  for (const result of await Promise.allSettled(jobs)) if (result.status === "rejected") throw result.reason;
 }
 
 function interrupted(study: OptimizedStudy): EntailError {

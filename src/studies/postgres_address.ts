@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
 import process from "node:process";
-import pgpass from "pgpass";
+import pgpass from "../packages/pgpass.ts";
 import { EntailError } from "../errors.ts";
 import { withoutPasswords } from "../formats/secrets.ts";
 

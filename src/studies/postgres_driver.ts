@@ -1,6 +1,6 @@
 /** PostgreSQL through the `postgres` package, made safe against servers that restart. */
 
-import postgres from "postgres";
+import postgres from "../packages/postgres.ts";
 import { EntailError } from "../errors.ts";
 import type { PostgresAddress } from "./postgres_address.ts";
 import type { Sql, SqlDialect, SqlDriver, SqlRow, SqlValue } from "./sql_driver.ts";

@@ -5,7 +5,9 @@ import type { JsonValue } from "./python_text.ts";
 
 /** Everything that a decision depends on. */
 export interface PruningContext {
+  /** The study. */
   readonly studyName: string;
+  /** Of its value. */
   readonly direction: Direction;
   /** All trials of the study in order of number, the current one included. */
   readonly trials: readonly FrozenTrial[];
@@ -13,7 +15,9 @@ export interface PruningContext {
   readonly trial: FrozenTrial;
 }
 
+/** What a pruner says. */
 export interface PruningDecision {
+  /** Whether the trial is to end. */
   readonly prune: boolean;
   /** System attributes to store with the trial. */
   readonly systemAttrs: Readonly<Record<string, JsonValue>>;
@@ -21,6 +25,7 @@ export interface PruningDecision {
 
 /** Decides, after a report, whether a trial should stop early. */
 export interface Pruner {
+  /** Asked after a report, of the trial that has reported. */
   decide(context: PruningContext): PruningDecision;
 }
 

@@ -53,12 +53,15 @@ export function sampleUniform(random: RandomStream, distribution: Distribution):
 /** Proposes uniform values; with a seed, those of Optuna's `RandomSampler(seed)`. */
 export class RandomSampler implements Sampler {
   readonly name = "random";
+  /** One stream of random numbers. */
   readonly streams: SamplerStreams;
 
+  /** Without a seed every study is another one. */
   constructor(options: { seed?: number } = {}) {
     this.streams = new SamplerStreams(this.name, options.seed ?? null, 1);
   }
 
+  /** Nothing: every parameter is drawn on its own. */
   sampleJoint(): JointSample {
     return { space: new Map(), values: new Map() };
   }
@@ -67,6 +70,7 @@ export class RandomSampler implements Sampler {
     return {};
   }
 
+  /** A uniform value of the domain. */
   sampleOne(_context: SamplingContext, _name: string, distribution: Distribution): ParamValue {
     return sampleUniform(this.streams.streams[0], distribution);
   }

@@ -10,14 +10,17 @@ export class RandomStream {
   #generator: Mt19937;
   #position = 0;
 
+  /** NumPy's `RandomState(seed)`. */
   constructor(seed: number) {
     this.#generator = new Mt19937(seed);
   }
 
+  /** Numbers drawn so far. */
   get position(): number {
     return this.#position;
   }
 
+  /** The next one, in [0, 1). */
   next(): number {
     this.#position++;
     return this.#generator.random();

@@ -7,6 +7,7 @@ import { entropySeed, RandomStream } from "./random_stream.ts";
 
 /** Everything that a suggestion depends on, besides the random stream. */
 export interface SamplingContext {
+  /** Of the study's value. */
   readonly direction: Direction;
   /** All trials of the study in order of number, the current one included. */
   readonly trials: readonly FrozenTrial[];
@@ -16,7 +17,9 @@ export interface SamplingContext {
 
 /** Values proposed together, with the domains that they were drawn from. */
 export interface JointSample {
+  /** The domains. */
   readonly space: SearchSpace;
+  /** A value for each, or for none. */
   readonly values: ReadonlyMap<string, ParamValue>;
 }
 
@@ -28,8 +31,11 @@ export interface JointSample {
 export interface Sampler {
   /** The sampler's name in stored stream positions. */
   readonly name: string;
+  /** Its random numbers. */
   readonly streams: SamplerStreams;
+  /** Values for the parameters that all finished trials have. */
   sampleJoint(context: SamplingContext): JointSample;
+  /** A value for one parameter. */
   sampleOne(context: SamplingContext, name: string, distribution: Distribution): ParamValue;
   /** System attributes that tell other processes of a running trial's joint sample, so that they keep away from it. */
   sharedAttributes(joint: JointSample): Readonly<Record<string, JsonValue>>;
@@ -49,11 +55,13 @@ const NUMBERS_OF_A_TRIAL = 4096;
  * start the stream from its beginning, as Optuna does.
  */
 export class SamplerStreams {
+  /** `count` of them, all from the seed. */
   readonly streams: readonly RandomStream[];
   /** So many of the study's first trials are finished and have been looked at. */
   #scanned = 0;
   readonly #ownTrialIds = new Set<number>();
 
+  /** null: a seed of the system's, and nothing is stored. */
   constructor(readonly samplerName: string, readonly seed: number | null, count: number) {
     const used = seed ?? entropySeed();
     this.streams = Array.from({ length: count }, () => new RandomStream(used));

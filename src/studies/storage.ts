@@ -4,25 +4,37 @@ import type { Distribution } from "./distributions.ts";
 import type { Direction, FrozenTrial } from "./frozen_trial.ts";
 import type { JsonValue } from "./python_text.ts";
 
+/** A study without its trials. */
 export interface StudyRecord {
+  /** The storage's own identifier. */
   readonly studyId: number;
+  /** Unique in the storage. */
   readonly studyName: string;
+  /** Of each objective. */
   readonly directions: readonly Direction[];
+  /** What the user has stored with it. */
   readonly userAttrs: Readonly<Record<string, JsonValue>>;
+  /** What programs have. */
   readonly systemAttrs: Readonly<Record<string, JsonValue>>;
 }
 
 /** A parameter to store: its internal value and its domain. */
 export interface StoredParam {
+  /** Its name. */
   readonly name: string;
+  /** Its internal value, see `Distribution`. */
   readonly internal: number;
+  /** Its domain. */
   readonly distribution: Distribution;
 }
 
 /** What can be added to a trial in one step. Later attributes replace earlier ones of the same key. */
 export interface TrialChanges {
+  /** Parameters. */
   readonly params?: readonly StoredParam[];
+  /** Attributes of the user's. */
   readonly userAttrs?: Readonly<Record<string, JsonValue>>;
+  /** Attributes of samplers and pruners. */
   readonly systemAttrs?: Readonly<Record<string, JsonValue>>;
   /** Step and value; NaN and infinities are allowed. */
   readonly intermediateValues?: readonly (readonly [step: number, value: number])[];
@@ -30,15 +42,21 @@ export interface TrialChanges {
 
 /** A trial that is added as it is, without having run here. */
 export interface TrialTemplate extends TrialChanges {
+  /** Its state. */
   readonly state: FrozenTrial["state"];
+  /** Its values, where it has any. */
   readonly values?: readonly number[];
+  /** When it began. */
   readonly datetimeStart?: Date;
+  /** When it ended. */
   readonly datetimeComplete?: Date;
 }
 
 /** How many trials a study is to have in the end. A RUNNING one counts while its last heartbeat is no older than `graceSeconds`. */
 export interface TrialGoal {
+  /** Finished ones that there are to be. */
   readonly trials: number;
+  /** See above. */
   readonly graceSeconds: number;
 }
 
@@ -62,6 +80,7 @@ export interface Storage {
   listStudies(): Promise<StudyRecord[]>;
   /** Removes a study with all its trials. */
   deleteStudy(studyId: number): Promise<void>;
+  /** Stores an attribute, in place of one with the same key. */
   setStudyAttr(studyId: number, kind: "user" | "system", key: string, value: JsonValue): Promise<void>;
 
   /** Creates a RUNNING trial that starts now, or one as the template says. */

@@ -1,6 +1,7 @@
 /** Studies: the part of Optuna's API that searches for one best value. */
 
 import { EntailError } from "../errors.ts";
+import { createTrial, hasTrialWith, templateOf } from "./create_trial.ts";
 import type { ParamValue } from "./distributions.ts";
 import { bestOf, type Direction, type FrozenTrial, isFinished } from "./frozen_trial.ts";
 import { graceSeconds, type HeartbeatOptions } from "./heartbeat.ts";
@@ -14,7 +15,9 @@ import type { Storage, StudyRecord, TrialChanges, TrialGoal } from "./storage.ts
 import { outcomeOf, reasonText, type TellOptions } from "./tell.ts";
 import { TPESampler } from "./tpe.ts";
 import { Trial } from "./trial.ts";
+import { type TrialRow, trialRows } from "./trial_rows.ts";
 
+/** Which study, where, and what proposes and prunes. */
 export interface StudyOptions {
   /** The study's name; for `createStudy` one is made up when missing, for `loadStudy` the only one is taken. */
   studyName?: string;
@@ -31,6 +34,15 @@ export interface StudyOptions {
   heartbeat?: HeartbeatOptions | null;
 }
 
+/** How `enqueueTrial` queues. */
+export interface EnqueueTrialOptions {
+  /** Attributes of the trial. */
+  userAttrs?: Readonly<Record<string, JsonValue>>;
+  /** Not where the study has a trial with these parameters, sampled or queued, already. */
+  skipIfExists?: boolean;
+}
+
+/** What a new study is like. */
 export interface CreateStudyOptions extends StudyOptions {
   /** Default "minimize". */
   direction?: Direction;
@@ -100,16 +112,24 @@ async function openStudy(record: StudyRecord, storage: Storage, options: StudyOp
 
 /** A study over one objective value. Made by `createStudy` and `loadStudy`. */
 export class Study {
+  /** The storage's own identifier. */
   readonly studyId: number;
+  /** Unique in the storage. */
   readonly studyName: string;
+  /** Of its value. */
   readonly direction: Direction;
+  /** Where its trials are. */
   readonly storage: Storage;
+  /** What proposes values. */
   readonly sampler: Sampler;
+  /** What ends trials early. */
   readonly pruner: Pruner;
+  /** Signs of life; null: none. */
   readonly heartbeat: HeartbeatOptions | null;
   #trials: readonly FrozenTrial[] = [];
   #stopRequested = false;
 
+  /** See `createStudy` and `loadStudy`. */
   constructor(
     record: StudyRecord,
     storage: Storage,
@@ -136,10 +156,12 @@ export class Study {
     return best;
   }
 
+  /** The value of `bestTrial`. */
   get bestValue(): number {
     return this.bestTrial.value!;
   }
 
+  /** Its parameters. */
   get bestParams(): Readonly<Record<string, ParamValue>> {
     return this.bestTrial.params;
   }
@@ -207,14 +229,31 @@ export class Study {
     this.#stopRequested = true;
   }
 
-  /** Queues a trial with given values; parameters that are missing are sampled when it runs. */
-  async enqueueTrial(params: Readonly<Record<string, ParamValue>>, userAttrs: Record<string, JsonValue> = {}) {
-    await this.storage.createTrial(this.studyId, {
-      state: "WAITING",
-      systemAttrs: { fixed_params: params },
-      userAttrs,
-    });
+  /** Queues a trial with given values; parameters that are missing are sampled when it runs. Stored as Optuna stores it. */
+  async enqueueTrial(
+    params: Readonly<Record<string, ParamValue>>,
+    { userAttrs = {}, skipIfExists = false }: EnqueueTrialOptions = {},
+  ): Promise<void> {
+    if (skipIfExists && hasTrialWith(await this.refresh(), params)) return;
+    await this.addTrial(createTrial({ state: "WAITING", systemAttrs: { fixed_params: params }, userAttrs }));
+  }
+
+  /** Adds a trial that did not run here: one of `createTrial`, or of another study. It gets the next number. */
+  async addTrial(trial: FrozenTrial): Promise<void> {
+    await this.addTrials([trial]);
+  }
+
+  /** Adds several, in order. */
+  async addTrials(trials: readonly FrozenTrial[]): Promise<void> {
+    const templates = trials.map(templateOf);
+    for (const template of templates) await this.storage.createTrial(this.studyId, template);
     await this.refresh();
+  }
+
+  /** The trials as rows of a table, read anew: see `TrialRow`. */
+  async trialRows(): Promise<TrialRow[]> {
+    const { systemAttrs } = await this.record();
+    return trialRows(await this.refresh(), systemAttrs["study:metric_names"] as string[] | undefined);
   }
 
   /** Stores something of the user's with the study: any JSON value. */

@@ -2,6 +2,7 @@ import { EntailError } from "../errors.ts";
 import { type Direction, type FrozenTrial, lastStep } from "./frozen_trial.ts";
 import { KEEP, PRUNE, type Pruner, type PruningContext, type PruningDecision } from "./pruner.ts";
 
+/** What a `SuccessiveHalvingPruner` goes by. */
 export interface SuccessiveHalvingPrunerOptions {
   /** Steps before the first rung; "auto" (default) takes a hundredth of the longest COMPLETE trial. */
   minResource?: number | "auto";
@@ -46,6 +47,7 @@ export class SuccessiveHalvingPruner implements Pruner {
   readonly #minEarlyStoppingRate: number;
   readonly #bootstrapCount: number;
 
+  /** Usage error for options that contradict each other. */
   constructor(options: SuccessiveHalvingPrunerOptions = {}) {
     const { minResource = "auto", reductionFactor = 4, minEarlyStoppingRate = 0, bootstrapCount = 0 } = options;
     const fail = (rule: string): never => {
@@ -62,6 +64,7 @@ export class SuccessiveHalvingPruner implements Pruner {
     this.#bootstrapCount = bootstrapCount;
   }
 
+  /** Whether a trial is to end, by what it and the others have reported. */
   decide({ trial, trials, direction }: PruningContext): PruningDecision {
     const step = lastStep(trial);
     if (step === null) return KEEP;

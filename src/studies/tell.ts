@@ -4,6 +4,7 @@ import { EntailError } from "../errors.ts";
 import { withoutPasswords } from "../formats/secrets.ts";
 import { type FrozenTrial, lastStep } from "./frozen_trial.ts";
 
+/** How `study.tell` ends a trial. */
 export interface TellOptions {
   /** Default: COMPLETE for a value, FAIL for none or NaN. */
   state?: "COMPLETE" | "PRUNED" | "FAIL";

@@ -19,6 +19,7 @@ import { type Split, splitTrials } from "./tpe_split.ts";
 const SHARED_KEY = "tpe:relative_params";
 const SHARED_PIECE_LENGTH = 2045;
 
+/** What a `TPESampler` goes by; the defaults are Optuna's. */
 export interface TPESamplerOptions {
   /** With a seed the proposals are those of Optuna's `TPESampler(seed=…)`. Default: from the operating system. */
   seed?: number;
@@ -135,6 +136,7 @@ export function bestCandidate(
 /** Tree-structured Parzen estimator sampling for one objective. One sampler object serves one study. */
 export class TPESampler implements Sampler {
   readonly name = "tpe";
+  /** Its random numbers. */
   readonly streams: SamplerStreams;
   readonly #options: Required<Omit<TPESamplerOptions, "seed">>;
   readonly #space: IntersectionSpace | GroupedSpace;
@@ -142,6 +144,7 @@ export class TPESampler implements Sampler {
   readonly #observations = new Map<string, Observations>();
   #lastSplit: { trials: readonly FrozenTrial[]; trialId: number; split: Split } | null = null;
 
+  /** Usage error for options that contradict each other. */
   constructor(options: TPESamplerOptions = {}) {
     const { seed, nStartupTrials = 10, nEiCandidates = 24, multivariate = true, group = false, constantLiar = true } =
       options;
@@ -153,6 +156,7 @@ export class TPESampler implements Sampler {
     this.streams = new SamplerStreams(this.name, seed ?? null, 2);
   }
 
+  /** Multivariate: values for the parameters that all finished trials have, or those of each group. */
   sampleJoint(context: SamplingContext): JointSample {
     const space = new Map<string, Distribution>();
     const values = new Map<string, ParamValue>();
@@ -166,6 +170,7 @@ export class TPESampler implements Sampler {
     return { space, values };
   }
 
+  /** A value for one parameter, by the trials that have it. */
   sampleOne(context: SamplingContext, name: string, distribution: Distribution): ParamValue {
     if (this.#startingUp(context)) return sampleUniform(this.streams.streams[0], distribution);
     return this.#sample(context, new Map([[name, distribution]])).get(name)!;

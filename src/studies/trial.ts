@@ -22,6 +22,7 @@ import type { Storage, StoredParam, TrialChanges } from "./storage.ts";
 
 /** Thrown by an objective to end its trial as PRUNED. */
 export class TrialPruned extends Error {
+  /** The message is for people. */
   constructor(message = "the trial was pruned") {
     super(message);
     this.name = "TrialPruned";
@@ -40,7 +41,9 @@ export interface TrialHost {
 
 /** A running trial. Values proposed once stay the same for the rest of the trial. */
 export class Trial {
+  /** Consecutive within the study, from 0. */
   readonly number: number;
+  /** The storage's own identifier. */
   readonly trialId: number;
   /** Aborted when the study is to stop now; null when the study was not given a signal. */
   readonly signal: AbortSignal | null;
@@ -73,10 +76,12 @@ export class Trial {
     return this.#self.params;
   }
 
+  /** What was stored with it by `setUserAttr`. */
   get userAttrs(): Readonly<Record<string, JsonValue>> {
     return this.#self.userAttrs;
   }
 
+  /** What samplers and pruners have stored. */
   get systemAttrs(): Readonly<Record<string, JsonValue>> {
     return this.#self.systemAttrs;
   }

@@ -1,5 +1,5 @@
 /** meta.yaml of experiments and runs, as MLflow's file store writes and reads it. */
-import { parse } from "yaml";
+import { parse } from "../packages/yaml.ts";
 
 export type MetaValue = string | number | null | readonly never[];
 export type Meta = Record<string, MetaValue>;

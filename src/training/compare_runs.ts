@@ -5,6 +5,7 @@ import { comparePredictions, type Comparison, holm, type MetricDifference } from
 import { bootstrapIntervals, type Intervals } from "../evaluation/intervals.ts";
 import { measure, METRIC_NAMES, type MetricName, type Metrics } from "../evaluation/metrics.ts";
 import { decisionSettings } from "./decisions.ts";
+import { GIVEN_PAIRS } from "./run_record.ts";
 import { judgedFolds, readRunResults, type RunResults } from "./run_results.ts";
 import { crossFittedPredictions, type RunPrediction } from "./summary.ts";
 
@@ -12,8 +13,11 @@ import { crossFittedPredictions, type RunPrediction } from "./summary.ts";
 export interface ComparedRun {
   /** Its folder, as it was named. */
   run: string;
+  /** See `RunRecord`. */
   id: string;
+  /** Of its decisions. */
   metrics: Metrics;
+  /** By bootstrap over posts. */
   intervals: Intervals;
 }
 
@@ -25,9 +29,11 @@ export type ComparedPair = Omit<Comparison, "metrics"> & {
   metrics: Record<MetricName, MetricDifference & { p_holm: number | null }>;
 };
 
+/** Runs on the same data and folds. */
 export interface RunComparison {
   /** Trained to their end in every run. */
   folds: number[];
+  /** Each of them. */
   runs: ComparedRun[];
   /** Every run with every later one. */
   comparisons: ComparedPair[];
@@ -73,7 +79,7 @@ export async function compareRuns(folders: readonly string[]): Promise<RunCompar
 }
 
 /** What the pairs of a run come from, and how they are divided. */
-const DATA = ["data.groundtruth_csv", "data.criteria_json", "folds.csv"] as const;
+const DATA = ["data.groundtruth_csv", "data.criteria_json", GIVEN_PAIRS, "folds.csv"] as const;
 
 function checkSameData(folders: readonly string[], results: readonly RunResults[]): void {
   const [first, ...others] = results.map(({ record }) => record.content);

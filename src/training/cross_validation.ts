@@ -37,13 +37,22 @@ import { type FoldFacts, type RunPrediction, summarise, type Summary } from "./s
 import { loadTeacher } from "./teacher.ts";
 import { tunerOf } from "./tune_session.ts";
 
+/** How `crossValidate` trains. */
 export interface CrossValidateOptions {
   /** Train this fold only; those that were trained before stay as they are. */
   fold?: number;
+  /** Pairs and folds instead of those that `data` and `kfold` make. */
+  split?: RunSplit;
+  /** Told of progress. */
   reporter: Reporter;
+  /** Takes the run down. */
   recorder?: RunRecorder;
+  /** Ends the training after the step at hand, saved. */
   signal?: AbortSignal;
-  /** Told when the data are there, and the kernels. */
+  /**
+   * Told when the data are there, and the kernels.
+   * @internal
+   */
   startup?: Pick<Startup, "ended">;
 }
 
@@ -60,7 +69,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
     throw new EntailError("usage", `--fold ${fold}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);
   }
   const model = await openModelSource(config, options);
-  const split = await loadSplit(config);
+  const split = options.split ?? await loadSplit(config);
   const teacher = await loadTeacher(config, split.pairs);
   const described = await describeRun(config, model, split, { gpu, reporter });
   const unlock = await lockRun(config);

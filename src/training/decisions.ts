@@ -4,6 +4,7 @@ import { type CarriedDecision, carriedDecision, withDecision } from "../models/d
 import type { ModelConfig } from "../models/model_config.ts";
 import type { Decision, DecisionSettings } from "../evaluation/decision.ts";
 
+/** What a configuration says of decisions. */
 export const decisionSettings = ({ model, evaluation }: Pick<Config, "model" | "evaluation">): DecisionSettings => ({
   calibration: evaluation.calibration,
   thresholdMode: evaluation.threshold_mode,

@@ -2,6 +2,8 @@
 import { join } from "node:path";
 import type { Config } from "../config/config.ts";
 import { checkWeights, loadWeights } from "../models/checkpoint.ts";
+import type { Pair } from "../dataset/groundtruth.ts";
+import { checkedPairs, type LabelledPair } from "../dataset/labelled_pairs.ts";
 import { EntailError } from "../errors.ts";
 import { filesDigest } from "../formats/digest.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -15,15 +17,19 @@ import type { Reporter } from "./reporter.ts";
 import { scoringCapacity } from "./run.ts";
 import { loadPairs, tokenizeFor } from "./run_data.ts";
 import { checkMarker, CONFIG_FILE, foldFolder, FOLDS_FILE, type OpenRun } from "./run_folder.ts";
-import { markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDigest } from "./run_record.ts";
+import { GIVEN_PAIRS, markerOf, pathOfRun, type RunRecord, settingDifferences, tokenizerDigest } from "./run_record.ts";
 import { openSession } from "./session.ts";
 import { readState, skippedSteps } from "./state.ts";
 import { type FoldFacts, type RunPrediction, summarise, type Summary } from "./summary.ts";
 import { truncationOf, truncationText } from "./truncation.ts";
 
+/** How a run is evaluated. */
 export interface EvaluateRunOptions {
   /** This fold only. */
   fold?: number;
+  /** Those of a run that a program trained on pairs of its own. */
+  pairs?: readonly LabelledPair[];
+  /** Told of progress. */
   reporter: Reporter;
 }
 
@@ -34,10 +40,13 @@ export async function evaluateRun(gpu: Gpu, run: OpenRun, options: EvaluateRunOp
 
 /** What a run's checkpoints say of their validation pairs. */
 export interface ScoredRun {
+  /** What each came to. */
   folds: FoldFacts[];
+  /** Of all of them. */
   predictions: RunPrediction[];
 }
 
+/** What the scores of a run come to. */
 export const summariseRun = ({ config }: OpenRun, { folds, predictions }: ScoredRun): Summary =>
   summarise(folds, predictions, { settings: decisionSettings(config), seed: config.seed });
 
@@ -50,7 +59,7 @@ export const summariseRun = ({ config }: OpenRun, { folds, predictions }: Scored
 export async function scoreRun(
   gpu: Gpu,
   { config, record }: OpenRun,
-  { fold: only, reporter }: EvaluateRunOptions,
+  { fold: only, pairs: given, reporter }: EvaluateRunOptions,
 ): Promise<ScoredRun> {
   const { kfold, training } = config;
   if (only !== undefined && only >= kfold.n_splits) {
@@ -58,8 +67,8 @@ export async function scoreRun(
   }
   const otherDecision = checkSettings(config, record).some((key) => OF_A_DECISION.test(key));
   for (const line of decisionsInVain(config)) reporter.info(line);
-  const data = await runFiles(config, record);
-  const pairs = await loadPairs({ data });
+  const { data } = config;
+  const pairs = given ? givenPairs(given, config, record) : await loadPairs({ data: await runFiles(config, record) });
   const folds = await recordedFolds(config, record, pairs);
   const selected = only === undefined ? Array.from({ length: kfold.n_splits }, (_, fold) => fold) : [only];
 
@@ -127,8 +136,21 @@ function checkSettings(config: Config, record: RunRecord): string[] {
   );
 }
 
+/** Pairs of a program, which must be those that the run was trained on. */
+function givenPairs(given: readonly LabelledPair[], { output_dir }: Config, { content }: RunRecord): Pair[] {
+  const { pairs, digest } = checkedPairs(given);
+  if (content[GIVEN_PAIRS] === digest) return pairs;
+  throw new EntailError("data", `${output_dir}: was trained on other pairs than those given`);
+}
+
 /** The data section of a run's configuration, its files being where they are now and what they were in training. */
-async function runFiles({ data }: Config, record: RunRecord): Promise<Config["data"]> {
+async function runFiles({ data, output_dir }: Config, record: RunRecord): Promise<Config["data"]> {
+  if (GIVEN_PAIRS in record.content) {
+    throw new EntailError(
+      "data",
+      `${output_dir}: was trained by a program on pairs of its own; give them to evaluateRun`,
+    );
+  }
   const found = { ...data };
   for (const key of ["groundtruth_csv", "criteria_json"] as const) {
     const path = found[key] = await pathOfRun(record, data[key]);

@@ -1,5 +1,5 @@
 /** folds.csv: the validation fold of each pair of a run. */
-import { stringify } from "csv-stringify/sync";
+import { stringify } from "../packages/csv_stringify.ts";
 import { EntailError } from "../errors.ts";
 import { readCsv } from "../formats/csv.ts";
 

@@ -7,28 +7,43 @@ import type { Evaluation } from "./evaluate.ts";
 /** A line of the log, with the names that it has in the file. */
 export type LogEntry = StepEntry | EpochEntry;
 
+/** A line of metrics.jsonl about an optimizer step. */
 export interface StepEntry {
+  /** From 1. */
   step: number;
+  /** Epochs done after it, as a fraction. */
   epoch: number;
   /** Null where it is not finite. */
   loss: number | null;
+  /** That this update used. */
   learning_rate: number;
+  /** Before clipping, unscaled; null where it is not finite. */
   grad_norm: number | null;
   /** The step updated nothing. */
   skipped?: true;
 }
 
+/** A line of metrics.jsonl about an evaluation. */
 export interface EpochEntry {
+  /** Epochs done before it. */
   epoch: number;
+  /** Mean over the validation pairs. */
   eval_loss: number;
+  /** See `Metrics`. */
   eval_f1: number;
+  /** See `Metrics`. */
   eval_precision: number;
+  /** See `Metrics`. */
   eval_recall: number;
+  /** See `Metrics`. */
   eval_accuracy: number;
+  /** See `Metrics`. */
   eval_auc: number | null;
   /** Of decisions that were not chosen on what they judge, as `Evaluation.secondary`. */
   eval_macro_f1: number;
+  /** Mean of the criteria's. */
   eval_macro_pr_auc: number | null;
+  /** See `Metrics`. */
   eval_ece: number | null;
   /** Where thresholds or a temperature are chosen: the F1 that `hpo` goes by, chosen on other posts than it judges. */
   eval_f1_cross_fitted?: number;

@@ -39,7 +39,7 @@ export async function openModelSource(
   const head = model.classifier_head;
   if (model.model_name === null) {
     const architecture = model.architecture!;
-    const config = configFromArchitecture(architecture, { numLabels, classifierHead: head });
+    const config = configFromArchitecture({ ...architecture }, { numLabels, classifierHead: head });
     await loadFittingTokenizer(architecture.tokenizer, config.vocabSize);
     return {
       config: withOverrides(config, configured, null),

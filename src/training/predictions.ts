@@ -1,5 +1,5 @@
 /** predictions.csv: a fold's validation pairs and what the model says of them. */
-import { stringify } from "csv-stringify/sync";
+import { stringify } from "../packages/csv_stringify.ts";
 import { scoreOf } from "../evaluation/calibration.ts";
 import type { ScoredPair } from "../evaluation/decision.ts";
 import type { JudgedPair } from "../evaluation/metrics.ts";
@@ -11,6 +11,7 @@ const SCORE = "score";
 
 /** A pair of a run, its score and what is decided about it. */
 export interface Prediction extends ScoredPair, JudgedPair {
+  /** Which post. */
   postId: string;
 }
 

@@ -1,8 +1,9 @@
-/** Who takes down what a training run does, as a tracking store does. Every call returns at once. */
+/** Who takes down what a training run does, as a tracking store does. */
 import type { Summary } from "./summary.ts";
 import type { FoldResult } from "./state.ts";
 import type { LogEntry } from "./metrics_log.ts";
 
+/** Told of a run as it goes. Calls return at once, but for `close`. */
 export interface RunRecorder {
   /** config.yaml and folds.csv are written; training begins, or goes on with a run that was begun before. */
   runStarted(how: { continued: boolean }): void;
@@ -14,4 +15,8 @@ export interface RunRecorder {
   foldEnded(fold: number, result: FoldResult): void;
   /** summary.json is written. */
   runEnded(summary: Summary): void;
+  /** The training has ended with an error, or was interrupted. */
+  failed?(error: unknown): void;
+  /** All is over: sends what is left. Never throws. */
+  close?(): Promise<void>;
 }

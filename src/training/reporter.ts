@@ -12,32 +12,51 @@ export interface Reporter {
   epoch(state: EpochState): void;
 }
 
+/** How far the training of a fold is. */
 export interface TrainingState {
+  /** From 0. */
   fold: number;
+  /** The one under way, from 1. */
   epoch: number;
+  /** Those that there may be. */
   epochs: number;
   /** Optimizer steps done in this fold and their number if it is not stopped early. */
   step: number;
+  /** See `step`. */
   steps: number;
+  /** Of the latest step. */
   loss: number;
   /** Steps of this fold that updated nothing, because fp16 overflowed. */
   skipped: number;
+  /** null before the first evaluation. */
   bestF1: number | null;
+  /** Pairs trained on. */
   samplesPerSecond: number;
 }
 
+/** What an epoch has come to. */
 export interface EpochState {
+  /** From 0. */
   fold: number;
+  /** Epochs done. */
   epoch: number;
+  /** Those that there may be. */
   epochs: number;
+  /** Mean over its steps. */
   loss: number;
   /** See `TrainingState`. */
   skipped: number;
+  /** Mean over the validation pairs. */
   evalLoss: number;
+  /** Of the validation pairs. */
   f1: number;
+  /** So far. */
   bestF1: number;
+  /** Whose that was. */
   bestEpoch: number;
+  /** Pairs trained on. */
   samplesPerSecond: number;
+  /** Of the fold so far, over all sittings. */
   seconds: number;
 }
 

@@ -17,10 +17,14 @@ import { type Truncation, warnOfTruncation } from "./truncation.ts";
 
 /** Which pairs a run has, and on which of them each fold is validated. */
 export interface RunSplit {
+  /** In their order. */
   readonly pairs: readonly Pair[];
   /** Validation fold of each pair. */
   readonly folds: readonly number[];
+  /** Folds. */
   readonly nSplits: number;
+  /** Of pairs that a program gave: the digest of what they say; absent: they are those of the files in `data`. */
+  readonly digest?: string;
 }
 
 export interface RunData extends RunSplit {
@@ -43,9 +47,10 @@ export function loadPairs({ data }: Pick<Config, "data">): Promise<Pair[]> {
 }
 
 /** Loads the pairs and assigns the folds. */
-export async function loadSplit(config: Config): Promise<RunSplit> {
-  const { kfold, seed } = config;
-  const pairs = await loadPairs(config);
+export const loadSplit = async (config: Config): Promise<RunSplit> => splitPairs(await loadPairs(config), config);
+
+/** Assigns the folds. */
+export function splitPairs(pairs: readonly Pair[], { kfold, seed }: Pick<Config, "kfold" | "seed">): RunSplit {
   const labels = pairs.map((pair) => pair.label);
   const options = { nSplits: kfold.n_splits, seed, shuffle: true } as const;
   const folds = kfold.group_by_post

@@ -157,7 +157,9 @@ export async function foldStates(
 
 /** A run that is there, with the configuration of its latest sitting. */
 export interface OpenRun {
+  /** Its own folders are where the run folder is now. */
   config: Config;
+  /** What made it. */
   record: RunRecord;
 }
 

@@ -27,13 +27,15 @@ import type { Truncation } from "./truncation.ts";
 
 export const RECORD_FILE = "run.json";
 
+/** What run.json holds. */
 export interface RunRecord {
+  /** Of the file's form. */
   version: 1;
   /** Digest of `settings` and `content` when the run was begun. */
   id: string;
   /** The settings by dotted key. */
   settings: Record<string, unknown>;
-  /** SHA-256 by the key that names the file or folder; `tokenizer` and `folds.csv` have no key. */
+  /** SHA-256 by the key that names the file or folder; `tokenizer`, `folds.csv` and a program's `pairs` have no key. */
   content: Record<string, string>;
   /** Tokens of a micro-batch that `training.target_effective_batch_size` came to on this device; null without it. */
   token_budget: number | null;
@@ -43,6 +45,7 @@ export interface RunRecord {
   truncation: Truncation | null;
   /** What the same bits can only be expected of. */
   program: string;
+  /** The adapter's name. */
   adapter: string;
   /** Where relative paths of config.yaml start. */
   directory: string;
@@ -62,6 +65,9 @@ export const markerOf = ({ id }: Pick<RunRecord, "id">, fold: number): Marker =>
 
 const PROGRAM = `entail ${VERSION}, Deno ${Deno.version.deno}`;
 
+/** Stands for the files of pairs that a program gave instead. */
+export const GIVEN_PAIRS = "pairs";
+
 /** The annotations count as part of a run even where nothing reads them; then the way out is to name none. */
 async function annotationsDigest(path: string): Promise<string> {
   try {
@@ -80,13 +86,17 @@ async function annotationsDigest(path: string): Promise<string> {
 export async function describeRun(
   config: Config,
   model: Pick<ModelSource, "tokenizerFolder" | "weights">,
-  { pairs, folds }: RunSplit,
+  { pairs, folds, digest }: RunSplit,
   { gpu, reporter }: { gpu: Pick<Gpu, "kind" | "name">; reporter: Reporter },
 ): Promise<RunRecord> {
   const { data, model: { loss_type }, augmentation } = config;
   const content: Record<string, string> = {
-    "data.groundtruth_csv": await filesDigest([data.groundtruth_csv]),
-    "data.criteria_json": await filesDigest([data.criteria_json]),
+    ...(digest === undefined
+      ? {
+        "data.groundtruth_csv": await filesDigest([data.groundtruth_csv]),
+        "data.criteria_json": await filesDigest([data.criteria_json]),
+      }
+      : { [GIVEN_PAIRS]: digest }),
     "tokenizer": await tokenizerDigest(model.tokenizerFolder),
     "folds.csv": textDigest(foldsCsv(pairs, folds)),
   };
@@ -144,7 +154,7 @@ export function recordDifferences(before: RunRecord, now: RunRecord, config: Con
 }
 
 function contentDifference(key: string, config: Config): string {
-  if (key === "folds.csv") return "the folds are other ones";
+  if (key === "folds.csv" || key === GIVEN_PAIRS) return `the ${key.replace(".csv", "")} are other ones`;
   const named = settingsOf(config).find(([name]) => name === key)?.[1];
   return `${key} has other content${typeof named === "string" ? ` (${named})` : ""}`;
 }

@@ -12,17 +12,21 @@ import type { FoldFacts, RunPrediction, Summary } from "./summary.ts";
 
 /** A fold that has begun. */
 export interface FoldResults {
+  /** Its number. */
   readonly fold: number;
   /** Trained to its end; of one that is not, `predictions` are those of its best epoch so far. */
   readonly finished: boolean;
   /** Over all sittings; null where its last checkpoint is gone. */
   readonly seconds: number | null;
+  /** Optimizer steps. */
   readonly steps: readonly StepEntry[];
+  /** Evaluations. */
   readonly epochs: readonly EpochEntry[];
   /** Empty before the first evaluation. */
   readonly predictions: readonly Prediction[];
 }
 
+/** What a run's folder holds. */
 export interface RunResults extends OpenRun {
   /** By number. */
   readonly folds: readonly FoldResults[];
@@ -30,6 +34,7 @@ export interface RunResults extends OpenRun {
   readonly evaluation: KeptEvaluation | null;
 }
 
+/** What evaluation.json holds. */
 export type KeptEvaluation = Summary & {
   /** Those that were other ones than in training. */
   settings: Record<string, unknown>;

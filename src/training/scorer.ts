@@ -21,8 +21,11 @@ import { tokenizeFor } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { type Truncation, truncationOf } from "./truncation.ts";
 
+/** A pair to be scored. */
 export interface TextPair {
+  /** The first text. */
   post: string;
+  /** The second. */
   criterion: string;
 }
 
@@ -31,7 +34,9 @@ export interface TextPair {
  * posts are read in chunks it is that of all chunks together, and `logits` are those of the chunk that scores highest.
  */
 export interface TextScore {
+  /** One or two, as the model has labels. */
   logits: number[];
+  /** Of the positive class. */
   probability: number;
   /** The number of the post's chunks, where posts are read in chunks. */
   chunks?: number;

@@ -1,6 +1,6 @@
 /** trainer_state.json: where a fold stands, so that it can go on from `last` with the same bits. */
 import { join } from "node:path";
-import { z } from "zod";
+import { z } from "../packages/zod.ts";
 import { saveModel, saveMoments } from "../models/checkpoint.ts";
 import { EntailError } from "../errors.ts";
 import { recoverFolder, replaceFolder } from "../formats/atomic_folder.ts";
@@ -35,8 +35,11 @@ export interface TrainerState extends EpochChoice {
 
 /** The epoch with the highest F1, and what its checkpoint decides by. */
 export interface BestEpoch {
+  /** Its number, from 1; a fraction where it was cut short. */
   epoch: number;
+  /** Mean over the validation pairs. */
   loss: number;
+  /** Of the validation pairs. */
   metrics: Metrics;
   /** Absent where nothing was chosen. */
   chosen?: { decision: Decision; crossFittedF1: number };
@@ -46,11 +49,18 @@ export interface BestEpoch {
 export const judgedF1 = ({ metrics, chosen }: BestEpoch): number => chosen?.crossFittedF1 ?? metrics.f1;
 
 /** What a fold's training has come to. */
-export type FoldResult = Pick<TrainerState, "best" | "evaluations" | "seconds"> & {
+export interface FoldResult {
+  /** Its best epoch; null before the first evaluation. */
+  best: BestEpoch | null;
+  /** Evaluations done. */
+  evaluations: number;
+  /** Over all sittings. */
+  seconds: number;
+  /** Optimizer steps. */
   updates: number;
-  /** Steps that updated nothing. */
+  /** Those that updated nothing. */
   skipped: number;
-};
+}
 
 export const STATE_FILE = "trainer_state.json";
 

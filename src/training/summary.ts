@@ -13,24 +13,32 @@ import type { Prediction } from "./predictions.ts";
 
 /** What a fold's training has come to, beside its predictions. */
 export interface FoldFacts {
+  /** Its number. */
   fold: number;
+  /** The one with the highest F1. */
   best_epoch: number;
   /** Optimizer steps that updated nothing, because fp16 overflowed. */
   skipped_steps: number;
+  /** Mean over its validation pairs. */
   loss: number;
+  /** What its pairs are decided by. */
   decision: Decision;
 }
 
+/** A fold and the metrics of its validation pairs. */
 export type FoldSummary = FoldFacts & { metrics: Metrics };
 
 /** How good decisions are. */
 export interface Verdict<Fold> {
+  /** Each fold. */
   folds: Fold[];
   /** Over folds. The standard deviation is the population's (NumPy's default). */
   mean: Record<MetricName, number>;
+  /** See `mean`. */
   std: Record<MetricName, number>;
   /** Over the validation pairs of all folds together. */
   overall: Metrics;
+  /** By the criterion's id. */
   per_criterion: Record<string, Metrics>;
   /** Percentile bootstrap over posts, of the metrics above. */
   intervals: {
@@ -43,6 +51,7 @@ export interface Verdict<Fold> {
   };
 }
 
+/** What summary.json holds. */
 export interface Summary extends Verdict<FoldSummary> {
   /** Temperatures or thresholds were chosen on the very pairs that they are judged on here, which flatters. */
   in_sample: boolean;
@@ -53,6 +62,7 @@ export interface Summary extends Verdict<FoldSummary> {
   cross_fitted: CrossFittedVerdict | null;
 }
 
+/** How good decisions are that were not chosen on the pairs that they judge. */
 export type CrossFittedVerdict =
   & Verdict<{ fold: number; metrics: Metrics; decision: Decision | null }>
   & { over: "folds" | "posts" };

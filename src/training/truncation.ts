@@ -8,7 +8,9 @@ import { loadTokenizer } from "../dataset/tokenizer.ts";
 import { pairLimits } from "./chunking.ts";
 import type { Reporter } from "./reporter.ts";
 
+/** How much is cut off of pairs. */
 export interface Truncation {
+  /** Pairs in all. */
   pairs: number;
   /** Pairs whose post does not fit. */
   truncated: number;

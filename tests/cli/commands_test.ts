@@ -1,7 +1,7 @@
 /** Commands as a user runs them: their exit status, their files and their one-line errors. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { parse } from "../../src/packages/yaml.ts";
 import { assertClose } from "../support/close.ts";
 import { entail, failure, start } from "../support/command_line.ts";
 import { loadTextFixture } from "../support/deberta_fixture.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parse } from "csv-parse/sync";
+import { parse } from "../../src/packages/csv_parse.ts";
 import { prepare } from "../../src/dataset/prepare.ts";
 import { CRITERIA } from "../../scripts/demo/expressions.ts";
 import { generateDemo, generatePretraining } from "../../scripts/demo/generate.ts";

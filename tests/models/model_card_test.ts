@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parse } from "yaml";
+import { parse } from "../../src/packages/yaml.ts";
 import { readModelConfig } from "../../src/models/checkpoint.ts";
 import { DEFAULT_CHUNKING, withChunking } from "../../src/models/chunking.ts";
 import { withOrigin } from "../../src/models/model_config.ts";

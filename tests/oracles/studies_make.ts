@@ -32,6 +32,7 @@ if (Deno.args.includes("--continue")) {
   await study.optimize(objective, { nTrials: 40 });
   await study.tell(await study.ask(), Infinity);
   runSpace(await study.ask()); // stays RUNNING
+  await study.addTrials(study.trials.slice(2, 5));
   await study.enqueueTrial({ lr: 3e-5, kind: null });
   await new Promise((resolve) => setTimeout(resolve, 10));
   const text = (value: number | null) =>

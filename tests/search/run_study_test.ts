@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type Config } from "../../src/config/config.ts";
+import type { Config } from "../../src/config/config.ts";
 import { EntailError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { DEVICE_SECONDS, FIXED_SECONDS, OUT_OF_MEMORY, WORKER } from "../../src/search/objective.ts";

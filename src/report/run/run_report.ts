@@ -32,7 +32,7 @@ export async function runReport(results: RunResults, now: Date = new Date()): Pr
 }
 
 /** Writes the report of the run in a folder into another, by default `report` in the first, each file atomically. */
-export async function writeRunReport(runFolder: string, folder = join(runFolder, "report")): Promise<string> {
+export async function writeRunReport(runFolder: string, folder: string = join(runFolder, "report")): Promise<string> {
   const files = await runReport(await readRunResults(runFolder));
   for (const [name, content] of files) await writeFileAtomic(join(folder, name), content);
   return folder;

@@ -8,6 +8,7 @@ import { type FrozenTrial, rankTrials } from "../../studies/frozen_trial.ts";
 import { paramImportances } from "../../studies/importance.ts";
 import type { Storage, StudyRecord } from "../../studies/storage.ts";
 
+/** What a study has come to, in words and charts. */
 export interface StudyReport {
   /** Parameters with their importances, the largest first. */
   readonly importances: readonly (readonly [name: string, share: number])[];

@@ -1,14 +1,14 @@
 /** A study's MLflow runs, with objectives that train nothing. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openStudyTracker, type StudyTracker } from "../../src/cli/track_study.ts";
+import { openStudyTracker, type StudyTracker } from "../../src/tracking/study_tracker.ts";
 import { type Config, parseConfigText } from "../../src/config/config.ts";
 import { finishedTrials } from "../../src/search/run_study.ts";
 import { createStudy, type Study } from "../../src/studies/study.ts";
 import { TrialPruned } from "../../src/studies/trial.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { inTemporaryFolder, runConfig } from "../support/run_data.ts";
-import { type MlflowServer, serveMlflow } from "../tracking/mlflow_server.ts";
+import { type MlflowServer, serveMlflow } from "./mlflow_server.ts";
 
 interface Sitting {
   study: Study;
@@ -48,7 +48,7 @@ async function withStudies(test: (server: MlflowServer, sit: () => Promise<Sitti
             if (typeof outcome === "number") await trial.report(outcome, 1);
             else throw outcome;
             return outcome;
-          }, { nTrials: 1, catch: () => true, callbacks: [(study, trial) => observer.ended!(study, trial)] });
+          }, { nTrials: 1, catch: Error, callbacks: [(study, trial) => observer.ended!(study, trial)] });
         return { study, config, tracker, run };
       };
       try {

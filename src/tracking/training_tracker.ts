@@ -5,13 +5,13 @@ import { type Config, printConfig } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
 import { METRIC_NAMES, type MetricName } from "../evaluation/metrics.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
-import { flattenParams } from "../tracking/limits.ts";
-import { newRunId, openTracker, type TrackedRun, type Tracker } from "../tracking/tracker.ts";
 import { type LogEntry, readLog } from "../training/metrics_log.ts";
 import type { RunRecorder } from "../training/recorder.ts";
-import type { Reporter } from "../training/reporter.ts";
+import { type Reporter, silentReporter } from "../training/reporter.ts";
 import { foldFolder } from "../training/run_folder.ts";
 import type { Summary } from "../training/summary.ts";
+import { flattenParams } from "./limits.ts";
+import { newRunId, openTracker, type TrackedRun, type Tracker } from "./tracker.ts";
 
 /** In the output folder: which MLflow run is this training's, so that a resumed one goes on with it. */
 const MEMORY_FILE = "mlflow.json";
@@ -24,15 +24,14 @@ interface Memory {
   ended: number[];
 }
 
-export interface TrainingTracker extends RunRecorder {
-  /** The training ended with an error: its runs are FAILED, or KILLED if it was interrupted. */
-  failed(error: unknown): void;
-  /** Sends what is left. Never throws. */
-  close(): Promise<void>;
-}
-
-/** Records a training as `mlflow.*` says; undefined where it is switched off. */
-export async function openTrainingTracker(config: Config, reporter: Reporter): Promise<TrainingTracker | undefined> {
+/**
+ * Records a training for MLflow as `mlflow.*` says; undefined where it is switched off. Runs of one that ends with an error
+ * are FAILED, or KILLED if it was interrupted.
+ */
+export async function openTrainingTracker(
+  config: Config,
+  reporter: Reporter = silentReporter,
+): Promise<Required<RunRecorder> | undefined> {
   const { enable, tracking_uri, experiment_name } = config.mlflow;
   if (!enable) return undefined;
   const tracker = await openTracker(tracking_uri, {
@@ -45,7 +44,7 @@ export async function openTrainingTracker(config: Config, reporter: Reporter): P
   return trainingTracker(tracker, config, reporter);
 }
 
-function trainingTracker(tracker: Tracker, config: Config, reporter: Reporter): TrainingTracker {
+function trainingTracker(tracker: Tracker, config: Config, reporter: Reporter): Required<RunRecorder> {
   const { location } = tracker;
   const { experiment_name } = config.mlflow;
   let memory: Memory = { location, experiment_name, run_id: newRunId(), ended: [] };

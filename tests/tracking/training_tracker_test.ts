@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { openTrainingTracker } from "../../src/cli/track.ts";
+import { openTrainingTracker } from "../../src/tracking/training_tracker.ts";
 import { EntailError } from "../../src/errors.ts";
 import type { Summary } from "../../src/training/summary.ts";
 import type { LogEntry } from "../../src/training/metrics_log.ts";
@@ -9,7 +9,7 @@ import { entail } from "../support/command_line.ts";
 import { fitDecision } from "../../src/evaluation/decision.ts";
 import { BOOTSTRAP, bootstrapIntervals } from "../../src/evaluation/intervals.ts";
 import { inTemporaryFolder, runConfig, writeRunData } from "../support/run_data.ts";
-import { serveMlflow } from "../tracking/mlflow_server.ts";
+import { serveMlflow } from "./mlflow_server.ts";
 
 const AVERAGED = {
   f1: 0.5,

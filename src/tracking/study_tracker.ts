@@ -1,23 +1,25 @@
 /** MLflow runs of a study: one for the whole, one nested in it for each trial. */
 import { createHash } from "node:crypto";
 import { type Config, printConfig } from "../config/config.ts";
+import { bestName, trialConfig } from "../search/best_trials.ts";
 import { OUT_OF_MEMORY } from "../search/objective.ts";
 import { finishedTrials, type StudyObserver } from "../search/run_study.ts";
 import { bestOf, type FrozenTrial } from "../studies/frozen_trial.ts";
 import { STALE_REASON } from "../studies/heartbeat.ts";
 import type { Study } from "../studies/study.ts";
-import { flattenParams } from "../tracking/limits.ts";
-import { newRunId, openTracker, type TrackedRun } from "../tracking/tracker.ts";
-import type { Reporter } from "../training/reporter.ts";
-import { bestName, trialConfig } from "../search/best_trials.ts";
-import { trainingParams } from "./track.ts";
+import { type Reporter, silentReporter } from "../training/reporter.ts";
+import { flattenParams } from "./limits.ts";
+import { newRunId, openTracker, type TrackedRun } from "./tracker.ts";
+import { trainingParams } from "./training_tracker.ts";
 
 /** How study attributes begin that name the MLflow run of this study; the value is the place where it is. */
 const RUN_ATTRIBUTE = "entail:mlflow_run:";
 /** Longer places are too long for tables of attributes: their digests stand for them. */
 const MOST_LETTERS = 400;
 
+/** Records a study for MLflow. */
 export interface StudyTracker {
+  /** For `runStudy`. */
   observer: StudyObserver;
   /** What the study's run ends with when this is closed, unless another process is still at it. */
   end(status: "FINISHED" | "FAILED" | "KILLED"): void;
@@ -31,7 +33,10 @@ interface Whole {
 }
 
 /** Records a study as `mlflow.*` says; undefined where it is switched off. */
-export async function openStudyTracker(config: Config, reporter: Reporter): Promise<StudyTracker | undefined> {
+export async function openStudyTracker(
+  config: Config,
+  reporter: Reporter = silentReporter,
+): Promise<StudyTracker | undefined> {
   const { enable, tracking_uri, experiment_name } = config.mlflow;
   if (!enable) return undefined;
   const tracker = await openTracker(tracking_uri, {
