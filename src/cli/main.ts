@@ -5,7 +5,7 @@ import { inShort } from "../formats/human.ts";
 import { withoutPasswords } from "../formats/secrets.ts";
 import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
-import type { CommonOptions } from "./options.ts";
+import { type CommonOptions, INFO_KINDS } from "./options.ts";
 import { say } from "./say.ts";
 import { isClosedPipe, systemError } from "./system_error.ts";
 
@@ -21,10 +21,10 @@ function positiveInteger(text: string): number {
   return Number(text);
 }
 
-/** Options that a command cannot do without; `--cfg job` can. */
+/** Options that a command cannot do without; `--cfg` and `--info` can. */
 function requireOptions(options: CommonOptions, names: readonly string[]): void {
   const missing = names.filter((name) => !(name in options));
-  if (missing.length === 0 || options.cfg) return;
+  if (missing.length === 0 || options.cfg || options.info) return;
   throw new EntailError("usage", `${missing.map((name) => `--${name}`).join(", ")}: missing; see --help`);
 }
 
@@ -41,11 +41,20 @@ function buildProgram(): Command {
 
   const command = (name: string, description: string, help = "") =>
     program.command(name).description(description)
-      .addOption(new Option("-c, --cfg <what>", "print the resolved configuration as YAML and stop").choices(["job"]))
-      .option("--config-dir <dir>", "a folder of configuration files that is searched first")
+      .addHelpText("after", help)
       .option("--quiet", "print results and errors only")
       .option("--debug", "print stack traces")
-      .addHelpText("after", help);
+      .optionsGroup("Configuration (as Hydra's):")
+      .addOption(new Option("-c, --cfg <what>", "print the configuration as YAML and stop").choices(["job"]))
+      .option("--resolve", "with --cfg: what its ${…} stand for, too")
+      .option("-p, --package <key>", "with --cfg: only what is below this key")
+      .addOption(
+        new Option("-i, --info [what]", "print where the configuration comes from and stop").choices(INFO_KINDS)
+          .preset("all"),
+      )
+      .option("--config-dir <dir>", "a folder of configuration files that is searched first (-cd)")
+      .option("--config-name <name>", "the primary configuration file, instead of config (-cn)")
+      .optionsGroup("Options:");
 
   command(
     "train",
@@ -55,9 +64,12 @@ Examples:
   entail train
   entail train --fold 0 training.num_epochs=5
   entail train data=redsm5 model=deberta_nli model.model_name=/models/deberta-v3-base
-  entail train overwrite=true               start anew where a run is already; the same command alone continues it`,
+  entail train overwrite=true               start anew where a run is already; the same command alone continues it
+  entail train -m seed=1,2 training.learning_rate=1e-4,3e-4,1e-3   six runs, in output_dir/0 to output_dir/5
+  entail train -m "training.num_epochs=range(1,4)" "model=choice(minilm,deberta_tiny)"`,
   )
     .option("--fold <k>", "train this fold only", nonNegativeInteger)
+    .option("-m, --multirun", "a run for each combination of comma-separated values, choice(…), range(…) or glob(…)")
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) =>
       await (await import("./train.ts")).train(overrides, options, interruptSignal())
@@ -253,6 +265,9 @@ function silenceCommander(command: Command): void {
   command.commands.forEach(silenceCommander);
 }
 
+/** Short options of two letters, which commander has none of. */
+const HYDRA_FLAGS: Record<string, string> = { "-cd": "--config-dir", "-cn": "--config-name" };
+
 /** Runs one command line and returns the process's exit status. */
 export async function main(args: string[]): Promise<number> {
   const program = buildProgram();
@@ -265,7 +280,8 @@ export async function main(args: string[]): Promise<number> {
     // Commander answers `help` of an unknown command with the whole help.
     const isHelpOfUnknown = args[0] === "help" && args.length > 1 &&
       !program.commands.some((c) => c.name() === args[1]);
-    await program.parseAsync(isHelpOfUnknown ? args.slice(1) : args, { from: "user" });
+    const words = isHelpOfUnknown ? args.slice(1) : args;
+    await program.parseAsync(words.map((word) => HYDRA_FLAGS[word] ?? word), { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
