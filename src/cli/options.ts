@@ -13,3 +13,7 @@ export interface CommonOptions {
 /** What `--info` can be asked for: all of it, or a part. */
 export const INFO_KINDS = ["all", "config", "defaults", "searchpath"] as const;
 export type InfoKind = typeof INFO_KINDS[number];
+
+/** The shells that `completion` writes for. */
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+export type Shell = typeof SHELLS[number];
