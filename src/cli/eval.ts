@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { composeConfig, composeTree, differences, setByPath, settingsOf } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { scoreRun, summariseRun } from "../training/evaluate_run.ts";
 import { EVALUATION_FILE, loadRun, type OpenRun } from "../training/run_folder.ts";
@@ -23,9 +24,11 @@ export async function evaluate(overrides: string[], options: EvalOptions): Promi
   checkConfigOptions(options);
   const run = await runToEvaluate(overrides, options);
   if (printAsked(run.config, composeTree(overrides, options), overrides, { ...options, resolve: true })) return;
-  const gpu = await openConfiguredGpu(run.config);
   const reporter = createReporter(options);
+  reporter.working("reading the run and compiling kernels");
+  let gpu: Gpu | undefined;
   try {
+    gpu = await openConfiguredGpu(run.config);
     const summary = summariseRun(run, await scoreRun(gpu, run, { fold: options.fold, reporter }));
     reporter.close();
     await keep(run, summary);
@@ -33,7 +36,7 @@ export async function evaluate(overrides: string[], options: EvalOptions): Promi
     else printSummary(summary);
   } finally {
     reporter.close();
-    gpu.close();
+    gpu?.close();
   }
 }
 

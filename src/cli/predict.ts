@@ -33,6 +33,7 @@ export async function predict(overrides: string[], options: PredictOptions, sign
     const { folder: checkpoint, notice } = await checkpointOf(options.checkpoint);
     if (notice !== null) reporter.info(notice);
     const total = await countRecords(input, reporter);
+    reporter.working("loading the model and compiling kernels");
     gpu = await openConfiguredGpu(config);
     const scorer = await openScorer(gpu, checkpoint, {
       ...askedLengths(config, overrides),

@@ -77,6 +77,7 @@ async function trainRun(
   let busy: number | null = null;
   try {
     startup.ended("program");
+    reporter.working("opening the device");
     const gpu = await device.open(config);
     startup.ended("device");
     reporter.info(`${config.experiment_name} on ${gpu.name}`);
