@@ -8,7 +8,7 @@ import { paramText } from "../formats/human.ts";
 import { bestTrials } from "../search/best_trials.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
-import { existingStudy, openExistingStorage } from "./study_storage.ts";
+import { existingStudy, namesStudy, openExistingStorage } from "./study_storage.ts";
 import { printTable } from "./terminal.ts";
 
 export async function best(
@@ -17,10 +17,10 @@ export async function best(
 ): Promise<void> {
   const asked = resolveConfig(overrides, options);
   if (!asked) return;
-  const { study_name: studyName } = asked.hpo;
   const storage = await openExistingStorage(asked.hpo.storage);
   try {
-    const study = await existingStudy(storage, studyName);
+    const study = await existingStudy(storage, asked.hpo.study_name, namesStudy(overrides));
+    const { studyName } = study;
     const ranked = bestTrials(study, await storage.trials(study.studyId), options.top, asked);
     if (ranked.length === 0) throw new EntailError("data", `study ${studyName} has no completed trial yet`);
     const folder = options.output ?? join("outputs", "best", folderName(studyName));

@@ -1,12 +1,14 @@
 /** `eval`: the best checkpoints of a training run on their validation folds. */
 import { join } from "node:path";
-import { composeConfig, differences, printConfig, setByPath, settingsOf } from "../config/config.ts";
+import { composeConfig, composeTree, differences, setByPath, settingsOf } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { scoreRun, summariseRun } from "../training/evaluate_run.ts";
 import { EVALUATION_FILE, loadRun, type OpenRun } from "../training/run_folder.ts";
 import { settingDifferences } from "../training/run_record.ts";
 import type { Summary } from "../training/summary.ts";
+import { checkConfigOptions, printAsked } from "./config_info.ts";
 import { openConfiguredGpu } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
 import { say } from "./say.ts";
@@ -19,11 +21,14 @@ interface EvalOptions extends CommonOptions {
 }
 
 export async function evaluate(overrides: string[], options: EvalOptions): Promise<void> {
+  checkConfigOptions(options);
   const run = await runToEvaluate(overrides, options);
-  if (options.cfg === "job") return console.log(printConfig(run.config, { shown: true }).trimEnd());
-  const gpu = await openConfiguredGpu(run.config);
+  if (printAsked(run.config, composeTree(overrides, options), overrides, { ...options, resolve: true })) return;
   const reporter = createReporter(options);
+  reporter.working("reading the run and compiling kernels");
+  let gpu: Gpu | undefined;
   try {
+    gpu = await openConfiguredGpu(run.config);
     const summary = summariseRun(run, await scoreRun(gpu, run, { fold: options.fold, reporter }));
     reporter.close();
     await keep(run, summary);
@@ -31,7 +36,7 @@ export async function evaluate(overrides: string[], options: EvalOptions): Promi
     else printSummary(summary);
   } finally {
     reporter.close();
-    gpu.close();
+    gpu?.close();
   }
 }
 
@@ -58,10 +63,10 @@ const IGNORED =
   /^(output_dir|checkpoint_dir|experiment_name|resume|overwrite|data\.(annotations_csv|teacher_scores)|model\.model_name|model\.architecture\.tokenizer|augmentation\.model_name|(mlflow|hpo|distributed)\..*)$/;
 
 /** The run in `output_dir`, with what this command line sets. */
-async function runToEvaluate(overrides: string[], { configDir }: CommonOptions): Promise<OpenRun> {
-  const asked = composeConfig(overrides, { configDir });
+async function runToEvaluate(overrides: string[], { configDir, configName }: CommonOptions): Promise<OpenRun> {
+  const asked = composeConfig(overrides, { configDir, configName });
   const { config, record } = await loadRun(asked.output_dir);
-  const usual = composeConfig([], { configDir });
+  const usual = composeConfig([], { configDir, configName });
   const values = new Map(settingsOf(asked));
   const differing = new Set(differences(config, asked));
   let result = config;

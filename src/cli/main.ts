@@ -1,11 +1,11 @@
 /** The command line: what each command is called and takes. The work is in the file named after the command. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { EntailError, exitStatus } from "../errors.ts";
 import { inShort } from "../formats/human.ts";
 import { withoutPasswords } from "../formats/secrets.ts";
 import { VERSION } from "../version.ts";
 import { interruptSignal } from "./interrupt.ts";
-import type { CommonOptions } from "./options.ts";
+import { type CommonOptions, INFO_KINDS, SHELLS } from "./options.ts";
 import { say } from "./say.ts";
 import { isClosedPipe, systemError } from "./system_error.ts";
 
@@ -21,10 +21,10 @@ function positiveInteger(text: string): number {
   return Number(text);
 }
 
-/** Options that a command cannot do without; `--cfg job` can. */
+/** Options that a command cannot do without; `--cfg` and `--info` can. */
 function requireOptions(options: CommonOptions, names: readonly string[]): void {
   const missing = names.filter((name) => !(name in options));
-  if (missing.length === 0 || options.cfg) return;
+  if (missing.length === 0 || options.cfg || options.info) return;
   throw new EntailError("usage", `${missing.map((name) => `--${name}`).join(", ")}: missing; see --help`);
 }
 
@@ -41,11 +41,20 @@ function buildProgram(): Command {
 
   const command = (name: string, description: string, help = "") =>
     program.command(name).description(description)
-      .addOption(new Option("-c, --cfg <what>", "print the resolved configuration as YAML and stop").choices(["job"]))
-      .option("--config-dir <dir>", "a folder of configuration files that is searched first")
+      .addHelpText("after", help)
       .option("--quiet", "print results and errors only")
       .option("--debug", "print stack traces")
-      .addHelpText("after", help);
+      .optionsGroup("Configuration (as Hydra's):")
+      .addOption(new Option("-c, --cfg <what>", "print the configuration as YAML and stop").choices(["job"]))
+      .option("--resolve", "with --cfg: what its ${…} stand for, too")
+      .option("-p, --package <key>", "with --cfg: only what is below this key")
+      .addOption(
+        new Option("-i, --info [what]", "print where the configuration comes from and stop").choices(INFO_KINDS)
+          .preset("all"),
+      )
+      .option("--config-dir <dir>", "a folder of configuration files that is searched first (-cd)")
+      .option("--config-name <name>", "the primary configuration file, instead of config (-cn)")
+      .optionsGroup("Options:");
 
   command(
     "train",
@@ -55,9 +64,12 @@ Examples:
   entail train
   entail train --fold 0 training.num_epochs=5
   entail train data=redsm5 model=deberta_nli model.model_name=/models/deberta-v3-base
-  entail train overwrite=true               start anew where a run is already; the same command alone continues it`,
+  entail train overwrite=true               start anew where a run is already; the same command alone continues it
+  entail train -m seed=1,2 training.learning_rate=1e-4,3e-4,1e-3   six runs, in output_dir/0 to output_dir/5
+  entail train -m "training.num_epochs=range(1,4)" "model=choice(minilm,deberta_tiny)"`,
   )
     .option("--fold <k>", "train this fold only", nonNegativeInteger)
+    .option("-m, --multirun", "a run for each combination of comma-separated values, choice(…), range(…) or glob(…)")
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) =>
       await (await import("./train.ts")).train(overrides, options, interruptSignal())
@@ -86,10 +98,11 @@ Output: the same with "logits" and "probability" added, and "prediction" where t
 in the training of the checkpoint.
 
 Examples:
+  entail predict --checkpoint outputs/entail --input pairs.jsonl --output scores.jsonl     the run's best fold
   entail predict --checkpoint outputs/entail/checkpoints/fold_0/best --input pairs.jsonl --output scores.jsonl
   cat pairs.csv | entail predict --checkpoint DIR --input - --output -`,
   )
-    .option("--checkpoint <dir>", "a Hugging Face folder, or a model of the hub: org/name or org/name@revision")
+    .option("--checkpoint <dir>", "the folder of a run or a model, or a model of the hub: org/name[@revision]")
     .option("--input <file>", "pairs as .jsonl or .csv; - is stdin")
     .option("--output <file>", "where the scores go; - is stdout")
     .argument("[overrides...]", OVERRIDES)
@@ -112,7 +125,15 @@ Examples:
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./hpo.ts")).hpo(overrides, options, interruptSignal()));
 
-  command("status", "the studies of hpo.storage: trials, best values, pruning, time left")
+  command(
+    "status",
+    "the studies of hpo.storage: trials, best values, pruning, time left",
+    `
+Examples:
+  entail status
+  entail status --watch hpo.storage=sqlite:///optuna.db
+  entail status --json | jq '.[].best'`,
+  )
     .option("--watch", "show it again every few seconds, until Ctrl-C")
     .option("--json", "one JSON document on stdout")
     .argument("[overrides...]", OVERRIDES)
@@ -124,7 +145,10 @@ Examples:
     "best",
     "the best trials of a study, each as a configuration that train takes",
     `
+The study is hpo.study_name or, if that is left alone, the only one that hpo.storage has.
+
 Examples:
+  entail best
   entail best --top 5 hpo.study_name=deberta_base_no_aug
   entail train --config-dir outputs/best/deberta_base_no_aug/1`,
   )
@@ -138,7 +162,8 @@ Examples:
     "what a run or a study has come to: tables and charts as Markdown and one HTML page",
     `
 RUN is the folder of a run, which may be under way; STUDY the name of a study in hpo.storage. Without either it is the
-study hpo.study_name or, where hpo.storage has none, the run in output_dir. No device is needed.
+study hpo.study_name or, where hpo.storage has none, the run in output_dir, or else the storage's only study. No device
+is needed.
 
 Examples:
   entail report outputs/my_run
@@ -169,11 +194,21 @@ Examples:
   command(
     "verify",
     "check that everything is ready for a study: search space, model, data, adapter, memory, storage",
+    `
+Examples:
+  entail verify
+  entail verify data=redsm5 hpo=optuna_aug hpo.storage=postgresql://me@host/studies`,
   )
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./verify.ts")).verify(overrides, options));
 
-  command("prepare", "build the groundtruth file from raw ReDSM5 files")
+  command(
+    "prepare",
+    "build the groundtruth file from raw ReDSM5 files",
+    `
+Example:
+  entail prepare --posts posts.csv --annotations annotations.csv --criteria criteria.json --output groundtruth.csv`,
+  )
     .option("--posts <file>", "CSV post_id,text")
     .option("--annotations <file>", "CSV post_id,sentence_id,sentence_text,DSM5_symptom,status,explanation")
     .option("--criteria <file>", "criteria JSON")
@@ -218,12 +253,25 @@ Examples:
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./info.ts")).info(overrides, options));
 
-  command("compile", "one self-contained binary")
+  command(
+    "compile",
+    "one self-contained binary",
+    `
+Example:
+  entail compile --output /usr/local/bin/entail`,
+  )
     .option("--output <file>", "the binary to write", "entail.bin")
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./compile.ts")).compile(overrides, options));
 
-  command("test", "the test suite")
+  command(
+    "test",
+    "the test suite",
+    `
+Examples:
+  entail test
+  entail test tests/nn tests/cli/main_test.ts`,
+  )
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 
@@ -244,6 +292,20 @@ Examples:
     .argument("[settings...]", "of --shader: NAME=value for a constant, tensor=type")
     .action(async (settings, options) => await (await import("./check.ts")).check(settings, options));
 
+  program.command("completion")
+    .description("a script that completes commands, options, keys and values in a shell")
+    .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
+    .option("--debug", "print stack traces")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  eval "$(entail completion bash)"                                 in ~/.bashrc
+  source <(entail completion zsh)                                  in ~/.zshrc, after compinit
+  entail completion fish >~/.config/fish/completions/entail.fish`,
+    )
+    .action(async (shell) => console.log((await import("./completion.ts")).completionScript(program, shell).trimEnd()));
+
   return program;
 }
 
@@ -252,6 +314,34 @@ function silenceCommander(command: Command): void {
   command.exitOverride().configureOutput({ outputError: () => {} });
   command.commands.forEach(silenceCommander);
 }
+
+/** What other programs call a command. */
+const COMMAND_MEANINGS: Record<string, string> = {
+  ...{ fit: "train", finetune: "train", "fine-tune": "train", resume: "train", crossval: "train", cv: "train" },
+  ...{ evaluate: "eval", validate: "eval", metrics: "eval", inference: "predict", infer: "predict", score: "predict" },
+  ...{ tune: "hpo", search: "hpo", optimize: "hpo", sweep: "hpo", study: "hpo", optuna: "hpo", multirun: "train -m" },
+  ...{ studies: "status", ls: "status", list: "status", top: "best", plot: "report", diff: "compare" },
+  ...{ benchmark: "bench", build: "compile", env: "info", doctor: "verify", lint: "check", version: "--version" },
+};
+
+/** Commander's message, with what is meant where commander only knows letters. */
+async function withMeaning({ code, message }: CommanderError): Promise<string> {
+  const text = message.replace(/^error: /, "").replace(/\n/g, " ");
+  const unknown = /^unknown (?:command|option) '([^']*)'/.exec(text)?.[1];
+  if (unknown === undefined) return text;
+  if (code === "commander.unknownCommand") {
+    const meant = COMMAND_MEANINGS[unknown.toLowerCase()];
+    if (meant !== undefined) return `unknown command '${unknown}'; did you mean ${meant}?`;
+    return text.includes("(") ? text : `${text}; entail --help lists them`;
+  }
+  const [name, value = "…"] = unknown.replace(/^-+/, "").split("=");
+  const { keyOf } = await import("../config/validation.ts");
+  const key = keyOf(name);
+  return key === undefined ? text : `unknown option '${unknown}'; settings have no dashes: ${key}=${value}`;
+}
+
+/** Short options of two letters, which commander has none of. */
+const HYDRA_FLAGS: Record<string, string> = { "-cd": "--config-dir", "-cn": "--config-name" };
 
 /** Runs one command line and returns the process's exit status. */
 export async function main(args: string[]): Promise<number> {
@@ -265,13 +355,14 @@ export async function main(args: string[]): Promise<number> {
     // Commander answers `help` of an unknown command with the whole help.
     const isHelpOfUnknown = args[0] === "help" && args.length > 1 &&
       !program.commands.some((c) => c.name() === args[1]);
-    await program.parseAsync(isHelpOfUnknown ? args.slice(1) : args, { from: "user" });
+    const words = isHelpOfUnknown ? args.slice(1) : args;
+    await program.parseAsync(words.map((word) => HYDRA_FLAGS[word] ?? word), { from: "user" });
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
     if (isClosedPipe(error)) return 0;
     const shown = error instanceof CommanderError
-      ? new EntailError("usage", error.message.replace(/^error: /, ""))
+      ? new EntailError("usage", await withMeaning(error))
       : systemError(error) ?? error;
     printError(shown, args.includes("--debug"));
     return exitStatus(shown);

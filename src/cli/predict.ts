@@ -7,6 +7,7 @@ import { type Chunking, recordedChunking } from "../models/chunking.ts";
 import { pairMaxLength } from "../models/model_config.ts";
 import { describePrecision } from "../training/precision.ts";
 import { downloadReport, type Reporter } from "../training/reporter.ts";
+import { checkpointOf } from "../training/run_checkpoint.ts";
 import { openScorer, type Scorer, type ScorerOptions, scoreTexts } from "../training/scorer.ts";
 import { type Truncation, truncationText } from "../training/truncation.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
@@ -25,11 +26,14 @@ const WINDOW = { most: 8192, characters: 1 << 23 };
 export async function predict(overrides: string[], options: PredictOptions, signal: AbortSignal): Promise<void> {
   const config = resolveConfig(overrides, options);
   if (!config) return;
-  const { checkpoint, input, output } = options;
+  const { input, output } = options;
   const reporter = createReporter(options);
   let gpu: Gpu | undefined;
   try {
+    const { folder: checkpoint, notice } = await checkpointOf(options.checkpoint);
+    if (notice !== null) reporter.info(notice);
     const total = await countRecords(input, reporter);
+    reporter.working("loading the model and compiling kernels");
     gpu = await openConfiguredGpu(config);
     const scorer = await openScorer(gpu, checkpoint, {
       ...askedLengths(config, overrides),

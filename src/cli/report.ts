@@ -8,7 +8,7 @@ import { writeStudyReport } from "../report/study/study_report.ts";
 import { RECORD_FILE } from "../training/run_record.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
-import { existingStudy, hasStudy, openExistingStorage } from "./study_storage.ts";
+import { existingStudy, hasStudy, namesStudy, openExistingStorage } from "./study_storage.ts";
 import { printTable } from "./terminal.ts";
 
 type ReportOptions = CommonOptions & { output?: string };
@@ -23,7 +23,7 @@ export async function report(target: string | undefined, more: string[], options
   if (target === undefined || isOverride) {
     const isAskedFor = overrides.some((override) => /^\+{0,2}output_dir=/.test(override));
     if (isAskedFor || await holdsRun(output_dir) && !await hasStudy(hpo)) await reportRun(output_dir, options);
-    else await reportStudy(hpo, options);
+    else await reportStudy(hpo, options, namesStudy(overrides));
     return;
   }
   const study = { ...hpo, study_name: target };
@@ -42,10 +42,14 @@ async function reportRun(run: string, { output, quiet }: ReportOptions): Promise
   sayWhere(await writeRunReport(run, output), quiet);
 }
 
-async function reportStudy({ storage: url, study_name }: Config["hpo"], options: ReportOptions): Promise<void> {
+async function reportStudy(
+  { storage: url, study_name }: Config["hpo"],
+  options: ReportOptions,
+  isNamed = true,
+): Promise<void> {
   const storage = await openExistingStorage(url);
   try {
-    const { studyName } = await existingStudy(storage, study_name);
+    const { studyName } = await existingStudy(storage, study_name, isNamed);
     const folder = options.output ?? join("outputs", "report", folderName(studyName));
     const { importances } = await writeStudyReport({ storage, studyName }, folder);
     printTable(["parameter", "importance"], importances.map(([name, share]) => [name, share.toFixed(4)]));

@@ -1,6 +1,4 @@
 /** What `hpo` shows while it runs: a line per trial, and on a terminal bars for the study and the training under way. */
-import { MultiBar, Presets, type SingleBar } from "cli-progress";
-import process from "node:process";
 import pc from "picocolors";
 import { duration, paramText } from "../formats/human.ts";
 import { OUT_OF_MEMORY } from "../search/objective.ts";
@@ -8,7 +6,7 @@ import type { StudyObserver } from "../search/run_study.ts";
 import { bestOf, type FrozenTrial, lastStep } from "../studies/frozen_trial.ts";
 import type { Study } from "../studies/study.ts";
 import type { Reporter } from "../training/reporter.ts";
-import { say } from "./say.ts";
+import { createBars } from "./bars.ts";
 import { createReporter } from "./terminal.ts";
 
 /** Seconds between two lines about the trial under way where there is no terminal. */
@@ -106,49 +104,37 @@ function lineProgress(asked: number | null, goal: number): StudyProgress {
 }
 
 function barProgress(asked: number | null, goal: number): StudyProgress {
-  const bars = new MultiBar({
-    format: `{label} ${pc.cyan("{bar}")} {value}/{total}  {details}  ETA {left}`,
-    hideCursor: true,
-    clearOnComplete: true,
-    stream: process.stderr,
-    barsize: 24,
-  }, Presets.shades_classic);
+  const bars = createBars();
   const counts = pace(asked, goal);
-  let studyBar: SingleBar | undefined;
-  let training: SingleBar | undefined;
   let number = 0;
-  const print = (line: string) => {
-    if (!studyBar && !training) return say(line);
-    bars.log(line + "\n");
-    bars.update();
-  };
-  const show = (label: string, done: number, total: number, details: string, left: string) => {
-    training ??= bars.create(total, done, { label, details, left });
-    training.setTotal(total);
-    training.update(done, { label, details, left });
-  };
   let stage = { since: 0, label: "" };
-  const etaOf = (label: string, done: number, total: number) => {
+  const show = (label: string, done: number, total: number | null, details: string[]) => {
     if (label !== stage.label) stage = { since: performance.now(), label };
-    return done === 0 ? "?" : duration((total - done) / done * (performance.now() - stage.since) / 1000);
+    const perPiece = (performance.now() - stage.since) / 1000 / done;
+    const eta = total === null ? null : done === 0 ? "?" : duration((total - done) * perPiece);
+    bars.show("trial", { label, done, total, details, eta });
   };
   return {
     reporter: {
-      info: print,
-      warn: print,
-      progress: (label, done, total) => show(label, done, total, "", etaOf(label, done, total)),
+      info: bars.print,
+      warn: bars.print,
+      working: (what) => show(`trial ${number} ${what}`, 0, null, []),
+      progress: (label, done, total) => show(label, done, total, [`${done}/${total}`]),
       training({ fold, epoch, epochs, step, steps, loss, bestF1 }) {
-        const label = `trial ${number} fold ${fold}`;
-        const f1 = bestF1 === null ? "" : `  Best F1 ${bestF1.toFixed(4)}`;
-        show(label, step, steps, `epoch ${epoch}/${epochs}  loss ${loss.toFixed(4)}${f1}`, etaOf(label, step, steps));
+        const f1 = bestF1 === null ? [] : [`Best F1 ${bestF1.toFixed(4)}`];
+        show(`trial ${number} fold ${fold}`, step, steps, [
+          `epoch ${epoch}/${epochs}`,
+          `loss ${loss.toFixed(4)}`,
+          ...f1,
+        ]);
       },
       epoch() {},
     },
     observer: {
       opened(study, finished) {
         counts.open(finished);
-        const details = `${study.studyName}: ${finished} finished before`;
-        studyBar = bars.create(counts.total(), 0, { label: "study", details, left: "?" });
+        const details = [`${study.studyName}: ${finished} finished before`];
+        bars.show("study", { label: "study", done: 0, total: counts.total(), details, eta: "?" });
       },
       started(trial) {
         number = trial.number;
@@ -156,10 +142,13 @@ function barProgress(asked: number | null, goal: number): StudyProgress {
       ended(study, trial) {
         const { ended, eta } = counts.end();
         const text = trialText(study, trial);
-        print(trial.state === "COMPLETE" ? pc.green(text) : text);
+        bars.print(trial.state === "COMPLETE" ? pc.green(text) : text);
         const best = bestOf(study.trials, study.direction);
-        const details = best === null ? study.studyName : `Best F1 ${best.value!.toFixed(4)} (trial ${best.number})`;
-        studyBar?.update(ended, { label: "study", details, left: eta });
+        const details = [
+          `${ended}/${counts.total()}`,
+          ...(best === null ? [] : [`Best F1 ${best.value!.toFixed(4)} (trial ${best.number})`]),
+        ];
+        bars.show("study", { label: "study", done: ended, total: counts.total(), details, eta });
       },
     },
     close: () => bars.stop(),

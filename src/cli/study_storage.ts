@@ -34,11 +34,20 @@ export async function hasStudy({ storage: url, study_name }: Config["hpo"]): Pro
 
 const isFile = async (path: string): Promise<boolean> => (await Deno.stat(path).catch(() => null))?.isFile ?? false;
 
-/** The study of that name. Data error, with the names that there are, where there is none. */
-export async function existingStudy(storage: Storage, studyName: string): Promise<StudyRecord> {
+/** Whether a command line says which study it means; otherwise a storage's only one will do. */
+export const namesStudy = (overrides: readonly string[]): boolean =>
+  overrides.some((override) => /^\+{0,2}(hpo\.study_name|experiment_name)=/.test(override));
+
+/**
+ * The study of that name or, where nobody asked for it by name, the only one. Data error, with the names that there are,
+ * where there is none.
+ */
+export async function existingStudy(storage: Storage, studyName: string, isNamed = true): Promise<StudyRecord> {
   const study = await storage.findStudy(studyName);
   if (study !== null) return study;
-  const names = (await storage.listStudies()).map((other) => other.studyName);
+  const studies = await storage.listStudies();
+  if (studies.length === 1 && !isNamed) return studies[0];
+  const names = studies.map((other) => other.studyName);
   if (names.length > 8) names.splice(8, Infinity, `${names.length - 8} more`);
   throw new EntailError(
     "data",

@@ -6,12 +6,13 @@ import { stringify } from "../packages/yaml.ts";
 import { EntailError } from "../errors.ts";
 import { inShort } from "../formats/human.ts";
 import { withoutCredentials, withoutPasswords } from "../formats/secrets.ts";
-import { composeDefaults, isGroup, unknownGroup } from "./defaults_list.ts";
-import { isOpenMap, schemaAt } from "./introspection.ts";
+import { composeDefaults, configParts, isGroup, unknownGroup } from "./defaults_list.ts";
+import { fillDefaults, isOpenMap, schemaAt } from "./introspection.ts";
 import { type Override, parseOverride } from "./override_grammar.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { openSources, parseYamlTree, readConfigText, type Sources } from "./sources.ts";
 import {
+  isTree,
   leavesOf,
   mapTexts,
   putAt,
@@ -31,6 +32,8 @@ export { conditionNames, wantedValues } from "./hpo_schema.ts";
 export interface ComposeOptions {
   /** A folder of the user's with `config.yaml`, groups or options of its own; it is searched first. */
   configDir?: string;
+  /** The primary file, without `.yaml`: `config` by default. */
+  configName?: string;
 }
 
 function usage(message: string): never {
@@ -78,15 +81,34 @@ function belowNewName(tree: Tree, path: string[]): boolean {
  * `group=option`, `+new.key=value`, `++key=value`, `~key`. Keys that no file gives have the schema's defaults.
  * Throws a usage `EntailError` that names the key, file or override.
  */
-export function composeConfig(overrides: string[], options: ComposeOptions = {}): Config {
-  const sources = openSources(options.configDir);
+export const composeConfig = (overrides: string[], options: ComposeOptions = {}): Config =>
+  checkedConfig(composeTree(overrides, options));
+
+/** The same before it is checked, its interpolations as they are written. */
+export function composeTree(overrides: string[], { configDir, configName }: ComposeOptions = {}): Tree {
+  const sources = openSources(configDir);
   const parsed = overrides.map(parseOverride);
   const ofGroups = parsed.filter(({ key }) => isGroup(sources, key));
-  const tree = composeDefaults(sources, ofGroups);
+  const tree = composeDefaults(sources, ofGroups, configName);
   for (const override of parsed) {
     if (!ofGroups.includes(override)) applyOverride(tree, override, sources);
   }
-  return checkedConfig(tree);
+  return fillDefaults(ConfigSchema, tree);
+}
+
+/** Where a configuration comes from: the folders that are searched, the first one first, and the files, in order. */
+export function configSources(
+  overrides: string[],
+  { configDir, configName }: ComposeOptions = {},
+): { folders: string[]; files: { file: string; package: string; parent: string | null }[] } {
+  const sources = openSources(configDir);
+  const ofGroups = overrides.map(parseOverride).filter(({ key }) => isGroup(sources, key));
+  const files = configParts(sources, ofGroups, configName).map(({ file, place, parent }) => ({
+    file: file.name,
+    package: place,
+    parent: parent?.name ?? null,
+  }));
+  return { folders: sources.folders.map(({ path }) => path), files };
 }
 
 /**
@@ -125,24 +147,56 @@ const PORTABLE_NUMBER = {
 
 /**
  * The resolved configuration as YAML, in the schema's order; `loadConfigFile` reads it back unchanged, but for the user
- * and the password of addresses, which nothing that is kept may hold. To be shown, it has `***` for passwords.
+ * and the password of addresses, which nothing that is kept may hold.
  */
-export function printConfig(config: Config, { shown = false } = {}): string {
-  const kept = mapTexts(config as unknown as Tree, shown ? withoutPasswords : withoutCredentials);
-  const tree = withoutInterpolation(kept) as Tree;
+export const printConfig = (config: Config): string => yamlOf(printedTree(config, withoutCredentials));
+
+export interface ShowOptions {
+  /** What `composeTree` gave: its interpolations are shown as they are written. */
+  written?: Tree;
+  /** A dotted key; only what is below it is shown. */
+  package?: string;
+}
+
+/** The configuration as Hydra's `--cfg job` shows it, with `***` for passwords. */
+export function showConfig(config: Config, { written, package: place = "_global_" }: ShowOptions = {}): string {
+  const resolved = printedTree(config, withoutPasswords);
+  const tree = (written ? withWritten(resolved, mapTexts(written, withoutPasswords)) : resolved) as Tree;
+  if (place === "_global_") return yamlOf(tree);
+  const path = splitKey(resolved, place);
+  const part = valueAt(resolved, path);
+  if (part === undefined) usage(`--package ${inShort(place)}: ${unknownKey(place, resolved)}`);
+  // As in Hydra, a single value is shown as it is read.
+  if (typeof part !== "object" || part === null) return yamlOf(part);
+  return `# @package ${place}\n${yamlOf(valueAt(tree, path) ?? part)}`;
+}
+
+/** The tree with those texts as they are written that hold an interpolation. */
+function withWritten(value: Value, written: Value | undefined): Value {
+  if (typeof written === "string") return /(^|[^\\])\$\{/.test(written) ? written : value;
+  if (Array.isArray(value) && Array.isArray(written)) return value.map((item, i) => withWritten(item, written[i]));
+  if (!isTree(value) || !isTree(written)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, child]) => [name, withWritten(child, written[name])]));
+}
+
+function printedTree(config: Config, kept: (text: string) => string): Tree {
+  const tree = withoutInterpolation(mapTexts(config as unknown as Tree, kept)) as Tree;
   // What a parameter does not use (a categorical one has no bounds) is left out.
   for (const parameter of Object.values(valueAt(tree, ["hpo", "search_space"]) as Record<string, Tree>)) {
     for (const [field, value] of Object.entries(parameter)) {
       if (value === null || (field === "log" && value === false)) delete parameter[field];
     }
   }
-  return stringify(tree, {
+  return tree;
+}
+
+const yamlOf = (value: Value): string =>
+  stringify(value, {
     lineWidth: 0,
     aliasDuplicateObjects: false,
     compat: "yaml-1.1",
     customTags: (tags) => [PORTABLE_NUMBER, ...tags],
   });
-}
 
 /** A copy of the configuration with one key changed, checked again. */
 export const setByPath = (config: Config, key: string, value: Value): Config => setAll(config, [[key, value]]);

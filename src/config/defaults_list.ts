@@ -59,8 +59,31 @@ function unknownOption(sources: Sources, group: string, option: string): string 
 /** How many files a configuration may be made of: lists that name each other can ask for any number. */
 const MOST_FILES = 1000;
 
-/** Composes the files of the defaults list. `overrides` are those whose key is a group. */
-export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
+/** A file of the composition. */
+export interface ConfigPart {
+  file: SourceFile;
+  /** The dotted key that its content is put at; "" is the top. */
+  place: string;
+  /** The file whose defaults list names it; null: it is the primary one. */
+  parent: SourceFile | null;
+}
+
+/** The primary configuration file of every command. */
+export const PRIMARY = "config";
+
+/** Composes the files of the defaults list of `name`. `overrides` are those whose key is a group. */
+export function composeDefaults(sources: Sources, overrides: Override[], name?: string): Tree {
+  const tree: Tree = {};
+  for (const { file, place } of configParts(sources, overrides, name)) {
+    const { defaults: _, ...content } = file.tree;
+    if (place === "") mergeInto(tree, content);
+    else putAt(tree, place.split("."), content);
+  }
+  return tree;
+}
+
+/** The files that `composeDefaults` merges, in order. */
+export function configParts(sources: Sources, overrides: Override[], name: string = PRIMARY): ConfigPart[] {
   const chosen = new Map<string, string | null>();
   const removed = new Map<string, Override>();
   const appended: Entry[] = [];
@@ -82,8 +105,8 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
   const fromCommandLine = new Set(chosen.keys());
 
   /** The files below one file, in order of composition. */
-  function expand(file: SourceFile, group: string, target: string, chain: string[]): [SourceFile, string][] {
-    if (chain.includes(file.name)) usage(`${file.name}: defaults: the file includes itself`);
+  function expand(file: SourceFile, group: string, place: string, chain: SourceFile[]): ConfigPart[] {
+    if (chain.some(({ name }) => name === file.name)) usage(`${file.name}: defaults: the file includes itself`);
     if (++files > MOST_FILES) usage(`${file.name}: defaults: more than ${MOST_FILES} files in all`);
     const list = file.tree.defaults ?? [];
     if (!Array.isArray(list)) usage(`${file.name}: "defaults" must be a list`);
@@ -96,10 +119,11 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
     if (chain.length === 0) {
       children.push(...appended.filter((entry) => !own.some(({ group }) => group === entry.group)));
     }
-    const parts = children.map((): [SourceFile, string][] => []);
+    const parent = chain.at(-1) ?? null;
+    const parts = children.map((): ConfigPart[] => []);
     const visit = (index: number) => {
       const entry = children[index];
-      parts[index] = entry.kind === "self" ? [[file, target]] : expandChild(file, entry, target, [...chain, file.name]);
+      parts[index] = entry.kind === "self" ? [{ file, place, parent }] : expandChild(entry, place, [...chain, file]);
     };
     // Entries with `${group}` wait for the choices of all others.
     const indices = [...children.keys()].reverse();
@@ -116,7 +140,8 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
     if (!chosen.has(group)) chosen.set(group, option);
   }
 
-  function expandChild(parent: SourceFile, entry: Entry, target: string, chain: string[]): [SourceFile, string][] {
+  function expandChild(entry: Entry, target: string, chain: SourceFile[]): ConfigPart[] {
+    const parent = chain.at(-1)!;
     if (entry.kind === "config") {
       const file = readSource(sources, entry.option!) ?? usage(
         `${parent.name}: defaults: there is no configuration file "${inShort(entry.option!)}"`,
@@ -134,12 +159,7 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
     if (option === null) return [];
     const file = readSource(sources, `${group}/${option}`);
     if (file === undefined) return entry.optional ? [] : usage(unknownOption(sources, group, option));
-    const place = file.package === undefined || file.package === "_group_"
-      ? group.replaceAll("/", ".")
-      : file.package === "_global_"
-      ? ""
-      : file.package;
-    return expand(file, group, place, chain);
+    return expand(file, group, placeOf(file, group), chain);
   }
 
   /** The option of an entry; `${data}` in it stands for the option chosen for the group `data`. */
@@ -152,13 +172,9 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
     }) ?? null;
   }
 
-  const root = readSource(sources, "config") ?? usage("there is no configuration file config.yaml");
-  const tree: Tree = {};
-  for (const [file, place] of expand(root, "", "", [])) {
-    const { defaults: _, ...content } = file.tree;
-    if (place === "") mergeInto(tree, content);
-    else putAt(tree, place.split("."), content);
-  }
+  const root = readSource(sources, name) ?? usage(noPrimary(sources, name));
+  const ofRoot = name.split("/").slice(0, -1).join("/");
+  const parts = expand(root, ofRoot, placeOf(root, ofRoot), []);
   const left = [...removed.values()][0];
   if (left !== undefined) usage(`override "${left.text}": no such entry in the defaults list`);
   for (const group of fromCommandLine) {
@@ -166,7 +182,21 @@ export function composeDefaults(sources: Sources, overrides: Override[]): Tree {
       usage(`group "${group}" is not in the defaults list; add it with +${group}=${chosen.get(group)}`);
     }
   }
-  return tree;
+  return parts;
+}
+
+/** The package of a file: the one that it names, or else its group. */
+function placeOf(file: SourceFile, group: string): string {
+  if (file.package === "_global_") return "";
+  return file.package === undefined || file.package === "_group_" ? group.replaceAll("/", ".") : file.package;
+}
+
+/** The message where the primary file is not there. */
+function noPrimary(sources: Sources, name: string): string {
+  const folders = sources.folders.map((folder) => folder.name).join(", ");
+  const names = optionsOf(sources, "");
+  const meant = names.length === 0 ? "" : `; did you mean "${nearest(name, names)}"?`;
+  return `there is no configuration file ${inShort(name)}.yaml in ${folders}${meant}`;
 }
 
 /** The message for a group that does not exist. */

@@ -13,6 +13,9 @@ interface Definition {
   shape?: Record<string, Schema>;
   valueType?: Schema;
   defaultValue?: unknown;
+  entries?: Record<string, string>;
+  options?: Schema[];
+  values?: unknown[];
 }
 
 function definition(schema: Schema): Definition {
@@ -108,4 +111,17 @@ export function fillDefaults(root: Schema, tree: Tree): Tree {
     if (isTree(value)) fillDefaults(schema, value);
   }
   return tree;
+}
+
+/** The words that a key takes, where they can be told: `true` and `false`, those of an enumeration, null. */
+export function wordsOf(schema: Schema): string[] {
+  const { type, entries, options, values } = definition(schema);
+  if (type === "boolean") return ["true", "false"];
+  if (type === "enum") return Object.values(entries!);
+  if (type === "literal") return values!.map(String);
+  if (type === "null") return ["null"];
+  if (type === "union") return options!.flatMap(wordsOf);
+  const next = inner(schema);
+  const words = next === undefined ? [] : wordsOf(next);
+  return type === "nullable" ? [...words, "null"] : words;
 }

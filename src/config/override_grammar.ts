@@ -1,6 +1,6 @@
 /**
- * The override grammar of Hydra 1.3 (hydra/grammar/OverrideLexer.g4 and OverrideParser.g4), without sweeps and
- * functions, which have no meaning for a single run. One extension: characters for which Hydra's lexer has no rule
+ * The override grammar of Hydra 1.3 (hydra/grammar/OverrideLexer.g4 and OverrideParser.g4). Of its functions it has those
+ * that name the values of a sweep one by one: `choice`, `range` and `glob`. One extension: characters for which Hydra's lexer has no rule
  * (such as `é`, `#` or `!`) stand for themselves, and `${…}` may nest, so that ordinary paths need no quotes.
  */
 import { EntailError } from "../errors.ts";
@@ -20,6 +20,15 @@ export interface Override {
   /** The override as it was typed, as messages quote it. */
   text: string;
 }
+
+/** What a sweep goes through: values as they would be typed one at a time, or those options of a group. */
+export type Sweep = { kind: "values"; values: string[] } | { kind: "glob"; include: string[]; exclude: string[] };
+
+/** An override that may stand for several. */
+export type SweepOverride = Override & {
+  /** Absent where there is one value. */
+  sweep?: Sweep;
+};
 
 type TokenKind =
   | "("
@@ -174,8 +183,8 @@ function primitive(run: Token[], fail: (reason: string) => never): Value {
   }
 }
 
-/** Recursive descent over the tokens of one value. */
-function parseTokens(tokens: Token[], fail: (reason: string) => never): Value {
+/** Recursive descent over the tokens behind the `=`. */
+function parseTokens(tokens: Token[], fail: (reason: string) => never): { value: Value; sweep?: Sweep } {
   let at = 0;
   let depth = 0;
   const peek = () => tokens[at]?.kind;
@@ -207,6 +216,53 @@ function parseTokens(tokens: Token[], fail: (reason: string) => never): Value {
       fail(`"${inShort(tokens[at - 1].text)}(…)" looks like a function of a sweep; put the value in quotes`);
     }
     return primitive(tokens.slice(start, at), fail);
+  }
+
+  /** An element as it was typed. */
+  function typed(): string {
+    const start = at;
+    element();
+    return tokens.slice(start, at).map(({ text }) => text).join("").trim();
+  }
+
+  function typedUntil(end: TokenKind | undefined): string[] {
+    const values = [typed()];
+    while (peek() === ",") {
+      at++;
+      values.push(typed());
+    }
+    if (peek() !== end) unexpected();
+    return values;
+  }
+
+  /** Arguments by name, those without one by `names` in order. */
+  function namedArguments(names: readonly string[]): Map<string, Value> {
+    const given = new Map<string, Value>();
+    while (true) {
+      const isNamed = tokens[at + 1]?.kind === "=";
+      const name = isNamed ? tokens[at].text : names[given.size];
+      if (!names.includes(name) || given.has(name)) fail(`a sweep takes ${names.join(", ")}, each once`);
+      if (isNamed) at += 2;
+      given.set(name, element());
+      if (peek() !== ",") break;
+      at++;
+    }
+    if (peek() !== ")") unexpected();
+    return given;
+  }
+
+  function sweepFunction(name: string): Sweep {
+    at += 2;
+    let sweep: Sweep;
+    if (name === "choice") sweep = { kind: "values", values: typedUntil(")") };
+    else if (name === "range") {
+      sweep = { kind: "values", values: rangeOf(namedArguments(["start", "stop", "step"]), fail) };
+    } else {
+      const { include = "*", exclude = [] } = Object.fromEntries(namedArguments(["include", "exclude"]));
+      sweep = { kind: "glob", include: [include].flat().map(String), exclude: [exclude].flat().map(String) };
+    }
+    at++;
+    return sweep;
   }
 
   function list(): Value[] {
@@ -245,20 +301,67 @@ function parseTokens(tokens: Token[], fail: (reason: string) => never): Value {
     return Object.fromEntries(entries);
   }
 
+  const name = tokens[0].text;
+  if (tokens[1]?.kind === "(" && SWEEPS.has(name)) {
+    const sweep = sweepFunction(name);
+    if (at < tokens.length) unexpected();
+    return { value: null, sweep };
+  }
   const value = element();
-  if (peek() === ",") fail("several values are a sweep; write a list as [a,b], or put a text with commas in quotes");
-  if (at < tokens.length) unexpected();
-  return value;
+  if (peek() !== ",") {
+    if (at < tokens.length) unexpected();
+    return { value };
+  }
+  at = 0;
+  return { value: null, sweep: { kind: "values", values: typedUntil(undefined) } };
+}
+
+/** Functions that name the values of a sweep. */
+const SWEEPS: ReadonlySet<string> = new Set(["choice", "range", "glob"]);
+
+/** More values are a mistake, and each would be a training. */
+const MOST_VALUES = 10_000;
+
+/** `range(stop)`, `range(start, stop)` or `range(start, stop, step)`, exact in decimals as Hydra's is. */
+function rangeOf(given: Map<string, Value>, fail: (reason: string) => never): string[] {
+  if (given.size === 1 && given.has("start")) given = new Map([["stop", given.get("start")!]]);
+  const bounds = [given.get("start") ?? 0, given.get("stop"), given.get("step") ?? 1];
+  if (!bounds.every((bound) => typeof bound === "number" && Number.isFinite(bound)) || bounds[2] === 0) {
+    fail("range takes numbers: range(stop), range(start,stop) or range(start,stop,step), and a step that is not 0");
+  }
+  const decimals = Math.max(...bounds.map((bound) => decimalsOf(bound as number)));
+  const [start, stop, step] = bounds.map((bound) => Math.round(bound as number * 10 ** decimals));
+  const count = Math.max(0, Math.ceil((stop - start) / step));
+  if (count === 0 || count > MOST_VALUES) fail(`range has ${count} values; a sweep has 1 to ${MOST_VALUES}`);
+  return Array.from({ length: count }, (_, i) => `${Number(((start + i * step) / 10 ** decimals).toFixed(decimals))}`);
+}
+
+function decimalsOf(value: number): number {
+  const [mantissa, exponent = "0"] = `${value}`.split("e");
+  return Math.max(0, (mantissa.split(".")[1]?.length ?? 0) - Number(exponent));
 }
 
 const KEY = /^[A-Za-z0-9_$-]+(?:[./][A-Za-z0-9_$-]+)*$/;
 
-/** Parses one override. Throws a usage `EntailError` that names the override and the reason. */
-export function parseOverride(override: string): Override {
-  const text = inShort(override);
-  const fail = (reason: string): never => {
+function failing(text: string): (reason: string) => never {
+  return (reason) => {
     throw new EntailError("usage", `override "${text}": ${reason}`);
   };
+}
+
+/** Parses one override of one value. Throws a usage `EntailError` that names the override and the reason. */
+export function parseOverride(text: string): Override {
+  const { sweep, ...override } = parseSweepOverride(text);
+  if (sweep === undefined) return override;
+  return failing(override.text)(
+    "several values are a sweep; add -m to train each of them, write a list as [a,b], or put a text with commas in quotes",
+  );
+}
+
+/** The same, of any number of values. */
+export function parseSweepOverride(override: string): SweepOverride {
+  const text = inShort(override);
+  const fail = failing(text);
   const match = /^(~|\+\+|\+|)([^=]*)(=[^]*)?$/.exec(override)!;
   const [, prefix, key, assignment] = match;
   if (!KEY.test(key)) {
@@ -272,5 +375,8 @@ export function parseOverride(override: string): Override {
     return { kind, key, value: undefined, text };
   }
   const raw = assignment.slice(1).replace(/^[ \t]+/, "");
-  return { kind, key, value: raw === "" ? "" : parseTokens(tokenize(raw, fail), fail), text };
+  if (raw === "") return { kind, key, value: "", text };
+  const parsed = parseTokens(tokenize(raw, fail), fail);
+  if (parsed.sweep && kind === "delete") fail("what is taken out cannot be swept");
+  return { kind, key, text, ...parsed };
 }

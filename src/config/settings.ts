@@ -362,6 +362,7 @@ export interface HpoSettings {
   study_name: string;
   /** Of the mean best F1. */
   direction: "maximize" | "minimize";
+  /** How often a trial whose process died is tried again. */
   retry_failed: number;
   /** What a trial trains. */
   hpo_mode: HpoModeSettings;

@@ -6,6 +6,7 @@ import { resolveInterpolations } from "./interpolation.ts";
 import { allowedAt, fillDefaults, hasFixedKeys, knownKeys, schemaAt } from "./introspection.ts";
 import { wantedValues } from "./hpo_schema.ts";
 import { nearest } from "./nearest.ts";
+import { meaningOf } from "./synonyms.ts";
 import { type Config, ConfigSchema } from "./schema.ts";
 import { isTree, leavesOf, type Tree, type Value, valueAt } from "./tree.ts";
 
@@ -21,6 +22,14 @@ function inFull(value: unknown): string {
 /** The message for a key that the schema does not have. */
 export function unknownKey(key: string, tree?: Tree): string {
   return `unknown key "${inShort(key)}"; did you mean "${nearest(key, knownKeys(ConfigSchema, tree))}"?`;
+}
+
+/** The key with that name, its own or another program's; undefined where there is none. */
+export function keyOf(name: string): string | undefined {
+  const keys = knownKeys(ConfigSchema);
+  return keys.includes(name)
+    ? name
+    : meaningOf(name) ?? keys.find((key) => key.endsWith(`.${name.replaceAll("-", "_")}`));
 }
 
 function issueMessage(issue: z.core.$ZodIssue, tree: Tree): string {

@@ -68,7 +68,9 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
   if (fold !== undefined && fold >= nSplits) {
     throw new EntailError("usage", `--fold ${fold}: there are ${nSplits} folds, 0 to ${nSplits - 1}`);
   }
+  reporter.working("loading the model");
   const model = await openModelSource(config, options);
+  reporter.working("reading the data");
   const split = options.split ?? await loadSplit(config);
   const teacher = await loadTeacher(config, split.pairs);
   const described = await describeRun(config, model, split, { gpu, reporter });
@@ -139,6 +141,9 @@ async function planRun(
 
 const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
 
+const isFinished = (plan: BegunRun, fold: number): boolean =>
+  plan.kind === "continue" && (plan.states[fold]?.finished ?? false);
+
 const PRECISION = "training.optimization.precision";
 
 /** A run that goes on keeps its precision, whatever `auto` would choose on the adapter that it has now. */
@@ -176,6 +181,7 @@ async function trainFolds(
     const data = { ...tokenized, evidence: augmentation?.evidence };
     const { pairs, tokens, folds, truncation } = data;
     startup?.ended("data");
+    reporter.working("compiling kernels");
     const known = plan.kind === "continue" ? await chosenKernels(config.output_dir, gpu) : undefined;
     const asked = setByPath(config, PRECISION, plan.record.precision);
     const { session, tokenBudget } = await openFittingSession(gpu, asked, model.config, data, {
@@ -194,7 +200,8 @@ async function trainFolds(
     await addChosenKernels(config.output_dir, gpu, session.choices);
     recorder?.runStarted({ continued: plan.kind === "continue" });
     const indices = pairs.map((_, index) => index);
-    for (const fold of selected) {
+    for (const [at, fold] of selected.entries()) {
+      reporter.working(`fold ${fold}: loading the weights`);
       const train = indices.filter((index) => folds[index] !== fold);
       const trainLabels = train.map((index) => pairs[index].label);
       const settings = foldSettings(config, model.config, trainLabels, tokenBudget);
@@ -216,6 +223,7 @@ async function trainFolds(
         checkpointFolder: foldFolder(config.checkpoint_dir, fold),
         marker: markerOf(record, fold),
         reporter,
+        foldsLeft: selected.slice(at + 1).filter((later) => !isFinished(plan, later)).length,
         recorder,
         signal,
       });

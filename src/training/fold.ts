@@ -74,6 +74,8 @@ export interface FoldInput extends EpochSource {
   /** What the header of each model.safetensors says, beside its format. */
   marker?: Record<string, string>;
   reporter: Reporter;
+  /** Folds of the same command that come after this one; 0 by default. */
+  foldsLeft?: number;
   recorder?: Pick<RunRecorder, "foldStarted" | "logged">;
   signal?: AbortSignal;
   /** Called after each evaluation with the best epoch so far; may throw to end the training, as a pruned trial does. */
@@ -177,6 +179,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
         skipped,
         bestF1: state.best?.metrics.f1 ?? null,
         samplesPerSecond: samples / (milliseconds / 1000),
+        foldsLeft: input.foldsLeft ?? 0,
       });
     },
     most: LOG_STEPS,
@@ -232,6 +235,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     }
     await pace.drain();
     const seconds = (performance.now() - epochLoss.since) / 1000;
+    reporter.working(`fold ${fold}: evaluating`);
     const evaluation = await evaluatePairs(session, {
       tokens,
       pairs,
@@ -245,13 +249,15 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
     const wholeEpoch = state.stepInEpoch === stepsOf(plan, state.epoch);
     const epoch = wholeEpoch ? state.epoch + 1 : epochsAfter(plan, step.counters.updates);
     await log([epochEntry(epoch, evaluation)]);
+    reporter.working(`fold ${fold}: saving`);
     await noteEvaluation(input, state, epoch, evaluation);
     if (wholeEpoch) {
       state.epoch++;
       state.stepInEpoch = 0;
     }
-    state.finished = step.counters.updates >= totalSteps ||
-      (settings.patience !== null && state.evaluationsSinceBest >= settings.patience);
+    const isWhole = step.counters.updates >= totalSteps;
+    const isStopped = !isWhole && settings.patience !== null && state.evaluationsSinceBest >= settings.patience;
+    state.finished = isWhole || isStopped;
     if (!state.finished) Object.assign(state, await chooseEpoch(session, input, state.epoch));
     await save(evaluation);
     reporter.epoch({
@@ -266,6 +272,7 @@ export async function trainFold(input: FoldInput): Promise<FoldResult> {
       bestEpoch: state.best!.epoch,
       samplesPerSecond: epochLoss.samples / seconds,
       seconds: state.seconds,
+      stoppedAfter: isStopped ? settings.patience : null,
     });
     await input.onEvaluation?.(epoch, state.best!);
     if (!state.finished) await stopIfAsked();

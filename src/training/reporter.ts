@@ -4,6 +4,8 @@ export interface Reporter {
   info(line: string): void;
   /** A line that people should see even if they asked for results only: something is lost, nothing has to stop. */
   warn(line: string): void;
+  /** What goes on from now on, of which nothing is known but its name, until anything else is told. */
+  working(what: string): void;
   /** A stage of known length: pairs tokenized, sequences scored, … Called often; `done` = `total` ends it. */
   progress(stage: string, done: number, total: number): void;
   /** The optimizer steps of a fold; called a few times a second. */
@@ -32,6 +34,8 @@ export interface TrainingState {
   bestF1: number | null;
   /** Pairs trained on. */
   samplesPerSecond: number;
+  /** Folds that are trained after this one. */
+  foldsLeft: number;
 }
 
 /** What an epoch has come to. */
@@ -58,10 +62,19 @@ export interface EpochState {
   samplesPerSecond: number;
   /** Of the fold so far, over all sittings. */
   seconds: number;
+  /** The evaluations without a better F1 after which the fold ends here; null where it does not, or ends as planned. */
+  stoppedAfter: number | null;
 }
 
 /** Says nothing. */
-export const silentReporter: Reporter = { info() {}, warn() {}, progress() {}, training() {}, epoch() {} };
+export const silentReporter: Reporter = {
+  info() {},
+  warn() {},
+  working() {},
+  progress() {},
+  training() {},
+  epoch() {},
+};
 
 /** What downloading a model tells a reporter. */
 export const downloadReport = (reporter: Reporter) => ({

@@ -68,7 +68,7 @@ export async function enterRun(config: Config, described: RunRecord, fold?: numb
   const remedy = "overwrite=true starts anew, or choose another output_dir";
   const before = await recordToEnter(config);
   if (before === null) {
-    const left = [...await foldsIn(output_dir), ...await foldsIn(checkpoint_dir)];
+    const left = [...await foldFolders(output_dir), ...await foldFolders(checkpoint_dir)];
     for (const name of [CONFIG_FILE, FOLDS_FILE, SUMMARY_FILE]) {
       if (await exists(join(output_dir, name))) left.push(join(output_dir, name));
     }
@@ -82,7 +82,7 @@ export async function enterRun(config: Config, described: RunRecord, fold?: numb
     if (overwrite) return { kind: "new", record: described };
     throw new EntailError("usage", `${output_dir}: holds another run: ${differing.join("; ")}; ${remedy}`);
   }
-  for (const folder of await foldsIn(checkpoint_dir)) {
+  for (const folder of await foldFolders(checkpoint_dir)) {
     if (fold !== undefined && basename(folder) !== `fold_${fold}`) continue;
     if (!overwrite) await checkMarkers(folder, markerOf(before, foldNumber(folder)));
   }
@@ -109,7 +109,7 @@ export async function beginRun(config: Config, record: RunRecord, split: RunSpli
     await remove(join(output_dir, name));
   }
   for (const root of [output_dir, checkpoint_dir]) {
-    for (const folder of await foldsIn(root)) await remove(folder);
+    for (const folder of await foldFolders(root)) await remove(folder);
   }
   await describeInFolder(config, record, split);
 }
@@ -213,7 +213,7 @@ export async function checkMarker(checkpoint: string, marker: Marker): Promise<v
 }
 
 /** The folders `fold_K` in a folder, by K. */
-async function foldsIn(root: string): Promise<string[]> {
+export async function foldFolders(root: string): Promise<string[]> {
   const folders: string[] = [];
   try {
     for await (const { name } of Deno.readDir(root)) if (/^fold_\d+$/.test(name)) folders.push(join(root, name));

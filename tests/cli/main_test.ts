@@ -33,6 +33,40 @@ Deno.test("entail help: a command's own help; an unknown command is a mistake as
   assert.match(line, /unknown command 'trian'.*train/);
 });
 
+Deno.test("entail: commands and options by the names that other programs have for them", async () => {
+  const cases: [string[], RegExp][] = [
+    [["fit"], /unknown command 'fit'; did you mean train\?/],
+    [["Evaluate"], /did you mean eval\?/],
+    [["train", "--lr=1e-4"], /unknown option '--lr=1e-4'; settings have no dashes: training\.learning_rate=1e-4/],
+    [["train", "--batch-size", "8"], /training\.batch_size=…/],
+    [["train", "epochs=3"], /unknown key "epochs"; did you mean "training\.num_epochs"\?/],
+    [["zzzzzz"], /unknown command 'zzzzzz'; entail --help lists them/],
+  ];
+  const results = await Promise.all(cases.map(([args]) => failure(args)));
+  results.forEach(([code, line], i) => {
+    assert.match(line, cases[i][1]);
+    assert.equal(code, 2, line);
+  });
+});
+
+Deno.test("entail best, report: a storage's only study needs no name", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const storage = `hpo.storage=sqlite:///${join(folder, "s.db")}`;
+    const study = await createStudy({ storage: storage.slice("hpo.storage=".length), studyName: "mine" });
+    await study.close();
+    const [[, only], [, named]] = await Promise.all([
+      failure(["best", storage]),
+      failure(["best", storage, "hpo.study_name=yours"]),
+    ]);
+    assert.match(only, /study mine has no completed trial yet/);
+    assert.match(named, /no study yours in the storage, which holds mine/);
+    const report = await shell(`$entail report ${storage}`, folder);
+    assert.equal(report.code, 0, report.stderr);
+    assert.match(report.stderr, /written to outputs\/report\/mine/);
+    assert.match((await shell(`$entail report yours ${storage}`, folder)).stderr, /no study yours/);
+  });
+});
+
 Deno.test("entail: a full disk behind stdout is status 3 and one line, whatever is printed", async () => {
   await inTemporaryFolder(async (folder) => {
     const storage = `sqlite:///${join(folder, "s.db")}`;

@@ -1,8 +1,8 @@
 /** Where `predict` writes, as a user's shell sees it. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { MAIN, resultOf } from "../support/command_line.ts";
-import { inTemporaryFolder, TEXT_MODEL } from "../support/run_data.ts";
+import { entail, failure, MAIN, resultOf } from "../support/command_line.ts";
+import { inTemporaryFolder, TEXT_MODEL, writeRunData } from "../support/run_data.ts";
 
 const LINES = [
   '{"id":12345678901234567890,"post":"I sleep badly.","criterion":"Insomnia","x":1.0}',
@@ -184,3 +184,31 @@ Deno.test("entail prepare: evidence that does not stand in its post word for wor
       "nearly the same words, 1 are left out\n",
     ]);
   }));
+
+Deno.test("entail predict --checkpoint RUN: the best fold of a run, or what there is instead", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const run = join(folder, "run");
+    const input = join(folder, "pairs.jsonl");
+    Deno.writeTextFileSync(input, JSON.stringify({ post: "I cannot sleep.", criterion: "Insomnia." }));
+    const trained = await entail(["train", ...writeRunData(folder), "training.num_epochs=1"]);
+    assert.equal(trained.code, 0, trained.stderr);
+    const f1s = JSON.parse(Deno.readTextFileSync(join(run, "summary.json"))).folds
+      .map((fold: { metrics: { f1: number } }) => fold.metrics.f1);
+    const best = join(run, `checkpoints/fold_${f1s.indexOf(Math.max(...f1s))}`);
+    const predict = (checkpoint: string) =>
+      entail(["predict", "--checkpoint", checkpoint, "--input", input, "--output", "-"]);
+    const [named, ofRun, ofFold] = await Promise.all([join(best, "best"), run, best].map(predict));
+    assert.equal(ofRun.code, 0, ofRun.stderr);
+    assert.equal(ofRun.stdout, named.stdout);
+    assert.equal(ofFold.stdout, named.stdout);
+    assert.match(ofRun.stderr, /checkpoints\/fold_\d\/best: the highest F1 of 2 folds \(\d\.\d{4}\)/);
+
+    Deno.removeSync(join(run, "checkpoints"), { recursive: true });
+    const failures = await Promise.all([run, folder].map((place) => {
+      return failure(["predict", "--checkpoint", place, "--input", input, "--output", "-"]);
+    }));
+    assert.deepEqual(failures.map(([code]) => code), [3, 3]);
+    assert.match(failures[0][1], /run: has no checkpoint: the run has none in .*checkpoints yet; train writes/);
+    assert.match(failures[1][1], /no config\.json: there is criteria\.json, groundtruth\.csv, pairs\.jsonl, run; name/);
+  });
+});

@@ -3,7 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { EntailError } from "../../src/errors.ts";
-import { composeConfig, differences, loadConfigFile, printConfig, setByPath } from "../../src/config/config.ts";
+import {
+  composeConfig,
+  differences,
+  loadConfigFile,
+  printConfig,
+  setByPath,
+  showConfig,
+} from "../../src/config/config.ts";
 import { checkedConfig } from "../../src/config/validation.ts";
 
 /** The one-line message of a usage error. */
@@ -381,7 +388,7 @@ Deno.test("printConfig: addresses are kept without credentials, and shown withou
   assert.doesNotMatch(kept, /s3cr/);
   assert.match(kept, /tracking_uri: http:\/\/host:80\/x$/m);
   assert.match(kept, /storage: postgresql\+psycopg2:\/\/db\/x$/m);
-  const shown = printConfig(config, { shown: true });
+  const shown = showConfig(config);
   assert.doesNotMatch(shown, /s3cr/);
   assert.match(shown, /tracking_uri: http:\/\/me:\*\*\*@host:80\/x$/m);
   // A mask that is read is no password: who it belongs to comes from the environment then.

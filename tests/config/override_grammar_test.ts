@@ -74,7 +74,8 @@ Deno.test("parseOverride: a refusal quotes the override and says what to do", ()
   assert.match(refusal("a='b"), /the quote ' is not closed/);
   assert.match(refusal("a=${b"), /interpolation .* is not closed/);
   assert.match(refusal("a=[1,2"), /the value ends too early/);
-  assert.match(refusal("a=range(1,2)"), /"range\(…\)" looks like a function of a sweep/);
+  assert.match(refusal("a=range(1,2)"), /several values are a sweep; add -m/);
+  assert.match(refusal("a=sort(1,2)"), /"sort\(…\)" looks like a function of a sweep/);
   assert.match(refusal("model@x=y"), /packages .* are not supported/);
   assert.match(refusal("a b=1"), /"a b" is not a configuration key/);
   assert.match(refusal("a=[ ,1]"), /unexpected ","/);
