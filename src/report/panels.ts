@@ -17,7 +17,7 @@ export interface Panel {
 export function panels(all: readonly Panel[], top: number) {
   const laidOut = (columns: number) => {
     let at = top;
-    const grids = all.map(({ chart, above, below }, i) => {
+    const grids = all.map(({ chart, above }, i) => {
       const column = i % columns;
       const row = all.slice(i - column, i - column + columns);
       const grid = {
