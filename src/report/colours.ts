@@ -14,6 +14,22 @@ export const COLOURS = {
   teal: "#1b7c83",
 } as const;
 
+/** The same where the page is dark. */
+export const DARK: Record<keyof typeof COLOURS, string> = {
+  paper: "#0d1117",
+  ink: "#e6edf3",
+  faint: "#8d96a0",
+  line: "#484f58",
+  grid: "#21262d",
+  grey: "#8d959f",
+  blue: "#4493f8",
+  orange: "#f0883e",
+  green: "#3fb950",
+  purple: "#a371f7",
+  red: "#f85149",
+  teal: "#39c5cf",
+};
+
 /** For things of one kind, in this order. */
 export const HUES = [
   COLOURS.blue,

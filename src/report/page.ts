@@ -1,24 +1,8 @@
 /** The report as one page that needs nothing else: charts inside, light or dark as the reader's system is. */
 import { Marked } from "marked";
-import { COLOURS } from "./colours.ts";
+import { COLOURS, DARK } from "./colours.ts";
 import { plain } from "./markdown.ts";
 import type { Plot } from "./plot.ts";
-
-/** The charts' colours where the page is dark. */
-const DARK: Record<keyof typeof COLOURS, string> = {
-  paper: "#0d1117",
-  ink: "#e6edf3",
-  faint: "#8d96a0",
-  line: "#484f58",
-  grid: "#21262d",
-  grey: "#8d959f",
-  blue: "#4493f8",
-  orange: "#f0883e",
-  green: "#3fb950",
-  purple: "#a371f7",
-  red: "#f85149",
-  teal: "#39c5cf",
-};
 
 const variables = (colours: Record<string, string>): string =>
   Object.entries(colours).map(([name, colour]) => `--${name}: ${colour};`).join(" ");
