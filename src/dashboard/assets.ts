@@ -1,12 +1,30 @@
 /** What the page is made of: its own files, what it shares with the reports, and the drawing library. */
 import { stripTypeScriptTypes } from "node:module";
-import { COLOURS, DARK } from "../report/colours.ts";
+import { COLOURS, DARK_COLOURS } from "../report/colours.ts";
 import { VERSION } from "../version.ts";
 
 const SOURCE = new URL("../", import.meta.url);
 
 /** Modules of the page, by their place below src/. The browser gets them without their types. */
-export const PAGE_MODULES: string[] = [];
+export const PAGE_MODULES = [
+  "dashboard/page/api.ts",
+  "dashboard/page/app.ts",
+  "dashboard/page/chart.ts",
+  "dashboard/page/compare_view.ts",
+  "dashboard/page/dom.ts",
+  "dashboard/page/live.ts",
+  "dashboard/page/overview_view.ts",
+  "dashboard/page/run_charts.ts",
+  "dashboard/page/run_view.ts",
+  "dashboard/page/study_charts.ts",
+  "dashboard/page/study_view.ts",
+  "dashboard/page/trial_table.ts",
+  "formats/human.ts",
+  "report/chart_style.ts",
+  "report/colours.ts",
+  "report/labels.ts",
+  "report/span.ts",
+];
 
 const variables = (colours: Record<string, string>): string =>
   Object.entries(colours).map(([name, colour]) => `--${name}: ${colour};`).join(" ");
@@ -24,7 +42,9 @@ const ASSETS: Record<string, () => Promise<{ type: string; body: string; isKept?
   "/style.css": async () => ({
     type: "text/css",
     body: `:root { color-scheme: light dark; ${variables(COLOURS)} }\n` +
-      `@media (prefers-color-scheme: dark) { :root { ${variables(DARK)} } }\n${await text("dashboard/page/style.css")}`,
+      `@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }\n${await text(
+        "dashboard/page/style.css",
+      )}`,
   }),
   "/echarts.js": async () => ({
     ...await javaScript(import.meta.resolve("echarts/dist/echarts.min.js")),

@@ -15,7 +15,7 @@ export const COLOURS = {
 } as const;
 
 /** The same where the page is dark. */
-export const DARK: Record<keyof typeof COLOURS, string> = {
+export const DARK_COLOURS: Record<keyof typeof COLOURS, string> = {
   paper: "#0d1117",
   ink: "#e6edf3",
   faint: "#8d96a0",

@@ -1,6 +1,6 @@
 /** The report as one page that needs nothing else: charts inside, light or dark as the reader's system is. */
 import { Marked } from "marked";
-import { COLOURS, DARK } from "./colours.ts";
+import { COLOURS, DARK_COLOURS } from "./colours.ts";
 import { plain } from "./markdown.ts";
 import type { Plot } from "./plot.ts";
 
@@ -9,7 +9,7 @@ const variables = (colours: Record<string, string>): string =>
 
 const STYLE = `
 :root { color-scheme: light dark; ${variables(COLOURS)} }
-@media (prefers-color-scheme: dark) { :root { ${variables(DARK)} } }
+@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }
 body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, "Segoe UI", Helvetica, Arial, sans-serif; }
 h1 { font-size: 1.75rem; line-height: 1.25; overflow-wrap: anywhere; }
