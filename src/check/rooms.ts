@@ -54,9 +54,10 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   search: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "studies", "evaluation", "models", "training"],
   report: ["errors", "formats", "config", "studies", "evaluation", "training", "search"],
+  dashboard: ["errors", "formats", "version", "config", "studies", "training", "search", "report"],
   bench: ["errors", "random", ...DEVICE, "tuning", "dataset", "models", "training"],
   check: ["errors", ...DEVICE, "tuning", "models", "training"],
-  cli: [...LIBRARY, "bench", "check"],
+  cli: [...LIBRARY, "dashboard", "bench", "check"],
   "mod.ts": LIBRARY,
 };
 

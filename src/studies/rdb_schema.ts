@@ -106,11 +106,7 @@ const SQLITE_TABLES = [
  * it at once, as long as it runs in one transaction. Throws when the tables belong to another revision.
  */
 export async function prepareSqliteSchema(sql: Sql, place: string): Promise<void> {
-  const existing = await sql.all("SELECT name FROM sqlite_master WHERE type = 'table'");
-  const names = new Set(existing.map((row) => row.name));
-  const revisions = names.has("alembic_version") ? await sql.all("SELECT version_num FROM alembic_version") : [];
-  if (revisions.length > 0) checkRevision(revisions.map((row) => String(row.version_num)), place);
-  else if (names.has("version_info")) await checkOldVersion(sql, place);
+  const { revisions } = await recordedVersion(sql, place);
   for (const statement of SQLITE_TABLES) await sql.all(statement);
   if (revisions.length === 0) {
     await sql.all("INSERT INTO alembic_version (version_num) VALUES (?)", [SCHEMA_REVISION]);
@@ -119,6 +115,21 @@ export async function prepareSqliteSchema(sql: Sql, place: string): Promise<void
     "INSERT INTO version_info (version_info_id, schema_version, library_version) VALUES (1, 12, '5.0.0') " +
       "ON CONFLICT (version_info_id) DO NOTHING",
   );
+}
+
+/** Data error where the tables of studies are not there, or belong to another revision. */
+export async function checkSqliteSchema(sql: Sql, place: string): Promise<void> {
+  const { names } = await recordedVersion(sql, place);
+  if (!names.has("studies")) throw new EntailError("data", `${place}: holds no studies; run hpo first`);
+}
+
+async function recordedVersion(sql: Sql, place: string) {
+  const existing = await sql.all("SELECT name FROM sqlite_master WHERE type = 'table'");
+  const names = new Set(existing.map((row) => row.name));
+  const revisions = names.has("alembic_version") ? await sql.all("SELECT version_num FROM alembic_version") : [];
+  if (revisions.length > 0) checkRevision(revisions.map((row) => String(row.version_num)), place);
+  else if (names.has("version_info")) await checkOldVersion(sql, place);
+  return { names, revisions };
 }
 
 function checkRevision(revisions: readonly string[], place: string): void {
