@@ -14,7 +14,7 @@ export const CHART_BASE = {
 export const AXIS_STYLE = {
   axisLine: { show: true, onZero: false, lineStyle: { color: COLOURS.line } },
   axisTick: { show: true, lineStyle: { color: COLOURS.line } },
-  axisLabel: { color: COLOURS.faint, fontSize: 12, lineHeight: LINE_HEIGHT },
+  axisLabel: { color: COLOURS.faint, fontSize: 12, lineHeight: LINE_HEIGHT, hideOverlap: true },
   splitLine: { show: true, lineStyle: { color: COLOURS.grid } },
   nameTextStyle: { color: COLOURS.faint, fontSize: 12, lineHeight: LINE_HEIGHT },
 } as const;

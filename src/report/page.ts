@@ -55,6 +55,8 @@ svg { display: block; height: auto; min-width: 40rem; max-width: 100%; }
 thead:not(:has(th:not(:empty))) + tbody code { overflow-wrap: anywhere; }
 td:first-child:has(code) { min-width: 7rem; overflow-wrap: anywhere; }
 .small svg { min-width: 18rem; }
+.frame { --room: min(100vw - 3.5rem, max(100%, var(--least))); width: var(--room);
+  margin-left: calc((100% - var(--room)) / 2); }
 @media print { svg, .canvas { break-inside: avoid; } .controls button:not(.legend) { display: none; } }
 ${CHART_STYLE}`;
 

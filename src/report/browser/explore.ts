@@ -65,6 +65,8 @@ export function explore(place: HTMLElement, first: Plot, surroundings: Surroundi
     const isNarrow = place.clientWidth < ONE_COLUMN;
     canvas.setAttribute("aria-label", title);
     canvas.style.minWidth = `${minWidth}px`;
+    // So that a page with room beside its text can give it.
+    frame.style.setProperty("--least", `${minWidth}px`);
     canvas.style.maxWidth = size.width < ONE_COLUMN ? `${size.width}px` : "";
     canvas.style.height = `${isNarrow ? narrowHeight : size.height}px`;
     choose.setAttribute("aria-label", `${title}: which`);

@@ -49,6 +49,7 @@ function intervalPlot({ summary }: Judgement): Plot {
     ...AXIS_STYLE.axisLabel,
     color: COLOURS.ink,
     interval: 0,
+    hideOverlap: false,
     formatter: formatter({
       $format: "labels",
       labels: rows.map(({ name, f1 }, i) => [i, `${wrapped(name, letters)}   ${f1.toFixed(3)}`]),

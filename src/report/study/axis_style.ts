@@ -24,6 +24,7 @@ export function unitAxis(
       ...AXIS_STYLE.axisLabel,
       fontSize: 11,
       rotate,
+      hideOverlap: false,
       // Lines run behind it.
       textBorderColor: COLOURS.paper,
       textBorderWidth: 3,

@@ -28,7 +28,7 @@ export function edfPlot({ trials, direction, valueName }: PlottedStudy): Plot | 
     xAxis: {
       ...base.xAxis,
       minInterval: 0,
-      axisLabel: { ...AXIS_STYLE.axisLabel, hideOverlap: true, formatter: formatter({ $format: "tick" }) },
+      axisLabel: { ...AXIS_STYLE.axisLabel, formatter: formatter({ $format: "tick" }) },
       ...ends,
     } as ChartOption["xAxis"],
     yAxis: { ...base.yAxis, min: 0, max: 1 } as ChartOption["yAxis"],

@@ -21,6 +21,7 @@ export function importancePlot({ importances }: PlottedStudy): Plot | null {
     ...AXIS_STYLE.axisLabel,
     color: COLOURS.ink,
     interval: 0,
+    hideOverlap: false,
     formatter: formatter({ $format: "labels", labels: names.map((name, i) => [i, wrapped(name, letters)]) }),
   });
   const heightOf = (letters: number) =>

@@ -73,7 +73,7 @@ export function timelinePlot({ trials, now }: PlottedStudy): Plot | null {
   const option: ChartOption = {
     ...base,
     useUTC: true,
-    xAxis: { ...AXIS_STYLE, type: "time", axisLabel: { ...AXIS_STYLE.axisLabel, hideOverlap: true } },
+    xAxis: { ...AXIS_STYLE, type: "time", axisLabel: { ...AXIS_STYLE.axisLabel } },
     yAxis: { ...base.yAxis, minInterval: 1, inverse: true, nameLocation: "start" } as ChartOption["yAxis"],
     series: [
       ...kinds.map(({ name, colour, own }) => ({
