@@ -87,9 +87,11 @@ export function runView(place: HTMLElement, live: Live, run: string): () => void
 
   const later = soon(draw);
   draw();
-  load().catch((error) => live.isReady() && fail(error));
+  // A new stream, after a break too, is one from which something may be missing.
+  const loadWhereThere = () => live.runs.has(run) ? load().catch(fail) : draw();
+  if (live.isReady()) loadWhereThere();
   const stop = live.listen((told) => {
-    if (told.event === "ready") load().catch(fail);
+    if (told.event === "ready") loadWhereThere();
     else if (told.event === "run" && told.data.run === run) later();
     else if (told.event === "run_removed" && told.data.run === run) later();
     else if (told.event === "log" && told.data.run === run) {

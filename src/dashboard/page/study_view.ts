@@ -29,6 +29,7 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
   let importancesOf = "";
   let importancesAt = -Infinity;
 
+  const problem = h("p", { class: "error", role: "alert" });
   const summary = h("div");
   const running = h("div");
   const importances = h("div");
@@ -54,7 +55,7 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
     details,
     trials.element,
   );
-  place.append(title, summary, sections);
+  place.append(title, problem, summary, sections);
 
   /** Numbers of the trials behind the dots of the history's last series, that of complete trials. */
   const historyTrials = () =>
@@ -108,7 +109,9 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
     loadCurves().catch(fail);
   }
 
-  const fail = (error: unknown) => summary.prepend(h("p", { class: "error" }, (error as Error).message));
+  const fail = (error: unknown) => {
+    problem.textContent = (error as Error).message;
+  };
 
   function draw(): void {
     const study = current();
@@ -155,9 +158,11 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
 
   const later = soon(draw);
   draw();
-  load().catch((error) => live.isReady() && current() !== null && fail(error));
+  // A new stream, after a break too, is one from which something may be missing.
+  const loadWhereThere = () => current() !== null && load().catch(fail);
+  if (live.isReady()) loadWhereThere();
   const stop = live.listen((told) => {
-    if (told.event === "ready") load().catch(fail);
+    if (told.event === "ready") loadWhereThere();
     else if (told.event === "trials" && studyKey(told.data) === key) {
       take(told.data.trials);
       later();
