@@ -24,7 +24,7 @@ const IMPORTANCES_MS = 10_000;
 export function studyView(place: HTMLElement, live: Live, { study_name, storage_id }: StudyPlace): () => void {
   const key = studyKey({ study_name, storage_id, storage: "" });
   const rows: TrialRow[] = [];
-  let isLoaded = false;
+  let [isAskedFor, isLoaded] = [false, false];
   let chosen: number | null = null;
   let importancesOf = "";
   let importancesAt = -Infinity;
@@ -84,6 +84,7 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
   }
 
   async function load(): Promise<void> {
+    isAskedFor = true;
     const read = await getTrials({ study_name, storage_id, storage: "" });
     rows.length = 0;
     take(read);
@@ -166,7 +167,11 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
     else if (told.event === "trials" && studyKey(told.data) === key) {
       take(told.data.trials);
       later();
-    } else if ((told.event === "study" || told.event === "study_removed") && studyKey(told.data) === key) later();
+    } else if (told.event === "study" && studyKey(told.data) === key) {
+      // One that has just been made is there to be loaded from now on.
+      if (live.isReady() && !isAskedFor) loadWhereThere();
+      else later();
+    } else if (told.event === "study_removed" && studyKey(told.data) === key) later();
   });
   // What is left out of a look because it came too soon is made up for.
   const timer = setInterval(later, IMPORTANCES_MS);
