@@ -255,6 +255,10 @@ Examples:
     .action(async (overrides, options) => await (await import("./compile.ts")).compile(overrides, options));
 
   command("test", "the test suite")
+    .option(
+      "--browser",
+      "also the tests that need a browser: Chromium, installed on Debian and Ubuntu where there is none",
+    )
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 

@@ -12,6 +12,7 @@ const MOST_STEPS = 2000;
 
 export function runView(place: HTMLElement, live: Live, run: string): () => void {
   let logs: FoldLogs[] | null = null;
+  let isAskedFor = false;
   const summary = h("div");
   const folds = h("div");
   const loss = createChart(300);
@@ -32,6 +33,7 @@ export function runView(place: HTMLElement, live: Live, run: string): () => void
   const fail = (error: unknown) => summary.replaceChildren(h("p", { class: "error" }, (error as Error).message));
 
   async function load(): Promise<void> {
+    isAskedFor = true;
     logs = (await getRun(run)).logs;
     draw();
   }
@@ -87,11 +89,16 @@ export function runView(place: HTMLElement, live: Live, run: string): () => void
 
   const later = soon(draw);
   draw();
-  load().catch((error) => live.isReady() && fail(error));
+  // A new stream, after a break too, is one from which something may be missing.
+  const loadWhereThere = () => live.runs.has(run) ? load().catch(fail) : draw();
+  if (live.isReady()) loadWhereThere();
   const stop = live.listen((told) => {
-    if (told.event === "ready") load().catch(fail);
-    else if (told.event === "run" && told.data.run === run) later();
-    else if (told.event === "run_removed" && told.data.run === run) later();
+    if (told.event === "ready") loadWhereThere();
+    else if (told.event === "run" && told.data.run === run) {
+      // One that has just begun is there to be loaded from now on.
+      if (live.isReady() && !isAskedFor) loadWhereThere();
+      else later();
+    } else if (told.event === "run_removed" && told.data.run === run) later();
     else if (told.event === "log" && told.data.run === run) {
       const { fold, reset, entries } = told.data;
       if (reset || fold === null || logs === null) load().catch(fail);

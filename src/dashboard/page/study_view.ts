@@ -24,11 +24,12 @@ const IMPORTANCES_MS = 10_000;
 export function studyView(place: HTMLElement, live: Live, { study_name, storage_id }: StudyPlace): () => void {
   const key = studyKey({ study_name, storage_id, storage: "" });
   const rows: TrialRow[] = [];
-  let isLoaded = false;
+  let [isAskedFor, isLoaded] = [false, false];
   let chosen: number | null = null;
   let importancesOf = "";
   let importancesAt = -Infinity;
 
+  const problem = h("p", { class: "error", role: "alert" });
   const summary = h("div");
   const running = h("div");
   const importances = h("div");
@@ -54,7 +55,7 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
     details,
     trials.element,
   );
-  place.append(title, summary, sections);
+  place.append(title, problem, summary, sections);
 
   /** Numbers of the trials behind the dots of the history's last series, that of complete trials. */
   const historyTrials = () =>
@@ -83,6 +84,7 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
   }
 
   async function load(): Promise<void> {
+    isAskedFor = true;
     const read = await getTrials({ study_name, storage_id, storage: "" });
     rows.length = 0;
     take(read);
@@ -108,7 +110,9 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
     loadCurves().catch(fail);
   }
 
-  const fail = (error: unknown) => summary.prepend(h("p", { class: "error" }, (error as Error).message));
+  const fail = (error: unknown) => {
+    problem.textContent = (error as Error).message;
+  };
 
   function draw(): void {
     const study = current();
@@ -155,13 +159,19 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
 
   const later = soon(draw);
   draw();
-  load().catch((error) => live.isReady() && current() !== null && fail(error));
+  // A new stream, after a break too, is one from which something may be missing.
+  const loadWhereThere = () => current() !== null && load().catch(fail);
+  if (live.isReady()) loadWhereThere();
   const stop = live.listen((told) => {
-    if (told.event === "ready") load().catch(fail);
+    if (told.event === "ready") loadWhereThere();
     else if (told.event === "trials" && studyKey(told.data) === key) {
       take(told.data.trials);
       later();
-    } else if ((told.event === "study" || told.event === "study_removed") && studyKey(told.data) === key) later();
+    } else if (told.event === "study" && studyKey(told.data) === key) {
+      // One that has just been made is there to be loaded from now on.
+      if (live.isReady() && !isAskedFor) loadWhereThere();
+      else later();
+    } else if (told.event === "study_removed" && studyKey(told.data) === key) later();
   });
   // What is left out of a look because it came too soon is made up for.
   const timer = setInterval(later, IMPORTANCES_MS);
