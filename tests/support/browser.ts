@@ -26,6 +26,10 @@ export interface Page {
   until<Value>(expression: string, seconds?: number): Promise<Value>;
   /** Clicks what a selector finds first, as a mouse does. */
   click(selector: string): Promise<void>;
+  /** Moves the mouse over what a selector finds first, to shares of its width and height. */
+  hover(selector: string, at: readonly [x: number, y: number]): Promise<void>;
+  /** Drags the mouse from one such place to another. */
+  drag(selector: string, from: readonly [x: number, y: number], to: readonly [x: number, y: number]): Promise<void>;
   /** Types into what has the focus. */
   type(text: string): Promise<void>;
   look(how: { width?: number; dark?: boolean }): Promise<void>;
@@ -143,6 +147,18 @@ async function newPage(sendTo: Send, listeners: Map<string, (message: Message) =
     }
   }
 
+  const mouse = (type: string, how: Params) => send("Input.dispatchMouseEvent", { type, ...how });
+
+  /** Scrolls there. */
+  const placeOf = (selector: string, [right, down]: readonly [x: number, y: number]) =>
+    until<{ x: number; y: number }>(`(() => {
+      const element = document.querySelector(${JSON.stringify(selector)});
+      if (element === null) return null;
+      element.scrollIntoView({ block: "center" });
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return { x: left + width * ${right}, y: top + height * ${down} };
+    })()`);
+
   return {
     problems,
     read,
@@ -153,16 +169,23 @@ async function newPage(sendTo: Send, listeners: Map<string, (message: Message) =
       await loaded.promise;
     },
     async click(selector) {
-      const place = await until<{ x: number; y: number }>(`(() => {
-        const element = document.querySelector(${JSON.stringify(selector)});
-        if (element === null) return null;
-        element.scrollIntoView({ block: "center" });
-        const { left, top, width, height } = element.getBoundingClientRect();
-        return { x: left + width / 2, y: top + height / 2 };
-      })()`);
-      const button = { ...place, button: "left", clickCount: 1 };
-      await send("Input.dispatchMouseEvent", { type: "mousePressed", ...button });
-      await send("Input.dispatchMouseEvent", { type: "mouseReleased", ...button });
+      const button = { ...await placeOf(selector, [0.5, 0.5]), button: "left", clickCount: 1 };
+      await mouse("mousePressed", button);
+      await mouse("mouseReleased", button);
+    },
+    async hover(selector, at) {
+      await mouse("mouseMoved", await placeOf(selector, at));
+    },
+    async drag(selector, from, to) {
+      const [begin, end] = [await placeOf(selector, from), await placeOf(selector, to)];
+      const button = { button: "left", buttons: 1, clickCount: 1 };
+      await mouse("mouseMoved", begin);
+      await mouse("mousePressed", { ...begin, ...button });
+      for (const share of [0.25, 0.5, 0.75, 1]) {
+        const [x, y] = (["x", "y"] as const).map((way) => begin[way] + share * (end[way] - begin[way]));
+        await mouse("mouseMoved", { x, y, ...button });
+      }
+      await mouse("mouseReleased", { ...end, ...button });
     },
     async type(text) {
       await send("Input.insertText", { text });

@@ -28,7 +28,8 @@ const ONE_COLUMN = 640;
 const MOST_NAMED = 40;
 
 const isDark = matchMedia("(prefers-color-scheme: dark)");
-const isFine = matchMedia("(pointer: fine)");
+// Fingers that drag scroll the page.
+const isCoarse = matchMedia("(pointer: coarse)");
 
 /** Puts a chart and its controls into an element. It is drawn when a reader comes near. */
 export function explore(place: HTMLElement, first: Plot, surroundings: Surroundings): Explored {
@@ -108,7 +109,7 @@ export function explore(place: HTMLElement, first: Plot, surroundings: Surroundi
     const option = ownOption();
     chart.setOption(interactive(revived({ ...CHART_BASE, ...option }, colourOf)), { notMerge: true });
     if (showsAll && beyond !== undefined) chart.setOption(revived(beyond.option, colourOf));
-    if (option.xAxis !== undefined && isFine.matches) {
+    if (option.xAxis !== undefined && !isCoarse.matches) {
       chart.dispatchAction({ type: "takeGlobalCursor", key: "dataZoomSelect", dataZoomSelectActive: true });
     }
 
@@ -275,9 +276,12 @@ function tooltip(told: Told | Told[], detailsOf: Surroundings["detailsOf"] = () 
     const trial = at >= 0 ? values[at] : /^trial (\d+)$/.exec(name)?.[1];
     if (trial !== undefined) line("", `trial ${trial}`, color);
     else if (name !== "") line("", name, color);
-    for (const { name, text } of shown) line(name, text);
+    const details = trial === undefined ? [] : detailsOf(Number(trial));
+    const isTold = (name: string, text: string) =>
+      details.some((detail) => detail[0] === name && Number(detail[1]) === Number(text));
+    for (const { name, text } of shown) if (!isTold(name, text)) line(name, text);
     if (shown.length === 0 && typeof value === "number") line("", tickText(Number(value.toPrecision(6))));
-    if (trial !== undefined) { for (const [name, value] of detailsOf(Number(trial))) line(name, value); }
+    for (const [name, text] of details) line(name, text);
   }
   return box;
 }

@@ -15,7 +15,8 @@ async function start(): Promise<void> {
   const script = document.createElement("script");
   script.textContent = await unpacked("library");
   document.head.append(script);
-  const { echarts } = globalThis as unknown as Surroundings;
+  const { echarts } = globalThis as unknown as Partial<Surroundings>;
+  if (echarts === undefined) throw new Error("the drawing library did not run");
   const detailsOf = (trial: number): [string, string][] =>
     (trials?.rows[trial] ?? []).flatMap((text, i): [string, string][] =>
       text === null ? [] : [[trials!.names[i], text]]

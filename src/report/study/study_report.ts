@@ -8,6 +8,7 @@ import { studyTerms } from "../../search/study_terms.ts";
 import { type FrozenTrial, rankTrials } from "../../studies/frozen_trial.ts";
 import { paramImportances } from "../../studies/importance.ts";
 import type { Storage, StudyRecord } from "../../studies/storage.ts";
+import { tickText } from "../labels.ts";
 import { plain } from "../markdown.ts";
 import type { PageCharts } from "../page.ts";
 
@@ -62,7 +63,7 @@ function trialTexts(trials: readonly FrozenTrial[], valueName: string): PageChar
     names: ["state", valueName, ...parameters.map(plain)],
     rows: Object.fromEntries(trials.map(({ number, state, value, params }) => [number, [
       state.toLowerCase(),
-      value === null ? null : `${value}`,
+      value === null ? null : tickText(value),
       ...parameters.map((name) => Object.hasOwn(params, name) ? plain(paramText(params[name])) : null),
     ]])),
   };
