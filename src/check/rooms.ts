@@ -55,9 +55,10 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   search: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "studies", "evaluation", "models", "training"],
   tracking: ["errors", "packages", "formats", "config", "studies", "evaluation", "training", "search"],
   report: ["errors", "packages", "formats", "config", "studies", "evaluation", "training", "search"],
+  dashboard: ["errors", "packages", "formats", "version", "config", "studies", "training", "search", "report"],
   bench: ["errors", "random", ...DEVICE, "tuning", "dataset", "models", "training"],
   check: ["errors", ...DEVICE, "tuning", "models", "training"],
-  cli: [...LIBRARY, "bench", "check"],
+  cli: [...LIBRARY, "dashboard", "bench", "check"],
   "mod.ts": LIBRARY,
 };
 

@@ -14,6 +14,8 @@ const INCLUDED = [
   "data/demo",
   "src/dataset/tokenize_worker.ts",
   "src/models/modeling_entail.py",
+  "src/report",
+  "src/dashboard/page",
 ];
 
 export async function compile(overrides: string[], options: CommonOptions & { output: string }): Promise<void> {

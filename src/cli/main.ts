@@ -16,6 +16,16 @@ function nonNegativeInteger(text: string): number {
   return Number(text);
 }
 
+function portNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65535) throw new InvalidArgumentError("expected 0 to 65535.");
+  return Number(text);
+}
+
+function tokenText(text: string): string {
+  if (!/^\S+$/.test(text)) throw new InvalidArgumentError("expected a text without spaces.");
+  return text;
+}
+
 function positiveInteger(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("expected a whole number, 1 or more.");
   return Number(text);
@@ -192,6 +202,27 @@ Examples:
     .action(async (runs, options) => await (await import("./compare.ts")).compare(runs, options));
 
   command(
+    "dashboard",
+    "a live page over runs and studies, in the browser",
+    `
+RUN is the folder of a run, or one that has runs below it; STORAGE a storage of studies, or the file of one. Without
+either it is hpo.storage and the runs below outputs/. Nothing is changed. It is served on this machine alone; another
+--host needs a token: the one given, or one that is made and shown.
+
+Examples:
+  entail dashboard
+  entail dashboard outputs/my_run sqlite:///optuna.db
+  entail dashboard --host 0.0.0.0 --port 8080`,
+  )
+    .option("--port <n>", "where to listen; 0 is any that is free", portNumber, 8080)
+    .option("--host <address>", "the address to listen at", "127.0.0.1")
+    .option("--token <text>", "what every request must carry: ?token=… or Authorization: Bearer …", tokenText)
+    .argument("[places...]", "RUN or STORAGE, and configuration overrides")
+    .action(async (places, options) =>
+      await (await import("./dashboard.ts")).dashboard(places, options, interruptSignal(""))
+    );
+
+  command(
     "verify",
     "check that everything is ready for a study: search space, model, data, adapter, memory, storage",
     `
@@ -270,8 +301,13 @@ Example:
     `
 Examples:
   entail test
-  entail test tests/nn tests/cli/main_test.ts`,
+  entail test tests/nn tests/cli/main_test.ts
+  entail test --browser`,
   )
+    .option(
+      "--browser",
+      "also the tests that need a browser: Chromium, installed on Debian and Ubuntu where there is none",
+    )
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 

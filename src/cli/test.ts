@@ -12,9 +12,17 @@ const FILES_OF_A_PROCESS = 8;
 /** At most; each takes as many threads for its kernels as there are cores. */
 const PROCESSES = 4;
 
-/** Runs the tests below `paths` (default: all) and ends with the line "N passed, N failed". */
-export async function test(paths: string[], { quiet }: CommonOptions): Promise<void> {
-  const parts = dealt((paths.length ? paths : ["tests"]).flatMap(testFiles));
+/** What needs a browser. */
+const BROWSER_TESTS = join("tests", "browser");
+
+/**
+ * Runs the tests below `paths` (default: all, without those that need a browser unless it is asked for) and ends with the
+ * line "N passed, N failed".
+ */
+export async function test(paths: string[], { quiet, browser }: CommonOptions & { browser?: boolean }): Promise<void> {
+  const files = (paths.length ? paths : ["tests"]).flatMap(testFiles);
+  const isLeftOut = (file: string) => paths.length === 0 && !browser && file.startsWith(join(BROWSER_TESTS, "/"));
+  const parts = dealt(files.filter((file) => !isLeftOut(file)));
   let [passed, failed] = [0, 0];
   const failures: string[] = [];
   const runParts = async () => {

@@ -1,6 +1,22 @@
-/** Charts of reports. */
-export { BarChart, LineChart, LinesChart, ParallelChart, ScatterChart } from "npm:echarts@6.1.0/charts";
-export { GridComponent, LegendComponent, ParallelComponent, TitleComponent } from "npm:echarts@6.1.0/components";
+/** Charts of reports and of the live page. */
+export {
+  BarChart,
+  HeatmapChart,
+  LineChart,
+  LinesChart,
+  ParallelChart,
+  ScatterChart,
+  type ScatterSeriesOption,
+} from "npm:echarts@6.1.0/charts";
+export {
+  DatasetComponent,
+  GridComponent,
+  LegendComponent,
+  type LegendComponentOption,
+  ParallelComponent,
+  TitleComponent,
+  VisualMapContinuousComponent,
+} from "npm:echarts@6.1.0/components";
 export { init, use } from "npm:echarts@6.1.0/core";
-export type { EChartsOption } from "npm:echarts@6.1.0";
+export type { EChartsOption, EChartsType } from "npm:echarts@6.1.0";
 export { SVGRenderer } from "npm:echarts@6.1.0/renderers";

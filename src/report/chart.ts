@@ -1,8 +1,10 @@
 /** Charts as SVG text: ECharts without a browser, in one look. */
 import {
   BarChart,
+  DatasetComponent,
   type EChartsOption,
   GridComponent,
+  HeatmapChart,
   init,
   LegendComponent,
   LineChart,
@@ -13,40 +15,39 @@ import {
   SVGRenderer,
   TitleComponent,
   use,
+  VisualMapContinuousComponent,
 } from "../packages/echarts.ts";
-import { COLOURS } from "./colours.ts";
+import { CHART_BASE } from "./chart_style.ts";
+import { revived } from "./formatters.ts";
+import type { Plot } from "./plot.ts";
 
 use([
   BarChart,
+  HeatmapChart,
   LineChart,
   LinesChart,
   ParallelChart,
   ScatterChart,
+  DatasetComponent,
   GridComponent,
   LegendComponent,
   ParallelComponent,
   TitleComponent,
+  VisualMapContinuousComponent,
   SVGRenderer,
 ]);
 
 export type ChartOption = EChartsOption;
 
-const FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif";
-
 /**
- * Draws a chart on a white sheet: the same chart, the same text. `id` becomes part of the names inside, which are unique
- * where several charts stand in one page.
+ * Draws a chart on a white sheet: the same chart, the same text. Its name becomes part of the names inside, which are
+ * unique where several charts stand in one page.
  */
-export function renderSvg(id: string, option: ChartOption, size: { width: number; height: number }): string {
+export function renderSvg({ name, option, size }: Pick<Plot, "name" | "option" | "size">): string {
   const chart = init(null, null, { renderer: "svg", ssr: true, ...size });
   try {
-    chart.setOption({
-      animation: false,
-      backgroundColor: COLOURS.paper,
-      textStyle: { fontFamily: FONT, color: COLOURS.ink },
-      ...option,
-    });
-    return compact(chart.renderToSVGString()).replace(/(\bid="|url\(#)zr\d+-/g, `$1${id}-`);
+    chart.setOption(revived({ ...CHART_BASE, ...option }));
+    return compact(chart.renderToSVGString()).replace(/(\bid="|url\(#)zr\d+-/g, `$1${name}-`);
   } finally {
     chart.dispose();
   }

@@ -1,29 +1,41 @@
 /** What the charts have in common to look at. */
 import type { ChartOption } from "./chart.ts";
+import type { LegendComponentOption } from "../packages/echarts.ts";
 import { COLOURS } from "./colours.ts";
+import { LINE_HEIGHT } from "./labels.ts";
+
+/** What every chart begins with. */
+export const CHART_BASE = {
+  animation: false,
+  backgroundColor: COLOURS.paper,
+  textStyle: { fontFamily: "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", color: COLOURS.ink },
+} as const;
 
 export const AXIS_STYLE = {
   axisLine: { show: true, onZero: false, lineStyle: { color: COLOURS.line } },
   axisTick: { show: true, lineStyle: { color: COLOURS.line } },
-  axisLabel: { color: COLOURS.faint, fontSize: 12 },
+  axisLabel: { color: COLOURS.faint, fontSize: 12, lineHeight: LINE_HEIGHT, hideOverlap: true },
   splitLine: { show: true, lineStyle: { color: COLOURS.grid } },
-  nameTextStyle: { color: COLOURS.faint, fontSize: 12 },
+  nameTextStyle: { color: COLOURS.faint, fontSize: 12, lineHeight: LINE_HEIGHT },
 } as const;
+
+/** A legend above, at the right; a browser has its own in its place. */
+export const chartLegend = (legend: readonly { name: string; colour: string }[]): LegendComponentOption => ({
+  top: 4,
+  right: 24,
+  itemGap: 24,
+  itemWidth: 18,
+  itemHeight: 6,
+  icon: "roundRect",
+  textStyle: { color: COLOURS.ink, fontSize: 12 },
+  data: legend.map(({ name, colour }) => ({ name, itemStyle: { color: colour, opacity: 1 } })),
+});
 
 /** Two axes, whole numbers on the horizontal one, and a legend above. */
 export function cartesian(x: string, y: string, legend: readonly { name: string; colour: string }[]): ChartOption {
   return {
     grid: { left: 12, right: 24, top: 44, bottom: 36, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
-    legend: {
-      top: 4,
-      right: 24,
-      itemGap: 24,
-      itemWidth: 18,
-      itemHeight: 6,
-      icon: "roundRect",
-      textStyle: { color: COLOURS.ink, fontSize: 12 },
-      data: legend.map(({ name, colour }) => ({ name, itemStyle: { color: colour, opacity: 1 } })),
-    },
+    legend: chartLegend(legend),
     xAxis: {
       ...AXIS_STYLE,
       type: "value",

@@ -12,7 +12,37 @@ export const COLOURS = {
   purple: "#8250df",
   red: "#cf222e",
   teal: "#1b7c83",
+  scale0: "#64748f",
+  scale1: "#7b8796",
+  scale2: "#939794",
+  scale3: "#ab9c78",
+  scale4: "#c59b4c",
+  scale5: "#d98324",
+  scale6: "#d2560a",
 } as const;
+
+/** The same where the page is dark. */
+export const DARK_COLOURS: Record<keyof typeof COLOURS, string> = {
+  paper: "#0d1117",
+  ink: "#e6edf3",
+  faint: "#8d96a0",
+  line: "#484f58",
+  grid: "#21262d",
+  grey: "#8d959f",
+  blue: "#4493f8",
+  orange: "#f0883e",
+  green: "#3fb950",
+  purple: "#a371f7",
+  red: "#f85149",
+  teal: "#39c5cf",
+  scale0: "#56678a",
+  scale1: "#6d7d94",
+  scale2: "#8a9296",
+  scale3: "#b0a37f",
+  scale4: "#d2a857",
+  scale5: "#eb9a3a",
+  scale6: "#f98547",
+};
 
 /** For things of one kind, in this order. */
 export const HUES = [
@@ -24,11 +54,13 @@ export const HUES = [
   COLOURS.teal,
 ] as const;
 
-/** Between two colours, `share` of the way. */
-export function blend(from: string, to: string, share: number): string {
-  const parts = [1, 3, 5].map((at) => {
-    const [a, b] = [from, to].map((colour) => parseInt(colour.slice(at, at + 2), 16));
-    return Math.round(a + (b - a) * share).toString(16).padStart(2, "0");
-  });
-  return `#${parts.join("")}`;
-}
+/** From the worst to the best. */
+export const SCALE = [
+  COLOURS.scale0,
+  COLOURS.scale1,
+  COLOURS.scale2,
+  COLOURS.scale3,
+  COLOURS.scale4,
+  COLOURS.scale5,
+  COLOURS.scale6,
+] as const;

@@ -4,6 +4,7 @@ import { EntailError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Trial, TrialPruned } from "../studies/trial.ts";
 import { Diverged, trainFold } from "../training/fold.ts";
+import { busyShare } from "../training/live_status.ts";
 import { meanStd } from "../evaluation/metrics.ts";
 import { teacherTargets } from "../training/losses.ts";
 import type { EpochEntry } from "../training/metrics_log.ts";
@@ -43,6 +44,9 @@ export const OUT_OF_MEMORY = "out_of_memory";
 export const FIXED_SECONDS = "fixed_seconds";
 /** Of a trial's seconds, those in which the device had work. */
 export const DEVICE_SECONDS = "device_seconds";
+/** Of a trial that runs, noted now and then: how busy the device was since the last note, and the memory taken of it. */
+export const DEVICE_BUSY = "device_busy";
+export const DEVICE_BYTES = "device_bytes";
 /** The process, or rather the sitting of the study, that has run the trial. */
 export const WORKER = "worker";
 
@@ -86,6 +90,20 @@ function measureDevice({ activity }: Gpu): () => number {
   return () => (performance.now() - began - (activity.idleMilliseconds() - idle)) / 1000;
 }
 
+/** Milliseconds between two notes on the device. */
+const NOTE_MS = 5000;
+
+/** Notes with the trial how busy the device is, but not too often. */
+function deviceNotes(trial: Trial, { activity }: Gpu): (bytes: number) => Promise<void> {
+  const busy = busyShare(activity);
+  let noted = performance.now();
+  return async (bytes) => {
+    if (performance.now() - noted < NOTE_MS) return;
+    noted = performance.now();
+    await trial.setUserAttrs({ [DEVICE_BUSY]: busy(), [DEVICE_BYTES]: bytes });
+  };
+}
+
 async function runTrial(
   parts: ObjectiveParts,
   trial: Trial,
@@ -96,11 +114,13 @@ async function runTrial(
   const bench = await parts.workbench.prepare(sampled);
   let fixed = performance.now() - started;
   const { mode } = sampled.hpo.hpo_mode;
+  const noteDevice = deviceNotes(trial, parts.workbench.gpu);
   const scores: number[] = [];
   for (const fold of bench.folds) {
     const f1 = await trainTrialFold(parts, bench, trial, fold, {
       initialised: (milliseconds) => fixed += milliseconds,
       evaluated: (entry) => metrics.evaluated(fold, entry),
+      noteDevice,
     });
     scores.push(f1);
     if (mode === "kfold") await report(trial, meanStd(scores).mean, scores.length);
@@ -114,7 +134,11 @@ async function trainTrialFold(
   { session, tokenBudget, config, model, data, teacher, rewriteOf, initialise }: Bench,
   trial: Trial,
   fold: number,
-  told: { initialised(milliseconds: number): void; evaluated(entry: EpochEntry): void },
+  told: {
+    initialised(milliseconds: number): void;
+    evaluated(entry: EpochEntry): void;
+    noteDevice(bytes: number): Promise<void>;
+  },
 ): Promise<number> {
   const { pairs, tokens, folds } = data;
   const indices = pairs.map((_, index) => index);
@@ -154,6 +178,7 @@ async function trainTrialFold(
     },
     signal,
     async onEvaluation(epoch, best) {
+      await told.noteDevice(session.bytes);
       // A last epoch that `training.max_steps` cut short counts as one.
       const step = Math.ceil(epoch);
       if (mode !== "single_split" || step < reported + interval) return;

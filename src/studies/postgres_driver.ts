@@ -54,7 +54,7 @@ interface Connection {
 
 type Action<T> = (connection: Connection) => Promise<T>;
 
-async function connect(address: PostgresAddress): Promise<Connection> {
+async function connect(address: PostgresAddress, readOnly: boolean): Promise<Connection> {
   const { host, port, user, database, password, ssl, connectSeconds } = address;
   const { promise: lost, reject } = Promise.withResolvers<never>();
   let isLost = false;
@@ -66,7 +66,7 @@ async function connect(address: PostgresAddress): Promise<Connection> {
   const client = postgres({
     ...{ host, port, database, username: user, password: password ?? "", ssl: ssl as never },
     connect_timeout: connectSeconds,
-    connection: { application_name: "entail" },
+    connection: { application_name: "entail", default_transaction_read_only: readOnly },
     // Calls queue for the one connection, so that a transaction of this process never waits for another.
     max: 1,
     onclose: lose("CONNECTION_CLOSED"),
@@ -89,7 +89,7 @@ async function connect(address: PostgresAddress): Promise<Connection> {
 const drop = (client: postgres.Sql): void => void client.end({ timeout: 0 }).catch(() => {});
 
 /** Opens a connection. Data error for an address at which there is no server, or none that lets this user in. */
-export async function openPostgresDriver(address: PostgresAddress): Promise<SqlDriver> {
+export async function openPostgresDriver(address: PostgresAddress, { readOnly = false } = {}): Promise<SqlDriver> {
   let current: Promise<Connection> | null = null;
   let isClosed = false;
 
@@ -103,7 +103,7 @@ export async function openPostgresDriver(address: PostgresAddress): Promise<SqlD
 
   /** Runs `action` on the present connection, or on a new one. */
   async function onConnection<T>(action: Action<T>): Promise<T> {
-    const connecting = current ??= connect(address);
+    const connecting = current ??= connect(address, readOnly);
     let connection: Connection | null = null;
     try {
       connection = await connecting;

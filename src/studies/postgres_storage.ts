@@ -2,16 +2,17 @@
 
 import { postgresAddress } from "./postgres_address.ts";
 import { openPostgresDriver } from "./postgres_driver.ts";
-import { preparePostgresSchema } from "./rdb_schema.ts";
+import { checkPostgresSchema, preparePostgresSchema } from "./rdb_schema.ts";
 import { RdbStorage } from "./rdb_storage.ts";
 import type { Storage } from "./storage.ts";
 
-/** Opens the database, making Optuna's tables when they are missing. */
-export async function openPostgresStorage(url: string): Promise<Storage> {
+/** Opens the database; unless it is `readOnly`, makes Optuna's tables when they are missing. */
+export async function openPostgresStorage(url: string, { readOnly = false } = {}): Promise<Storage> {
   const address = await postgresAddress(url);
-  const driver = await openPostgresDriver(address);
+  const driver = await openPostgresDriver(address, { readOnly });
   try {
-    await driver.transaction((sql) => preparePostgresSchema(sql, address.shown));
+    if (readOnly) await checkPostgresSchema(driver, address.shown);
+    else await driver.transaction((sql) => preparePostgresSchema(sql, address.shown));
   } catch (error) {
     await driver.close();
     throw error;

@@ -144,27 +144,38 @@ const TABLES = tables(SQLITE).flatMap((statement) => /^CREATE TABLE IF NOT EXIST
  * do it at once, as long as it runs in one transaction. Throws when the tables belong to another revision.
  */
 export async function prepareSqliteSchema(sql: Sql, place: string): Promise<void> {
-  const existing = await sql.all("SELECT name FROM sqlite_master WHERE type = 'table'");
-  await prepareSchema(sql, place, names(existing), tables(SQLITE));
+  await prepareSchema(sql, place, await sqliteTables(sql), tables(SQLITE));
 }
 
 /** The same for PostgreSQL, in the schema that the connection's search path begins with. */
 export async function preparePostgresSchema(sql: Sql, place: string): Promise<void> {
   // Others that make the same tables wait here: CREATE … IF NOT EXISTS alone fails when two do it at once.
   await sql.all("SELECT pg_advisory_xact_lock(hashtext('entail schema'))");
-  const visible = "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid)";
   const types = await sql.all("SELECT typname AS name FROM pg_type WHERE typtype = 'e' AND pg_type_is_visible(oid)");
   const missing = Object.entries(POSTGRES_ENUMS).filter(([name]) => !names(types).has(name));
   const enums = missing.map(([name, labels]) => `CREATE TYPE ${name} AS ENUM (${labels})`);
-  await prepareSchema(sql, place, names(await sql.all(visible)), [...enums, ...tables(POSTGRES)]);
+  await prepareSchema(sql, place, await postgresTables(sql), [...enums, ...tables(POSTGRES)]);
 }
+
+/** Data error where the tables of studies are not there, or belong to another revision. */
+export const checkSqliteSchema = async (sql: Sql, place: string): Promise<void> =>
+  checkSchema(sql, place, await sqliteTables(sql));
+
+/** The same for PostgreSQL. */
+export const checkPostgresSchema = async (sql: Sql, place: string): Promise<void> =>
+  checkSchema(sql, place, await postgresTables(sql));
 
 const names = (rows: readonly SqlRow[]): Set<unknown> => new Set(rows.map((row) => row.name));
 
+const sqliteTables = async (sql: Sql) => names(await sql.all("SELECT name FROM sqlite_master WHERE type = 'table'"));
+
+async function postgresTables(sql: Sql): Promise<Set<unknown>> {
+  const visible = "SELECT relname AS name FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid)";
+  return names(await sql.all(visible));
+}
+
 async function prepareSchema(sql: Sql, place: string, existing: Set<unknown>, statements: string[]): Promise<void> {
-  const revisions = existing.has("alembic_version") ? await sql.all("SELECT version_num FROM alembic_version") : [];
-  if (revisions.length > 0) checkRevision(revisions.map((row) => String(row.version_num)), place);
-  else if (existing.has("version_info")) await checkOldVersion(sql, place);
+  const revisions = await recordedRevisions(sql, place, existing);
   if (revisions.length > 0 && TABLES.every((table) => existing.has(table))) return;
   for (const statement of statements) await sql.all(statement);
   if (revisions.length === 0) {
@@ -174,6 +185,18 @@ async function prepareSchema(sql: Sql, place: string, existing: Set<unknown>, st
     "INSERT INTO version_info (version_info_id, schema_version, library_version) VALUES (1, 12, '5.0.0') " +
       "ON CONFLICT (version_info_id) DO NOTHING",
   );
+}
+
+async function checkSchema(sql: Sql, place: string, existing: Set<unknown>): Promise<void> {
+  await recordedRevisions(sql, place, existing);
+  if (!existing.has("studies")) throw new EntailError("data", `${place}: holds no studies; run hpo first`);
+}
+
+async function recordedRevisions(sql: Sql, place: string, existing: Set<unknown>): Promise<SqlRow[]> {
+  const revisions = existing.has("alembic_version") ? await sql.all("SELECT version_num FROM alembic_version") : [];
+  if (revisions.length > 0) checkRevision(revisions.map((row) => String(row.version_num)), place);
+  else if (existing.has("version_info")) await checkOldVersion(sql, place);
+  return revisions;
 }
 
 function checkRevision(revisions: readonly string[], place: string): void {

@@ -42,11 +42,11 @@ async function whenFree<T>(path: string, action: () => T, giveUpAfterMs = GIVE_U
   }
 }
 
-function openDatabase(path: string): DatabaseSync {
+function openDatabase(path: string, readOnly: boolean): DatabaseSync {
   const folder = dirname(path);
   if (!existsSync(folder)) throw new EntailError("data", `${path}: there is no folder ${folder}; make it first`);
   try {
-    return new DatabaseSync(path, { timeout: BLOCKING_WAIT_MS });
+    return new DatabaseSync(path, { timeout: BLOCKING_WAIT_MS, readOnly });
   } catch (error) {
     if (isBusy(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);
@@ -54,11 +54,14 @@ function openDatabase(path: string): DatabaseSync {
   }
 }
 
-/** Opens a database file (created when missing) in WAL mode, so that readers and the writer do not wait for each other. */
-export async function openSqliteDriver(path: string): Promise<SqlDriver> {
-  const db = await whenFree(path, () => openDatabase(path));
+/**
+ * Opens a database file (created when missing) in WAL mode, so that readers and the writer do not wait for each other. One
+ * that is only read is opened as it is.
+ */
+export async function openSqliteDriver(path: string, { readOnly = false } = {}): Promise<SqlDriver> {
+  const db = await whenFree(path, () => openDatabase(path, readOnly));
   try {
-    await setUp(path, db);
+    if (!readOnly) await setUp(path, db);
   } catch (error) {
     db.close();
     if (error instanceof EntailError) throw error;

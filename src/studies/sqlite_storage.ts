@@ -2,7 +2,7 @@
 
 import { EntailError } from "../errors.ts";
 import { RdbStorage } from "./rdb_storage.ts";
-import { prepareSqliteSchema } from "./rdb_schema.ts";
+import { checkSqliteSchema, prepareSqliteSchema } from "./rdb_schema.ts";
 import { openSqliteDriver } from "./sqlite_driver.ts";
 import type { Storage } from "./storage.ts";
 
@@ -15,12 +15,13 @@ export function sqlitePath(url: string): string {
   return path;
 }
 
-/** Opens the database, making the file and Optuna's tables when they are missing. */
-export async function openSqliteStorage(url: string): Promise<Storage> {
+/** Opens the database; unless it is `readOnly`, makes the file and Optuna's tables when they are missing. */
+export async function openSqliteStorage(url: string, { readOnly = false } = {}): Promise<Storage> {
   const path = sqlitePath(url);
-  const driver = await openSqliteDriver(path);
+  const driver = await openSqliteDriver(path, { readOnly });
   try {
-    await driver.transaction((sql) => prepareSqliteSchema(sql, path));
+    if (readOnly) await checkSqliteSchema(driver, path);
+    else await driver.transaction((sql) => prepareSqliteSchema(sql, path));
   } catch (error) {
     await driver.close();
     throw error;

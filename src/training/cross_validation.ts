@@ -10,6 +10,7 @@ import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
 import { addChosenKernels, chosenKernels } from "./chosen_kernels.ts";
 import { describeEpochs, trainFold } from "./fold.ts";
 import { teacherTargets } from "./losses.ts";
+import { type LiveStatusWriter, writeLiveStatus } from "./live_status.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
 import { choosePrecision, describePrecision } from "./precision.ts";
@@ -175,6 +176,7 @@ async function trainFolds(
 ): Promise<void> {
   const rewriter = createRewriter();
   const held: { release(): void }[] = [];
+  let live: LiveStatusWriter | undefined;
   try {
     const tokenized = await tokenizeSplit(config, split, model, reporter);
     const augmentation = await createAugmenter(reporter).prepare(config, { data: tokenized, gpu, signal });
@@ -199,6 +201,7 @@ async function trainFolds(
     }
     await addChosenKernels(config.output_dir, gpu, session.choices);
     recorder?.runStarted({ continued: plan.kind === "continue" });
+    live = writeLiveStatus(config.output_dir, { gpu, folds: selected, bytes: session.bytes, reporter });
     const indices = pairs.map((_, index) => index);
     for (const [at, fold] of selected.entries()) {
       reporter.working(`fold ${fold}: loading the weights`);
@@ -222,7 +225,7 @@ async function trainFolds(
         outputFolder: foldFolder(config.output_dir, fold),
         checkpointFolder: foldFolder(config.checkpoint_dir, fold),
         marker: markerOf(record, fold),
-        reporter,
+        reporter: live.reporter,
         foldsLeft: selected.slice(at + 1).filter((later) => !isFinished(plan, later)).length,
         recorder,
         signal,
@@ -230,6 +233,7 @@ async function trainFolds(
       recorder?.foldEnded(fold, result);
     }
   } finally {
+    await live?.close();
     held.forEach((resource) => resource.release());
     rewriter.close();
   }

@@ -126,7 +126,7 @@ export function readLog(path: string): LogEntry[] {
 }
 
 /** Null for the empty end of a log, a line that was cut off, and whatever else is no line of a log. */
-function parseEntry(line: string): LogEntry | null {
+export function parseEntry(line: string): LogEntry | null {
   try {
     const entry = JSON.parse(line);
     return typeof entry?.step === "number" || entry?.eval_f1 !== undefined ? entry : null;

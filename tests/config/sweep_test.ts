@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parse } from "yaml";
+import { parse } from "../../src/packages/yaml.ts";
 import { composeConfig, composeTree, showConfig } from "../../src/config/config.ts";
 import { parseOverride } from "../../src/config/override_grammar.ts";
 import { combinationsOf } from "../../src/config/sweep.ts";

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { literal, plain, table } from "../../src/report/markdown.ts";
 import { reportPage } from "../../src/report/page.ts";
 
+const pageOf = (title: string, markdown: string) => reportPage(title, markdown, { plots: [] }, new Map());
+
 const HOSTILE = [
   "<script>alert(1)</script>",
   "a|b",
@@ -27,9 +29,9 @@ const seen = (html: string) =>
   html.replace(/<[^>]*>/g, "").replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)))
     .replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&amp;", "&");
 
-Deno.test("literal: whatever the text, the page shows it and has no element of it, in prose and in tables", () => {
+Deno.test("literal: whatever the text, the page shows it and has no element of it, in prose and in tables", async () => {
   for (const text of HOSTILE) {
-    const html = reportPage("s", `# ${literal(text)}\n\n${table(["a", literal(text)], [[literal(text), "1"]])}\n`, []);
+    const html = await pageOf("s", `# ${literal(text)}\n\n${table(["a", literal(text)], [[literal(text), "1"]])}\n`);
     const body = html.slice(html.indexOf("<body>"));
     const tags = new Set(body.match(/<\/?[a-z!][a-z0-9]*/gi)!.map((tag) => tag.replace(/[</]/g, "")));
     const allowed = "body html h1 div table thead tbody tr th td code".split(" ");
@@ -52,8 +54,8 @@ Deno.test("literal: ordinary names stay readable in the Markdown", () => {
   assert.equal(literal(""), "(empty)");
 });
 
-Deno.test("reportPage: HTML in the Markdown is shown, the study's name cannot leave the title", () => {
-  const html = reportPage("</title><script>x</script>", "<b>bold</b>\n\n<script>y</script>\n", []);
+Deno.test("reportPage: HTML in the Markdown is shown, the study's name cannot leave the title", async () => {
+  const html = await pageOf("</title><script>x</script>", "<b>bold</b>\n\n<script>y</script>\n");
   assert.doesNotMatch(html, /<script|<b>/);
   assert.match(html, /&#60;script&#62;y/);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { composeConfig } from "../../src/config/config.ts";
+import { STUDY_PLOTS } from "../../src/report/study/plots.ts";
 import { curves, runningBest } from "../../src/report/study/series.ts";
 import { type StudyReport, studyReport, writeStudyReport } from "../../src/report/study/study_report.ts";
 import { CONFIG_ATTRIBUTE, storeConfig } from "../../src/search/stored_config.ts";
@@ -11,7 +12,7 @@ import { RandomSampler } from "../../src/studies/random_sampler.ts";
 import { MemoryStorage } from "../../src/studies/memory_storage.ts";
 import { createStudy, loadStudy, type Study } from "../../src/studies/study.ts";
 import { type Trial, TrialPruned } from "../../src/studies/trial.ts";
-import { assertPage } from "../support/pages.ts";
+import { assertPage, chartsIn } from "../support/pages.ts";
 
 const NOW = new Date("2026-01-02T03:04:05Z");
 
@@ -36,7 +37,7 @@ async function newStudy(objective: (trial: Trial) => number | Promise<number>, n
 
 const files = ({ files }: StudyReport) => [...files.keys()];
 const markdown = ({ files }: StudyReport) => files.get("report.md")!;
-const ALL = ["history", "importances", "intermediate", "parallel", "slices"].map((name) => `${name}.svg`);
+const ALL = Object.keys(STUDY_PLOTS).map((name) => `${name}.svg`);
 const DOCUMENTS = ["report.md", "report.html"];
 
 /** The number of shapes filled with a colour. */
@@ -93,9 +94,9 @@ Deno.test("studyReport: every kind of trial, in the documents and in the charts"
   const history = report.files.get("history.svg")!;
   // One mark each is the legend's.
   assert.deepEqual([shapes(history, "#0969da"), shapes(history, "#8c959f")], [complete.length + 1, states[1] + 1]);
-  const [, best] = history.match(/<path d="([^"]*)" fill="none" stroke="#d1570b"/)!;
-  const heights = new Set(best.split(/[ML]/).slice(1).map((point) => point.split(" ")[1]));
-  assert.equal(heights.size, new Set(runningBest(trials, "maximize").map(([, value]) => value)).size);
+  const plotted = new Map(chartsIn(report.files.get("report.html")!).plots.map((plot) => [plot.name, plot.option]));
+  const best = [plotted.get("history")!.series!].flat().find(({ name }) => name === "best so far")!.data;
+  assert.deepEqual(best, runningBest(trials, "maximize").map(([x, y]) => [x, Number(y.toPrecision(6))]));
   const intermediate = report.files.get("intermediate.svg")!;
   assert.deepEqual(polylines(intermediate, "#0969da"), complete.map(() => 4));
   // The failed trial has a curve, pruned ones a point; one mark is the legend's.
@@ -109,7 +110,7 @@ Deno.test("studyReport: every kind of trial, in the documents and in the charts"
   assert.ok(report.files.get("slices.svg")!.includes(">absent<"));
 
   const html = report.files.get("report.html")!;
-  assert.equal(html.match(/<svg /g)!.length, 5);
+  assert.equal(html.match(/<svg /g)!.length, ALL.length);
   assert.match(html, /<td align="left">Error: lost the &lt;device&gt; \| again<\/td>/);
   assert.match(html, /var\(--blue\)/);
   assert.doesNotMatch(html, /(fill|stroke)="#ffffff"/);
@@ -157,7 +158,13 @@ Deno.test("studyReport: one bad trial flattens no axis, and no label is cut", as
   }, 40);
   const report = await reportOf(study);
   const text = markdown(report);
-  assert.equal(text.match(/Values beyond 0\.9 to 0\.99 \(1 below\) are drawn at the edge\./g)!.length, 4);
+  assert.equal(text.match(/Values beyond 0\.9 to 0\.99 \(1 below\) are triangles at the edge\./g)!.length, 3);
+  assert.equal(text.match(/Values beyond 0\.9 to 0\.99 \(1 below\)/g)!.length, 6);
+  const { plots } = chartsIn(report.files.get("report.html")!);
+  assert.deepEqual(
+    plots.flatMap(({ name, beyond }) => beyond === undefined ? [] : [[name, beyond.count]]),
+    ["history", "intermediate", "parallel", "slices", "edf"].map((name) => [name, 1]),
+  );
   for (const name of ALL) {
     const svg = report.files.get(name)!;
     assert.doesNotMatch(svg, /…|>-\d/, name);
@@ -186,7 +193,7 @@ Deno.test("runningBest, curves: steps of the best in either direction; reports t
 Deno.test("studyReport: studies that have little to show", async () => {
   const cases: [name: string, Study, string[], RegExp][] = [
     ["no trial", await newStudy(() => 0, 0), [], /No trial is complete yet/],
-    ["no parameter", await newStudy(() => 1, 2), ["history.svg"], /\| 1 \| 0 \| 1\.0000 \|/],
+    ["no parameter", await newStudy(() => 1, 2), ["history.svg", "edf.svg", "timeline.svg"], /\| 1 \| 0 \| 1\.0000 \|/],
     [
       "no complete trial",
       await newStudy(async (trial) => {
@@ -194,13 +201,13 @@ Deno.test("studyReport: studies that have little to show", async () => {
         await trial.report(NaN, 1);
         throw new TrialPruned();
       }, 3),
-      [],
+      ["timeline.svg"],
       /\| complete, pruned, failed \| 0, 3, 0 \|/,
     ],
     [
       "one trial",
       await newStudy((trial) => trial.suggestFloat("x", 0, 1), 1),
-      ["history.svg", "importances.svg", "parallel.svg", "slices.svg"],
+      ["history.svg", "importances.svg", "parallel.svg", "slices.svg", "edf.svg", "timeline.svg"],
       /\| `x` \| 1\.0000 \|/,
     ],
     [
@@ -212,13 +219,13 @@ Deno.test("studyReport: studies that have little to show", async () => {
         await trial.report(-Infinity, 2);
         return 0.5;
       }, 5),
-      ["history.svg", "importances.svg", "parallel.svg", "slices.svg"],
+      ["history.svg", "importances.svg", "parallel.svg", "slices.svg", "rank.svg", "edf.svg", "timeline.svg"],
       /\| best value \| 0\.5000 \(trial 0\) \|/,
     ],
     [
       "values beyond all measure",
       await newStudy((trial) => [Infinity, -1e308, 1e308, -Infinity][trial.suggestInt("x", 0, 3)], 12),
-      ["history.svg", "importances.svg", "parallel.svg", "slices.svg"],
+      ["history.svg", "importances.svg", "parallel.svg", "slices.svg", "edf.svg", "timeline.svg"],
       /\| best value \| Infinity/,
     ],
   ];

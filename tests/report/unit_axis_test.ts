@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { tickText } from "../../src/report/labels.ts";
-import { ABSENT, linearTicks, logTicks, numericAxis, parameterAxis } from "../../src/report/study/unit_axis.ts";
+import { linearTicks, logTicks } from "../../src/report/ticks.ts";
+import { ABSENT, numericAxis, parameterAxis } from "../../src/report/study/unit_axis.ts";
 import { createStudy } from "../../src/studies/study.ts";
 import { RandomSampler } from "../../src/studies/random_sampler.ts";
 
@@ -34,7 +35,12 @@ Deno.test("numericAxis: from 0 to 1, logarithmic if asked; a single value in the
   const log = numericAxis("x", [1, 10, 100], { log: true });
   log.positions.forEach((at, i) => assert.ok(Math.abs(at - i / 2) < 1e-12));
   assert.deepEqual(log.ticks.map(({ label }) => label), ["1", "10", "100"]);
-  assert.deepEqual(numericAxis("x", [5, 5]), { name: "x", ticks: [{ at: 0.5, label: "5" }], positions: [0.5, 0.5] });
+  assert.deepEqual(numericAxis("x", [5, 5]), {
+    name: "x",
+    ticks: [{ at: 0.5, label: "5" }],
+    positions: [0.5, 0.5],
+    isChoice: false,
+  });
 });
 
 Deno.test("parameterAxis: choices in their order, log domains, and trials without the parameter", async () => {
@@ -51,6 +57,7 @@ Deno.test("parameterAxis: choices in their order, log domains, and trials withou
     name: "kind",
     ticks: [{ at: 0, label: "a" }, { at: 0.5, label: "b" }, { at: 1, label: "c" }],
     positions: [0.5, 1, 0],
+    isChoice: true,
   });
   const rate = parameterAxis("rate", study.trials);
   assert.deepEqual(rate.positions, [0, 1, ABSENT]);

@@ -2,16 +2,20 @@
 import { scoreOf } from "../../evaluation/calibration.ts";
 import { type CurvePoint, precisionRecallCurve, reliability, rocCurve } from "../../evaluation/curves.ts";
 import type { Verdict } from "../../training/summary.ts";
-import { type ChartOption, renderSvg } from "../chart.ts";
+import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE, cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
+import { formatter } from "../formatters.ts";
 import { LINE_HEIGHT, mostLines, wrapped } from "../labels.ts";
 import { plain } from "../markdown.ts";
 import type { Plot } from "../plot.ts";
-import { beyondText, spanOf, within } from "../span.ts";
+import { outsideText, spanOf, within } from "../span.ts";
 import { foldStyles } from "./fold_style.ts";
 import type { Judgement } from "./judgement.ts";
 import { figure } from "./verdict_tables.ts";
+
+/** Pixels from which a browser has room for long names beside a chart. */
+const NARROW = 600;
 
 const SQUARE = { width: 480, height: 440 };
 
@@ -26,8 +30,8 @@ export function judgementPlots(judgement: Judgement): Plot[] {
   ].filter((plot) => plot !== null);
 }
 
-/** Letters in a line of a criterion's id. */
-const ID_LETTERS = 40;
+/** Letters in a line of a criterion's id, and where a screen is narrow. */
+const ID_LETTERS = { wide: 40, narrow: 16 };
 
 function intervalPlot({ summary }: Judgement): Plot {
   const verdict: Verdict<{ fold: number; metrics: { f1: number } }> = summary.cross_fitted ?? summary;
@@ -38,11 +42,25 @@ function intervalPlot({ summary }: Judgement): Plot {
       return { name: `fold ${fold}`, f1: metrics.f1, interval: intervals.folds[fold].f1 };
     }),
     ...Object.entries(verdict.per_criterion).map(([id, { f1 }]) => {
-      return { name: wrapped(plain(id), ID_LETTERS), f1, interval: intervals.per_criterion[id].f1 };
+      return { name: plain(id), f1, interval: intervals.per_criterion[id].f1 };
     }),
   ].reverse();
+  const axisLabel = (letters: number) => ({
+    ...AXIS_STYLE.axisLabel,
+    color: COLOURS.ink,
+    interval: 0,
+    hideOverlap: false,
+    formatter: formatter({
+      $format: "labels",
+      labels: rows.map(({ name, f1 }, i) => [i, `${wrapped(name, letters)}   ${f1.toFixed(3)}`]),
+    }),
+  });
+  const heightOf = (letters: number) => {
+    const most = mostLines(rows.map(({ name }) => wrapped(name, letters)));
+    return 64 + (12 + LINE_HEIGHT * most) * rows.length;
+  };
   const option: ChartOption = {
-    grid: { left: 16, right: 64, top: 8, bottom: 40, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { left: 16, right: 24, top: 8, bottom: 40, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     xAxis: {
       ...AXIS_STYLE,
       type: "value",
@@ -59,14 +77,12 @@ function intervalPlot({ summary }: Judgement): Plot {
       data: rows.map((_, i) => `${i}`),
       axisTick: { show: false },
       splitLine: { show: false },
-      axisLabel: {
-        ...AXIS_STYLE.axisLabel,
-        color: COLOURS.ink,
-        interval: 0,
-        lineHeight: LINE_HEIGHT,
-        formatter: (at: string) => `${rows[Number(at)].name}   ${rows[Number(at)].f1.toFixed(3)}`,
-      },
+      axisLabel: axisLabel(ID_LETTERS.wide),
     },
+    media: [
+      { query: { minWidth: NARROW }, option: { yAxis: { axisLabel: axisLabel(ID_LETTERS.wide) } } },
+      { query: { maxWidth: NARROW - 1 }, option: { yAxis: { axisLabel: axisLabel(ID_LETTERS.narrow) } } },
+    ],
     series: [
       {
         type: "lines",
@@ -75,6 +91,7 @@ function intervalPlot({ summary }: Judgement): Plot {
         data: rows.flatMap(({ interval }, i) =>
           interval === null ? [] : [{ coords: interval.map((end) => [end, i]) as [number, number][] }]
         ),
+        silent: true,
       },
       // Axes are not fitted to a series of lines, so the ends are there as points that cannot be seen.
       {
@@ -86,18 +103,21 @@ function intervalPlot({ summary }: Judgement): Plot {
         type: "scatter",
         symbolSize: 9,
         itemStyle: { color: COLOURS.blue },
-        data: rows.map(({ f1 }, i) => [f1, i]),
+        dimensions: ["F1", "_row", "from", "to"],
+        data: rows.map(({ name, f1, interval }, i) => ({ name, value: [f1, i, ...interval ?? []] })),
       },
     ],
   };
-  const height = 12 + LINE_HEIGHT * mostLines(rows.map(({ name }) => name));
   return {
     name: "f1",
     title: "F1 and its intervals",
     caption:
       `Lines: ${Math.round(intervals.level * 100)} % by bootstrap over posts. How sure the figure of a fold or a ` +
       `criterion is depends on how many posts and positives it has.`,
-    svg: renderSvg("f1", option, { width: 960, height: 64 + height * rows.length }),
+    option,
+    size: { width: 960, height: heightOf(ID_LETTERS.wide) },
+    narrowHeight: heightOf(ID_LETTERS.narrow),
+    pointer: "item",
   };
 }
 
@@ -144,7 +164,11 @@ function drawnPoints(points: readonly CurvePoint[]): [number, number][] {
 }
 
 /** Curves of every fold, thin, and of all pairs together. */
-function curvesOf({ judged }: Judgement, curve: (pairs: Judgement["judged"]) => CurvePoint[]) {
+function curvesOf(
+  { judged }: Judgement,
+  curve: (pairs: Judgement["judged"]) => CurvePoint[],
+  dimensions: readonly [x: string, y: string],
+) {
   const folds = [...Map.groupBy(judged, ({ fold }) => fold)].map(([fold, own]) => ({ fold, points: curve(own) }));
   const styles = foldStyles(folds);
   const legend = [...styles.legend, { name: "all pairs", colour: COLOURS.ink }];
@@ -153,6 +177,8 @@ function curvesOf({ judged }: Judgement, curve: (pairs: Judgement["judged"]) => 
       name: styles.of(fold).name,
       type: "line" as const,
       symbol: "none",
+      dimensions: [...dimensions],
+      itemStyle: { color: styles.of(fold).colour },
       lineStyle: { color: styles.of(fold).colour, width: 1, opacity: 0.7 },
       data: drawnPoints(points),
     })),
@@ -160,6 +186,8 @@ function curvesOf({ judged }: Judgement, curve: (pairs: Judgement["judged"]) => 
       name: "all pairs",
       type: "line" as const,
       symbol: "none",
+      dimensions: [...dimensions],
+      itemStyle: { color: COLOURS.ink },
       lineStyle: { color: COLOURS.ink, width: 2 },
       data: drawnPoints(curve(judged)),
     },
@@ -170,15 +198,20 @@ function curvesOf({ judged }: Judgement, curve: (pairs: Judgement["judged"]) => 
 const straight = (from: [number, number], to: [number, number]) => ({
   type: "line" as const,
   symbol: "none",
+  silent: true,
+  tooltip: { show: false },
   lineStyle: { color: COLOURS.grey, width: 1, type: "dashed" as const },
   data: [from, to],
 });
 
+const ROC = ["false positive rate", "true positive rate"] as const;
+const PRECISION_RECALL = ["recall", "precision"] as const;
+
 function rocPlot(judgement: Judgement): Plot | null {
   if (rocCurve(judgement.judged).length === 0) return null;
-  const { legend, series } = curvesOf(judgement, rocCurve);
+  const { legend, series } = curvesOf(judgement, rocCurve, ROC);
   const option = {
-    ...unitSquare("false positive rate", "true positive rate", legend),
+    ...unitSquare(...ROC, legend),
     series: [straight([0, 0], [1, 1]), ...series],
   };
   const { auc } = (judgement.summary.cross_fitted ?? judgement.summary).overall;
@@ -186,17 +219,19 @@ function rocPlot(judgement: Judgement): Plot | null {
     name: "roc",
     title: "ROC curve",
     caption: `Area below it, over all pairs: ${figure(auc)}. Dashed: chance.`,
-    svg: renderSvg("roc", option, SQUARE),
+    option,
+    size: SQUARE,
+    pointer: "axis",
   };
 }
 
 function precisionRecallPlot(judgement: Judgement): Plot | null {
   const { judged } = judgement;
   if (precisionRecallCurve(judged).length === 0) return null;
-  const { legend, series } = curvesOf(judgement, precisionRecallCurve);
+  const { legend, series } = curvesOf(judgement, precisionRecallCurve, PRECISION_RECALL);
   const share = judged.filter(({ label }) => label === 1).length / judged.length;
   const option = {
-    ...unitSquare("recall", "precision", legend),
+    ...unitSquare(...PRECISION_RECALL, legend),
     series: [straight([0, share], [1, share]), ...series],
   };
   const { pr_auc } = (judgement.summary.cross_fitted ?? judgement.summary).overall;
@@ -204,7 +239,9 @@ function precisionRecallPlot(judgement: Judgement): Plot | null {
     name: "precision_recall",
     title: "Precision and recall",
     caption: `Average precision over all pairs: ${figure(pr_auc)}. Dashed: chance, the share of positive pairs.`,
-    svg: renderSvg("precision_recall", option, SQUARE),
+    option,
+    size: SQUARE,
+    pointer: "axis",
   };
 }
 
@@ -225,10 +262,11 @@ function reliabilityPlot({ uncalibrated, temperature: { crossFitted } }: Judgeme
         name,
         type: "line" as const,
         symbol: "circle",
+        dimensions: ["mean probability", "share of positives", "pairs"],
         itemStyle: { color: colour },
         lineStyle: { color: colour, width: 1.5 },
         data: reliability(pairs).map(({ count, probability, share }) => ({
-          value: [probability, share],
+          value: [probability, share, count],
           symbolSize: 4 + 12 * Math.sqrt(count / pairs.length),
         })),
       })),
@@ -240,7 +278,9 @@ function reliabilityPlot({ uncalibrated, temperature: { crossFitted } }: Judgeme
     caption:
       "How often pairs of about one probability are positive; the larger a dot, the more pairs. Dashed: perfectly " +
       "calibrated. The temperature is cross-fitted: chosen on other pairs than it is shown for.",
-    svg: renderSvg("reliability", option, SQUARE),
+    option,
+    size: SQUARE,
+    pointer: "item",
   };
 }
 
@@ -276,6 +316,8 @@ function scorePlot({ judged, summary }: Judgement): Plot {
         type: "line" as const,
         step: "end" as const,
         symbol: "none",
+        dimensions: ["score from", "share of the class"],
+        itemStyle: { color: colour },
         lineStyle: { color: colour, width: 1.5 },
         areaStyle: { color: colour, opacity: 0.25 },
         data: [...shares, shares.at(-1)!].map((share, i) => [span.low + i * width, share]),
@@ -298,7 +340,9 @@ function scorePlot({ judged, summary }: Judgement): Plot {
       `How the scores of ${counts} pairs are spread, each class adding up to 1.${
         dashed[Math.min(thresholds.size, 2)]
       }` +
-      beyondText(span, scores),
-    svg: renderSvg("scores", option, SQUARE),
+      outsideText(span, scores),
+    option,
+    size: SQUARE,
+    pointer: "axis",
   };
 }

@@ -13,21 +13,29 @@ export async function runReport(results: RunResults, now: Date = new Date()): Pr
   if (folds.length === 0) {
     throw new EntailError("data", `${config.output_dir}: no fold has begun, so there is nothing to report yet`);
   }
-  const [{ trainingPlots }, { judgementPlots }, { composeRunReport, runName }, { judgementOf }, { reportPage }] =
-    await Promise.all([
-      import("./training_plots.ts"),
-      import("./judgement_plots.ts"),
-      import("./composition.ts"),
-      import("./judgement.ts"),
-      import("../page.ts"),
-    ]);
+  const [
+    { trainingPlots },
+    { judgementPlots },
+    { composeRunReport, runName },
+    { judgementOf },
+    { reportPage },
+    { renderSvg },
+  ] = await Promise.all([
+    import("./training_plots.ts"),
+    import("./judgement_plots.ts"),
+    import("./composition.ts"),
+    import("./judgement.ts"),
+    import("../page.ts"),
+    import("../chart.ts"),
+  ]);
   const judgement = judgementOf(results);
   const plots = [...judgement === null ? [] : judgementPlots(judgement), ...trainingPlots(folds)];
   const markdown = composeRunReport({ results, judgement, plots, now });
+  const pictures = new Map(plots.map((plot) => [`${plot.name}.svg`, renderSvg(plot)]));
   return new Map([
-    ...plots.map(({ name, svg }): [string, string] => [`${name}.svg`, svg]),
+    ...pictures,
     ["report.md", markdown],
-    ["report.html", reportPage(`Run ${runName(results)}`, markdown, plots)],
+    ["report.html", await reportPage(`Run ${runName(results)}`, markdown, { plots }, pictures)],
   ]);
 }
 

@@ -2,12 +2,13 @@
 import { METRIC_TITLES } from "./verdict_tables.ts";
 import type { EpochEntry } from "../../training/metrics_log.ts";
 import type { FoldResults } from "../../training/run_results.ts";
-import { type ChartOption, renderSvg } from "../chart.ts";
+import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE, cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
-import { tickText } from "../labels.ts";
+import { formatter } from "../formatters.ts";
+import { panels } from "../panels.ts";
 import type { Plot } from "../plot.ts";
-import { beyondText, spanOf, within } from "../span.ts";
+import { clipping, reachingAll, type Row, spanOf } from "../span.ts";
 import { foldStyles } from "./fold_style.ts";
 
 type Point = readonly [epoch: number, value: number];
@@ -35,7 +36,7 @@ export function thinned(points: readonly Point[], most = MOST_POINTS): Point[] {
 /** Epochs need not be whole; losses and rates begin at 0. */
 const overEpochs = (y: string, folds: readonly FoldResults[], more: { name: string; colour: string }[] = []) => {
   const base = cartesian("epoch", y, [...foldStyles(folds).legend, ...more]);
-  const axisLabel = { ...AXIS_STYLE.axisLabel, formatter: tickText };
+  const axisLabel = { ...AXIS_STYLE.axisLabel, formatter: formatter({ $format: "tick" }) };
   return {
     ...base,
     xAxis: { ...base.xAxis, minInterval: 0 },
@@ -51,40 +52,47 @@ function lossPlot(folds: readonly FoldResults[]): Plot | null {
     skipped: steps.filter(({ skipped }) => skipped).map(({ epoch }) => epoch),
   })).filter(({ training, validation }) => training.length + validation.length > 0);
   if (curves.length === 0) return null;
-  const values = curves.flatMap(({ training, validation }) => [...training, ...validation].map(([, loss]) => loss));
+  const points = curves.flatMap(({ training, validation }) => [...training, ...validation]);
   const starts = curves.flatMap(({ training }) => training.slice(0, 1).map(([, loss]) => loss));
-  const span = spanOf(values, starts);
-  const drawn = ([epoch, loss]: Point): [number, number] => [epoch, within(span, loss)];
+  const dimensions = ["epoch", "loss"] as const;
+  const clipped = clipping("beyond", spanOf(points.map(([, loss]) => loss), starts), points, dimensions);
   const skipped = curves.flatMap((curve) => curve.skipped);
   const skippedName = "skipped step";
   const styles = foldStyles(folds);
+  const base = overEpochs("loss", folds, skipped.length > 0 ? [{ name: skippedName, colour: COLOURS.red }] : []);
   const option: ChartOption = {
-    ...overEpochs("loss", folds, skipped.length > 0 ? [{ name: skippedName, colour: COLOURS.red }] : []),
+    ...base,
+    yAxis: { ...base.yAxis, ...clipped.axis } as ChartOption["yAxis"],
     series: [
       ...curves.map(({ fold, training }) => ({
         name: styles.of(fold).name,
         type: "line" as const,
         symbol: "none",
+        dimensions: ["epoch", "loss of steps"],
         lineStyle: { color: styles.of(fold).colour, width: 1, opacity: 0.5 },
-        data: training.map(drawn),
+        itemStyle: { color: styles.of(fold).colour },
+        data: items(training),
       })),
       ...curves.map(({ fold, validation }) => ({
         name: styles.of(fold).name,
         type: "line" as const,
         symbol: "circle",
         symbolSize: 6,
+        dimensions: ["epoch", "validation loss"],
         itemStyle: { color: styles.of(fold).colour },
         lineStyle: { color: styles.of(fold).colour, width: 2 },
-        data: validation.map(drawn),
+        data: items(validation),
       })),
       {
         name: skippedName,
         type: "scatter",
         symbol: "triangle",
         symbolSize: 8,
+        dimensions: ["epoch", "_edge"],
         itemStyle: { color: COLOURS.red },
         data: skipped.map((epoch) => [epoch, 0]),
       },
+      ...clipped.marks,
     ],
   };
   const updates = folds.reduce((most, { steps }) => Math.max(most, steps.length), 0);
@@ -94,10 +102,16 @@ function lossPlot(folds: readonly FoldResults[]): Plot | null {
     title: "Loss",
     caption: `Thin: the loss of optimizer steps${each}. With dots: that of the validation pairs after each epoch.` +
       (skipped.length === 0 ? "" : ` Triangles: ${skipped.length} steps that overflowed and updated nothing.`) +
-      beyondText(span, values),
-    svg: renderSvg("loss", option, SIZE),
+      clipped.text,
+    option,
+    size: SIZE,
+    pointer: "axis",
+    beyond: reachingAll([clipped]),
   };
 }
+
+/** As ECharts takes them. */
+const items = (points: readonly Point[]): Point[number][][] => points.map((point) => [...point]);
 
 function ratePlot(folds: readonly FoldResults[]): Plot | null {
   const shown = folds.filter(({ steps }) => steps.length > 0);
@@ -109,15 +123,19 @@ function ratePlot(folds: readonly FoldResults[]): Plot | null {
       name: styles.of(fold).name,
       type: "line",
       symbol: "none",
+      dimensions: ["epoch", "learning rate"],
+      itemStyle: { color: styles.of(fold).colour },
       lineStyle: { color: styles.of(fold).colour, width: 1.5 },
-      data: thinned(steps.map(({ epoch, learning_rate }): Point => [epoch, learning_rate])).map((point) => [...point]),
+      data: items(thinned(steps.map(({ epoch, learning_rate }): Point => [epoch, learning_rate]))),
     })),
   };
   return {
     name: "learning_rate",
     title: "Learning rate",
     caption: "The rate that each optimizer step used.",
-    svg: renderSvg("learning_rate", option, { ...SIZE, height: 280 }),
+    option,
+    size: { ...SIZE, height: 280 },
+    pointer: "axis",
   };
 }
 
@@ -129,36 +147,30 @@ const PANELS: readonly [key: Exclude<keyof EpochEntry, "epoch">, title: string][
   ["eval_auc", METRIC_TITLES.auc],
   ["eval_f1_cross_fitted", "F1, cross-fitted"],
 ];
-const COLUMNS = 2;
-const CELL = { width: SIZE.width / COLUMNS, height: 220 };
+const PANEL = { chart: 148, above: 32, below: 40 };
 const LEGEND_HEIGHT = 32;
 
 function epochsPlot(folds: readonly FoldResults[]): Plot | null {
-  const panels = PANELS.map(([key, title]) => ({
+  const shown = PANELS.map(([key, title]) => ({
     title,
     curves: folds.map(({ fold, epochs }) => ({
       fold,
       points: epochs.flatMap((entry): Point[] => entry[key] == null ? [] : [[entry.epoch, entry[key]]]),
     })),
-  })).filter(({ curves }) => curves.some(({ points }) => points.length > 0)).map((panel) => {
-    const values = panel.curves.flatMap(({ points }) => points.map(([, value]) => value));
-    return { ...panel, values, span: spanOf(values) };
+  })).filter(({ curves }) => curves.some(({ points }) => points.length > 0)).map((panel, i) => {
+    const rows = panel.curves.flatMap(({ points }): Row[] => [...points]);
+    const span = spanOf(rows.map(([, value]) => value));
+    return { ...panel, span, clipped: clipping(`beyond_${i}`, span, rows, ["epoch", panel.title]) };
   });
-  if (panels.length === 0) return null;
+  if (shown.length === 0) return null;
   const styles = foldStyles(folds);
   const { legend } = overEpochs("", folds);
   const isWhole = folds.every(({ epochs }) => epochs.every(({ epoch }) => Number.isInteger(epoch)));
+  const { option: grids, size, narrowHeight } = panels(shown.map(() => PANEL), LEGEND_HEIGHT);
   const option: ChartOption = {
+    ...grids,
     legend,
-    grid: panels.map((_, i) => ({
-      left: (i % COLUMNS) * CELL.width + 12,
-      top: LEGEND_HEIGHT + Math.floor(i / COLUMNS) * CELL.height + 32,
-      width: CELL.width - 36,
-      height: CELL.height - 72,
-      outerBoundsMode: "same",
-      outerBoundsContain: "axisLabel",
-    })),
-    xAxis: panels.map((_, gridIndex) => ({
+    xAxis: shown.map((_, gridIndex) => ({
       ...AXIS_STYLE,
       gridIndex,
       type: "value",
@@ -169,40 +181,46 @@ function epochsPlot(folds: readonly FoldResults[]): Plot | null {
       minInterval: isWhole ? 1 : 0,
       splitLine: { show: false },
     })),
-    yAxis: panels.map(({ title, span }, gridIndex) => ({
+    yAxis: shown.map(({ title, span, clipped }, gridIndex) => ({
       ...AXIS_STYLE,
       gridIndex,
       type: "value",
       scale: true,
       splitNumber: 4,
-      max: span.high === 1 ? 1 : undefined,
+      ...(span.high === 1 ? { max: 1 } : {}),
+      ...clipped.axis,
       name: title,
       nameLocation: "end",
       nameGap: 12,
       nameTextStyle: { ...AXIS_STYLE.nameTextStyle, align: "left", color: COLOURS.ink },
     })),
-    series: panels.flatMap(({ curves, span }, i) =>
-      curves.map(({ fold, points }) => ({
+    series: shown.flatMap(({ title, curves, clipped }, i) => [
+      ...curves.map(({ fold, points }) => ({
         name: styles.of(fold).name,
         type: "line" as const,
         xAxisIndex: i,
         yAxisIndex: i,
         symbol: "circle",
         symbolSize: points.length > 30 ? 3 : 5,
+        dimensions: ["epoch", title],
         itemStyle: { color: styles.of(fold).colour },
         lineStyle: { color: styles.of(fold).colour, width: 1.5 },
-        data: points.map(([epoch, value]) => [epoch, within(span, value)]),
-      }))
-    ),
+        data: items(points),
+      })),
+      ...clipped.marks.map((marks) => ({ ...marks, xAxisIndex: i, yAxisIndex: i })),
+    ]),
   };
-  const rows = Math.ceil(panels.length / COLUMNS);
-  const isClipped = panels.some(({ values, span }) => values.some((value) => value !== within(span, value)));
   return {
     name: "epochs",
     title: "Validation",
     caption:
       "What the validation pairs of each fold came to after each epoch, by decisions chosen on themselves where " +
-      "any are chosen." + (isClipped ? " Values far from the others are drawn at the edge." : ""),
-    svg: renderSvg("epochs", option, { width: SIZE.width, height: LEGEND_HEIGHT + rows * CELL.height }),
+      "any are chosen." +
+      (shown.some(({ clipped }) => clipped.count > 0) ? " Values far from the others are triangles at the edge." : ""),
+    option,
+    size,
+    narrowHeight,
+    pointer: "axis",
+    beyond: reachingAll(shown.map(({ clipped }) => clipped)),
   };
 }

@@ -43,7 +43,7 @@ export function composeReport(parts: ReportParts): string {
     ...importances(parts, plot("importances")),
     ...plot("intermediate"),
     ...plot("parallel"),
-    ...plot("slices"),
+    ...["slices", "contour", "rank", "edf", "timeline"].flatMap(plot),
     ...failures(trials),
   ].join("\n\n") + "\n";
 }

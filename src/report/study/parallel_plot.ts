@@ -1,11 +1,14 @@
 /** Parallel coordinates: every parameter on an axis of its own, every trial a line through them. */
-import type { Direction, FrozenTrial } from "../../studies/frozen_trial.ts";
-import { type ChartOption, renderSvg } from "../chart.ts";
+import type { FrozenTrial } from "../../studies/frozen_trial.ts";
+import type { ChartOption } from "../chart.ts";
 import { lineOpacity } from "../chart_style.ts";
-import { blend, COLOURS } from "../colours.ts";
+import { SCALE } from "../colours.ts";
 import { LETTER_WIDTH, LINE_HEIGHT, mostLines, wrapped } from "../labels.ts";
+import type { Plot } from "../plot.ts";
+import { outsideText, type Span } from "../span.ts";
 import { unitAxis } from "./axis_style.ts";
-import { valueSpan } from "./series.ts";
+import { type PlottedStudy, someText, topParameters } from "./plotted_study.ts";
+import { drawable, rankShares, scaleStep, valueSpan } from "./series.ts";
 import { numericAxis, parameterAxis, type UnitAxis } from "./unit_axis.ts";
 
 /** So many of the best, but no more than a quarter, are drawn boldly. */
@@ -14,47 +17,66 @@ const MOST_BOLD = 10;
 const LETTERS = 15;
 const MOST_LINES = 3;
 
-/** `trials`: COMPLETE with finite values, at least one. */
-export function parallelPlot(
-  id: string,
-  trials: readonly FrozenTrial[],
-  names: readonly string[],
-  direction: Direction,
-  valueName: string,
-): string {
+export function parallelPlot(study: PlottedStudy): Plot | null {
+  const { direction, valueName } = study;
+  const trials = drawable(study.trials);
+  const names = topParameters(study);
+  if (trials.length === 0 || names.length === 0) return null;
   // The best last, so that nothing hides them.
   const order = [...trials].sort((a, b) => direction === "maximize" ? a.value! - b.value! : b.value! - a.value!);
-  const axes: UnitAxis[] = [
-    numericAxis(valueName, order.map(({ value }) => value), { span: valueSpan(order, direction) }),
-    ...names.map((name) => parameterAxis(name, order)),
-  ];
-  const colours = rankColours(order.map(({ value }) => value!));
-  const bold = Math.min(MOST_BOLD, Math.ceil(order.length / 4));
+  const values = order.map(({ value }) => value!);
+  const span = valueSpan(order, direction);
+  const parameters = names.map((name) => parameterAxis(name, order));
+  const axesOver = (span: Span): UnitAxis[] => [numericAxis(valueName, values, { span }), ...parameters];
+  const shares = rankShares(values, direction);
+
+  const axes = axesOver(span);
   const longest = axes.flatMap(({ name, ticks }) => [name, ...ticks.map(({ label }) => label)])
     .reduce((most, label) => Math.max(most, label.length), 0);
   const letters = Math.max(LETTERS, Math.ceil(longest / MOST_LINES));
   const titles = axes.map(({ name }) => wrapped(name, letters));
   const width = letters * LETTER_WIDTH;
   const top = 28 + LINE_HEIGHT * mostLines(titles);
+  // Where there are many choices their labels need room below each other.
+  const height = axes.flatMap(({ ticks }) => {
+    return ticks.reduce((sum, { label }) => sum + LINE_HEIGHT * mostLines([wrapped(label, letters)]) + 4, 0);
+  }).reduce((a, b) => Math.max(a, b), 360);
+  const linesThrough = (axes: readonly UnitAxis[]) => ({
+    parallelAxis: axes.map((axis, dim) => ({ dim, ...unitAxis(axis, { letters }), name: titles[dim] })),
+    series: [{ id: "trials", type: "parallel" as const, data: lineItems(order, axes, shares) }],
+  });
+  const { parallelAxis, series: [series] } = linesThrough(axes);
   const option: ChartOption = {
     parallel: { left: 16 + width / 2, right: 16 + width, top, bottom: 24 },
-    parallelAxis: axes.map((axis, dim) => ({ dim, ...unitAxis(axis, letters), name: titles[dim] })),
-    series: [{
-      type: "parallel",
-      lineStyle: { width: 1.2, opacity: lineOpacity(order.length) },
-      data: order.map((_, i) => ({
-        value: axes.map(({ positions }) => positions[i]),
-        lineStyle: i < order.length - bold ? { color: colours[i] } : { color: colours[i], opacity: 0.9, width: 1.8 },
-      })),
-    }],
+    parallelAxis,
+    series: [{ ...series, lineStyle: { width: 1.2, opacity: lineOpacity(order.length) } }],
   };
-  return renderSvg(id, option, { width: Math.max(960, (width + 16) * (axes.length + 0.5)), height: 384 + top });
+  const outside = outsideText(span, values, "end at the edge");
+  const size = { width: Math.max(960, Math.ceil((width + 16) * (axes.length + 0.5))), height: height + 24 + top };
+  const count = values.filter((value) => value < span.low || value > span.high).length;
+  const [a, b] = [values[0], values[values.length - 1]];
+  const all = linesThrough(axesOver({ low: Math.min(a, b), high: Math.max(a, b) }));
+  return {
+    name: "parallel",
+    title: "Parallel coordinates",
+    caption: `One line per complete trial, the warmer the better it ranks by ${valueName}. A trial without a ` +
+      `parameter goes through “absent”.${someText(study)}${outside}`,
+    option,
+    size,
+    minWidth: size.width,
+    pointer: "item",
+    beyond: count === 0 ? undefined : { count, option: all },
+  };
 }
 
-/** From grey for the worst to warm for the best of values in order, the worst first; equal values look alike. */
-function rankColours(values: readonly number[]): string[] {
-  return values.map((value) => {
-    const share = values.length > 1 ? values.lastIndexOf(value) / (values.length - 1) : 1;
-    return blend(COLOURS.grey, COLOURS.orange, share);
+function lineItems(order: readonly FrozenTrial[], axes: readonly UnitAxis[], shares: readonly number[]) {
+  const bold = Math.min(MOST_BOLD, Math.ceil(order.length / 4));
+  return order.map(({ number }, i) => {
+    const color = SCALE[scaleStep(shares[i])];
+    return {
+      name: `trial ${number}`,
+      value: axes.map(({ positions }) => positions[i]),
+      lineStyle: i < order.length - bold ? { color } : { color, opacity: 0.9, width: 1.8 },
+    };
   });
 }

@@ -1,5 +1,6 @@
 /** What the charts of a study show, as numbers. */
 import { constraintViolation, type Direction, type FrozenTrial } from "../../studies/frozen_trial.ts";
+import { SCALE } from "../colours.ts";
 import { type Span, spanOf } from "../span.ts";
 
 export type Point = readonly [x: number, y: number];
@@ -38,3 +39,30 @@ export function curves(trial: FrozenTrial): Point[][] {
   }
   return pieces.filter((piece) => piece.length > 0);
 }
+
+/** Where each value ranks, from 0 for the worst to 1 for the best; equal ones share the mean of their places. */
+export function rankShares(values: readonly number[], direction: Direction): number[] {
+  const last = values.length - 1;
+  if (last === 0) return [0.5];
+  const sorted = Float64Array.from(values).sort();
+  const firstAt = (value: number): number => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle] < value) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const places = new Map<number, number>();
+  for (const value of new Set(values)) {
+    const first = firstAt(value);
+    let end = first;
+    while (sorted[end] === value) end++;
+    places.set(value, (first + end - 1) / 2 / last);
+  }
+  return values.map((value) => direction === "maximize" ? places.get(value)! : 1 - places.get(value)!);
+}
+
+/** The colour of a rank share: a part of `SCALE`. */
+export const scaleStep = (share: number): number => Math.min(Math.floor(share * SCALE.length), SCALE.length - 1);

@@ -2,11 +2,15 @@
 import { join } from "node:path";
 import { EntailError } from "../../errors.ts";
 import { writeFileAtomic } from "../../formats/atomic_write.ts";
+import { paramText } from "../../formats/human.ts";
 import { overviewOf } from "../../search/overview.ts";
 import { studyTerms } from "../../search/study_terms.ts";
 import { type FrozenTrial, rankTrials } from "../../studies/frozen_trial.ts";
 import { paramImportances } from "../../studies/importance.ts";
 import type { Storage, StudyRecord } from "../../studies/storage.ts";
+import { tickText } from "../labels.ts";
+import { plain } from "../markdown.ts";
+import type { PageCharts } from "../page.ts";
 
 /** What a study has come to, in words and charts. */
 export interface StudyReport {
@@ -32,21 +36,37 @@ export async function studyReport(
   const importances = Object.entries(paramImportances(trials, direction)).sort((a, b) => b[1] - a[1]);
   const terms = overview.by_hpo ? studyTerms(study) : null;
   const valueName = overview.objective;
-  const [{ studyPlots }, { composeReport }, { reportPage }] = await Promise.all([
+  const [{ studyPlots }, { composeReport }, { reportPage }, { renderSvg }] = await Promise.all([
     import("./plots.ts"),
     import("./composition.ts"),
     import("../page.ts"),
+    import("../chart.ts"),
   ]);
-  const plots = studyPlots({ trials, direction, importances, valueName, reported: terms?.reported ?? null });
+  const plots = studyPlots({ trials, direction, importances, valueName, reported: terms?.reported ?? null, now });
   const ranked = rankTrials(trials, direction);
   const markdown = composeReport({ overview, terms, trials, ranked, importances, plots, valueName, now });
+  const pictures = new Map(plots.map((plot) => [`${plot.name}.svg`, renderSvg(plot)]));
+  const charts = { plots, trials: trialTexts(trials, valueName) };
   return {
     importances,
     files: new Map([
-      ...plots.map(({ name, svg }): [string, string] => [`${name}.svg`, svg]),
+      ...pictures,
       ["report.md", markdown],
-      ["report.html", reportPage(`Study ${studyName}`, markdown, plots)],
+      ["report.html", await reportPage(`Study ${studyName}`, markdown, charts, pictures)],
     ]),
+  };
+}
+
+/** What a page tells of trials. */
+function trialTexts(trials: readonly FrozenTrial[], valueName: string): PageCharts["trials"] {
+  const parameters = [...new Set(trials.flatMap(({ params }) => Object.keys(params)))];
+  return {
+    names: ["state", valueName, ...parameters.map(plain)],
+    rows: Object.fromEntries(trials.map(({ number, state, value, params }) => [number, [
+      state.toLowerCase(),
+      value === null ? null : tickText(value),
+      ...parameters.map((name) => Object.hasOwn(params, name) ? plain(paramText(params[name])) : null),
+    ]])),
   };
 }
 

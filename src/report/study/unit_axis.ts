@@ -3,6 +3,7 @@ import type { FrozenTrial } from "../../studies/frozen_trial.ts";
 import { tickText } from "../labels.ts";
 import { plain } from "../markdown.ts";
 import { type Span, within } from "../span.ts";
+import { linearTicks, logTicks } from "../ticks.ts";
 
 export interface Tick {
   readonly at: number;
@@ -14,41 +15,12 @@ export interface UnitAxis {
   readonly ticks: readonly Tick[];
   /** Of each trial: from 0 to 1, or `ABSENT`. */
   readonly positions: readonly number[];
+  /** Its ticks are all there is, and nothing lies between them. */
+  readonly isChoice: boolean;
 }
 
 /** Below the axis: the place of trials that do not have a parameter. */
 export const ABSENT = -0.15;
-
-const MOST_TICKS = 5;
-
-/** Round numbers in [low, high], about `MOST_TICKS` of them. */
-export function linearTicks(low: number, high: number): number[] {
-  const range = high - low;
-  if (!(range > 0)) return [low];
-  const power = 10 ** Math.floor(Math.log10(range / MOST_TICKS));
-  // Beyond what floating-point numbers can divide.
-  if (!(power > 0 && power < Infinity)) return [low, high];
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((step) => range / step <= MOST_TICKS)!;
-  const first = Math.ceil(low / step - 1e-9);
-  const last = Math.floor(high / step + 1e-9);
-  return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(12)));
-}
-
-/** Powers of ten in [low, high], with 2 and 5 times them where they are few. */
-export function logTicks(low: number, high: number): number[] {
-  const first = Math.floor(Math.log10(low));
-  const last = Math.ceil(Math.log10(high));
-  const every = Math.ceil((last - first) / MOST_TICKS);
-  for (const factors of [[1], [1, 3], [1, 2, 5]]) {
-    const ticks: number[] = [];
-    for (let power = first; power <= last; power += factors.length > 1 ? 1 : every) {
-      for (const factor of factors) ticks.push(Number(`${factor}e${power}`));
-    }
-    const inside = ticks.filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
-    if (inside.length >= 3) return inside;
-  }
-  return linearTicks(low, high);
-}
 
 /**
  * An axis of finite numbers, null where a trial has none; logarithmic if asked. Those beyond `span`, if there is one, stand
@@ -75,6 +47,7 @@ export function numericAxis(
       at > -1e-6 && at < 1 + 1e-6
     ),
     positions: values.map((value) => value === null ? ABSENT : place(within({ low, high }, value))),
+    isChoice: false,
   };
 }
 
@@ -95,5 +68,6 @@ export function parameterAxis(name: string, trials: readonly FrozenTrial[]): Uni
     name: plain(name),
     ticks: labels.map((label) => ({ at: place(label), label: plain(label) })),
     positions: trials.map(({ params }) => Object.hasOwn(params, name) ? place(String(params[name])) : ABSENT),
+    isChoice: true,
   };
 }
