@@ -1,15 +1,15 @@
-/** Finding an adapter, asking it for everything the kernels may need, and turning its errors into ours. */
+/** Asking an adapter for everything the kernels may need, and turning its errors into ours. */
 import { EntailError } from "../errors.ts";
 import { type Activity, createActivity } from "./activity.ts";
-import { type Backend, type BackendName, type Capabilities, capabilitiesOf } from "./backend.ts";
-import { dawnBackend } from "./dawn.ts";
-import { denoBackend } from "./deno.ts";
+import { findAdapter } from "./adapter.ts";
+import { type AskedBackend, type Backend, type Capabilities, kindOf } from "./backend.ts";
 import { type KernelCache, kernelCache } from "./kernel.ts";
 import { EMULATED, type MatrixShape, matrixShapeOf } from "./matrix.ts";
+import { subgroupsWork } from "./probe.ts";
 
 export interface GpuOptions {
-  /** Whose WebGPU: Deno's own, or Dawn where its package is installed. */
-  backend?: BackendName;
+  /** Whose WebGPU. */
+  backend?: AskedBackend;
   /** Whether an adapter that runs on the CPU will do. */
   allowSoftware?: boolean;
   powerPreference?: GPUPowerPreference;
@@ -22,6 +22,8 @@ export interface GpuOptions {
 /** An open device and what the rest of the program asks about it. */
 export interface Gpu {
   readonly backend: Backend;
+  /** What `auto` chose the backend by; null where it was asked for. */
+  readonly whyBackend: string | null;
   readonly device: GPUDevice;
   /** Human-readable adapter name, e.g. "NVIDIA H100 80GB HBM3" or "llvmpipe (LLVM 15.0.6, 256 bits)". */
   readonly name: string;
@@ -52,11 +54,6 @@ export interface Gpu {
   close(): void;
 }
 
-const BACKENDS: Record<BackendName, () => Backend | Promise<Backend>> = {
-  deno: denoBackend,
-  dawn: () => dawnBackend(),
-};
-
 const WANTED_LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -71,16 +68,12 @@ const WANTED_LIMITS = [
  * Throws an `EntailError` of kind "adapter" when there is none, or only a software one that is not allowed.
  */
 export async function openGpu(
-  { backend: name = "deno", allowSoftware = true, powerPreference, workspaceMb = 256, tuned = new Map() }: GpuOptions =
+  { backend: asked = "deno", allowSoftware = true, powerPreference, workspaceMb = 256, tuned = new Map() }: GpuOptions =
     {},
 ): Promise<Gpu> {
-  const backend = await BACKENDS[name]();
-  const adapter = await backend.requestAdapter({ powerPreference });
-  if (!adapter) throw new EntailError("adapter", backend.noAdapter);
-  const { description, vendor, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapter.info;
-  const kind = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|softpipe/i.test(description)
-    ? "software"
-    : "hardware";
+  const { backend, adapter, why } = await findAdapter(asked, { powerPreference });
+  const { description, vendor, subgroupMinSize, subgroupMaxSize } = adapter.info;
+  const kind = kindOf(adapter.info);
   if (kind === "software" && !allowSoftware) {
     throw new EntailError(
       "adapter",
@@ -111,15 +104,22 @@ export async function openGpu(
     failure ??= gpuError(backend, (event as GPUUncapturedErrorEvent).error);
   });
 
-  const can = capabilitiesOf(device, adapter.info);
+  const kernels = kernelCache({ backend, device });
+  const matrix = matrixShapeOf(device, adapter.info, kind);
+  const can = {
+    f16: device.features.has("shader-f16"),
+    subgroups: device.features.has("subgroups") && await subgroupsWork({ backend, device, kernels }, adapter.info),
+    matrices: matrix !== undefined,
+  };
   return {
     backend,
+    whyBackend: why,
     device,
     name: backend.adapterName(adapter.info),
     vendor,
     kind,
     can,
-    matrix: matrixShapeOf(adapter.info) ?? EMULATED,
+    matrix: matrix ?? EMULATED,
     subgroupSize: can.subgroups && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0,
     features: [...new Set([...adapter.features, ...device.features])].sort(),
     hasTimestamps: device.features.has("timestamp-query"),
@@ -128,7 +128,7 @@ export async function openGpu(
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     workspaceBytes: workspaceMb * 2 ** 20,
     tuned,
-    kernels: kernelCache({ backend, device }),
+    kernels,
     activity,
     submit(encoder) {
       const number = activity.submitted();
