@@ -36,6 +36,7 @@ export async function subgroupsWork(
     if (await device.popErrorScope()) return false;
     await staging.mapAsync(backend.MapMode.READ);
     const words = new Uint32Array(staging.getMappedRange().slice(0));
+    staging.unmap();
     return Array.from({ length: invocations }, (_, i) => i).every((i) => {
       const [subgroup] = words;
       const isOfSize = subgroup >= subgroupMinSize && subgroup <= subgroupMaxSize;
