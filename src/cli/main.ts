@@ -224,6 +224,7 @@ Examples:
     .action(async (overrides, options) => await (await import("./compile.ts")).compile(overrides, options));
 
   command("test", "the test suite")
+    .option("--matrices", "only the tests on tensor cores, on real ones: of a card, or of Mesa's software adapter")
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 

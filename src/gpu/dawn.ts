@@ -76,8 +76,8 @@ async function load(entry: URL): Promise<{ gpu: GPU; globals: Dawn["globals"] }>
   return { gpu: dawn.create(OPTIONS), globals: dawn.globals };
 }
 
-/** For a shell. */
-function installCommand(folder: URL): string {
+/** Puts the package there; for a shell. */
+export function installCommand(folder = FOLDER): string {
   const path = decodeURIComponent(folder.pathname).replace(/\/$/, "").replace(/[$"`\\]/g, "\\$&");
   return `npm install --prefix "${path}" webgpu@${VERSION}`;
 }
