@@ -35,6 +35,8 @@ export interface Gpu {
   readonly matrix: MatrixShape;
   /** Invocations of a subgroup; 0 where there are no subgroups, or of several sizes. */
   readonly subgroupSize: number;
+  /** Invocations that a subgroup has at least; 0 where there are none. */
+  readonly leastSubgroup: number;
   readonly features: readonly string[];
   readonly hasTimestamps: boolean;
   /** Largest range of a buffer that one binding can see, in bytes. */
@@ -121,6 +123,7 @@ export async function openGpu(
     can,
     matrix: matrix ?? EMULATED,
     subgroupSize: can.subgroups && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0,
+    leastSubgroup: can.subgroups ? subgroupMinSize : 0,
     features: [...new Set([...adapter.features, ...device.features])].sort(),
     hasTimestamps: device.features.has("timestamp-query"),
     maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
