@@ -93,13 +93,8 @@ export async function openGpu(
   const activity = createActivity();
   let failure: EntailError | null = null;
   let closed = false;
-  device.lost.then(({ reason, message }) => {
-    if (!closed) {
-      failure ??= new EntailError(
-        "adapter",
-        `device lost (${reason}): ${oneLine(message)}; the same command goes on from the last checkpoint`,
-      );
-    }
+  device.lost.then((info) => {
+    if (!closed) failure ??= lossError(info);
   });
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
@@ -146,6 +141,14 @@ export async function openGpu(
       device.destroy();
     },
   };
+}
+
+/** Why a device is lost. Dawn loses one whose driver runs out of memory while it works, and says so by Vulkan's name. */
+export function lossError({ reason, message }: Pick<GPUDeviceLostInfo, "reason" | "message">): EntailError {
+  const text = `device lost (${reason}): ${oneLine(message)}`;
+  return /VK_ERROR_OUT_OF_\w+_MEMORY/.test(message)
+    ? new EntailError("memory", `out of memory on the device: ${text}; lower training.batch_size`)
+    : new EntailError("adapter", `${text}; the same command goes on from the last checkpoint`);
 }
 
 /** A `GPUError` as one line; running out of memory keeps its own kind. `locate` finds the places that it names. */

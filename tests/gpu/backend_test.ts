@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { dawnBackend, isDawnInstalled } from "../../src/gpu/dawn.ts";
 import { denoBackend } from "../../src/gpu/deno.ts";
-import { gpuError, openGpu } from "../../src/gpu/device.ts";
+import { gpuError, lossError, openGpu } from "../../src/gpu/device.ts";
 import { createTensor, readTensor } from "../../src/gpu/tensor.ts";
 import { gpuTest, openTestGpu, testBackend } from "../support/gpu.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
@@ -108,6 +108,18 @@ gpuTest("gpuError: out of memory keeps its kind, whatever the device says comes 
   assert.equal(other.kind, "adapter");
   assert.equal(other.message, "the device refused a command: In a dispatch: no pipeline");
   return Promise.resolve();
+});
+
+Deno.test("lossError: a device that is lost for want of memory is out of memory", () => {
+  const message =
+    "vkQueueSubmit failed with VK_ERROR_OUT_OF_DEVICE_MEMORY\n    at CheckVkOOMThenSuccessImpl (a.cpp:9)\n";
+  const { kind, message: line } = lossError({ reason: "unknown", message });
+  assert.equal(kind, "memory");
+  assert.match(
+    line,
+    /^out of memory on the device: device lost \(unknown\): vkQueueSubmit [^\n]*MEMORY; lower [\w.]+$/,
+  );
+  assert.equal(lossError({ reason: "unknown", message: "VK_ERROR_DEVICE_LOST" }).kind, "adapter");
 });
 
 gpuTest("check: throws what the device reports outside an error scope", async () => {
