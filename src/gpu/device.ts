@@ -144,7 +144,7 @@ export async function openGpu(
 }
 
 /** Why a device is lost. Dawn loses one whose driver runs out of memory while it works, and says so by Vulkan's name. */
-export function lossError({ reason, message }: Pick<GPUDeviceLostInfo, "reason" | "message">): EntailError {
+export function lossError({ reason, message }: { reason: string; message: string }): EntailError {
   const text = `device lost (${reason}): ${oneLine(message)}`;
   return /VK_ERROR_OUT_OF_\w+_MEMORY/.test(message)
     ? new EntailError("memory", `out of memory on the device: ${text}; lower training.batch_size`)
