@@ -1,5 +1,6 @@
 /** Whether subgroups do what kernels rely on: a device may be granted them by a driver that gets them wrong. */
-import type { Gpu } from "./device.ts";
+import type { Backend } from "./backend.ts";
+import type { KernelCache } from "./kernel.ts";
 
 const WORKGROUP = 64;
 const WORKGROUPS = 2;
@@ -12,7 +13,7 @@ const WORDS = 8;
  * and sums, exchanges and broadcasts in them are right.
  */
 export async function subgroupsWork(
-  { backend, device, kernels }: Pick<Gpu, "backend" | "device" | "kernels">,
+  { backend, device, kernels }: { backend: Backend; device: GPUDevice; kernels: KernelCache },
   { subgroupMinSize, subgroupMaxSize }: GPUAdapterInfo,
 ): Promise<boolean> {
   const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = backend.BufferUsage;
