@@ -223,8 +223,14 @@ Examples:
     .argument("[overrides...]", OVERRIDES)
     .action(async (overrides, options) => await (await import("./compile.ts")).compile(overrides, options));
 
-  command("test", "the test suite")
-    .option("--matrices", "only the tests on tensor cores, on real ones: of a card, or of Mesa's software adapter")
+  command(
+    "test",
+    "the test suite",
+    `
+The other tests emulate tensor cores. --matrices takes Dawn, which \`entail info gpu.backend=dawn\` helps to install, and a
+card that has them, or the software adapter of Mesa 26.1 or newer (Debian: mesa-vulkan-drivers from trixie-backports).`,
+  )
+    .option("--matrices", "only tests on tensor cores, on real ones")
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 

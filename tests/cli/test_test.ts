@@ -25,7 +25,7 @@ Deno.test("entail test: every file below the folders once, what failed last, and
   });
 });
 
-Deno.test("entail test --matrices: only tests on matrices, where the adapter has them; else what to install", async () => {
+Deno.test("entail test --matrices: only those on tensor cores where the adapter has them, else what to install", async () => {
   await inTemporaryFolder(async (folder) => {
     const none = await entail(["test", "--matrices", folder]);
     assert.deepEqual([none.code, errorLine(none.stderr)], [
