@@ -1,6 +1,10 @@
 // Disentangled attention for GPUs: a workgroup of 8 x 8 threads owns 32 rows of one head and walks the sequence in tiles
 // of 32 columns, staged in workgroup memory. A thread has 4 rows, 4 ty + 0..3, and either the columns tx + 8 c of a tile
 // of scores or the quads tx + 8 m of a tile of results.
+// SUBGROUPS: the 8 threads of 4 rows, which are neighbours in a subgroup, pass on what softmax needs by themselves.
+//#if SUBGROUPS
+//#requires subgroups
+//#end
 //#include "lib/attention.wgsl"
 
 const QUADS = ${HEAD_SIZE / 4}u; // of a head
@@ -13,11 +17,24 @@ var<workgroup> rows_b: array<vec4<f32>, 32u * ROW>;
 var<workgroup> columns: array<vec4<f32>, 32u * ROW>;
 var<workgroup> pairs_a: array<vec4<f32>, 32u * PAIR_ROW>;
 var<workgroup> pairs_b: array<vec4<f32>, 32u * PAIR_ROW>;
+//#if !SUBGROUPS
 var<workgroup> partial: array<vec4<f32>, 64>;
+//#end
 
 // The largest or the sum of what the 8 threads of 4 rows have.
 //#for SUM in 0..2
 fn ${SUM ? "sum" : "highest"}_of_rows(mine: vec4<f32>, ty: u32, tx: u32) -> vec4<f32> {
+  //#if SUBGROUPS
+  var all = mine;
+  //#for STEP in 0..3
+  //#if SUM
+  all += subgroupShuffleXor(all, ${2 ** STEP}u);
+  //#else
+  all = max(all, subgroupShuffleXor(all, ${2 ** STEP}u));
+  //#end
+  //#end
+  return all;
+  //#else
   workgroupBarrier();
   partial[ty * 8u + tx] = mine;
   workgroupBarrier();
@@ -30,6 +47,7 @@ fn ${SUM ? "sum" : "highest"}_of_rows(mine: vec4<f32>, ty: u32, tx: u32) -> vec4
     //#end
   }
   return all;
+  //#end
 }
 //#end
 
@@ -77,6 +95,9 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
     }
     //#end
     softmax.sum = fma(softmax.sum, softmax.shrink, sum_of_rows(mine, ty, tx));
+    //#if SUBGROUPS
+    workgroupBarrier(); // for pairs_a
+    //#end
     //#for M in 0..(HEAD_SIZE + 28 - (HEAD_SIZE + 28) % 32) / 32
     //#for R in 0..4
     o${R}_${M} *= softmax.shrink[${R}];

@@ -10,7 +10,7 @@
 //#include "lib/matrix_operand.wgsl" OF="b" SIDE="Right" ALONG_K=B_K STRIDE=(B_K?TILE_K:TILE_N)/8+1
 var<workgroup> words: array<vec4<u32>, ${WORDS}>;
 
-@compute @workgroup_size(${THREADS})
+@compute @workgroup_size(${THREADS}) ${SIZED}
 fn product(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   begin_matrices(lane);
   let m_end = size_m();

@@ -4,6 +4,7 @@
 // words. lib/matrix_operand.wgsl loads left and right.
 // EMULATED: the same without such hardware. An invocation holds row `matrix_row` of left and result, and reads the right
 // matrix where it lies when it multiplies; so no invocation waits for another.
+// SIZED: what an entry point says that needs subgroups of SUBGROUP invocations where adapters have several sizes.
 //#if EMULATED
 var<private> matrix_row: u32;
 
@@ -34,6 +35,9 @@ fn store_result(at: u32, stride: u32, result: Result) {
 //#requires f16
 //#requires subgroups
 //#requires chromium_experimental_subgroup_matrix
+//#if SIZED
+//#requires subgroup_size_control
+//#end
 // Whether a subgroup is of one mind depends on its number, which the compiler cannot follow.
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 

@@ -5,6 +5,7 @@
 import { type Gpu, gpuError } from "../gpu/device.ts";
 import { withMatrices } from "../gpu/emulation.ts";
 import { entryPoints, type KernelSpec } from "../gpu/kernel.ts";
+import { PROBE } from "../gpu/probe.ts";
 import { specOf } from "../gpu/program.ts";
 import type { Plan, Precision } from "../nn/plan.ts";
 import { LANES } from "../nn/product.ts";
@@ -30,7 +31,10 @@ export async function kernelProblems(
   const found = await compile(uses.map(({ spec }) => spec));
   const problems = uses.flatMap(({ user }, i) => found[i] === null ? [] : [`${found[i]} (${user})`]);
   const used = new Set(uses.map(({ spec }) => `${spec.kernel}.wgsl ${spec.entry}`));
-  if (!gpu.can.subgroups) used.add("product_broadcast.wgsl product");
+  if (!gpu.can.subgroups) {
+    used.add("product_broadcast.wgsl product");
+    used.add("probe.wgsl subgroups");
+  }
   for (const { kernel, entry } of entryPoints()) {
     const point = `${kernel}.wgsl ${entry}`;
     if (!used.has(point)) problems.push(`kernels/${point}: no model of src/check/models.ts uses it`);
@@ -68,6 +72,7 @@ export async function* kernelUses(
     }
   }
   yield* unseen([planRoof(gpu).copy, planRoof(gpu).arithmetic], "the roof of benchmarks");
+  if (gpu.can.subgroups) yield { spec: PROBE, user: "the probe of subgroups" };
 }
 
 /** Kinds of adapter that plans differ for, as views of the one at hand; compiling needs no more of it than subgroups. */

@@ -74,10 +74,11 @@ const tables = (gpu: Gpu): Record<string, string[]> =>
   );
 
 function described(gpu: Gpu, asked: AskedPrecision, plans: Plans | undefined) {
-  const { name, vendor, kind, can, features, hasTimestamps } = gpu;
+  const { name, vendor, kind, whyBackend, can, features, hasTimestamps } = gpu;
   const { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes } = gpu;
   const limits = { maxBindingBytes, maxBufferBytes, maxWorkgroupBytes };
-  const adapter = { name, vendor, kind, backend: gpu.backend.name, can, features, timestamps: hasTimestamps, limits };
+  const backend = { backend: gpu.backend.name, whyBackend: whyBackend ?? undefined };
+  const adapter = { name, vendor, kind, ...backend, can, features, timestamps: hasTimestamps, limits };
   return {
     adapter,
     deno: Deno.version.deno,
@@ -92,7 +93,7 @@ function described(gpu: Gpu, asked: AskedPrecision, plans: Plans | undefined) {
 function print(gpu: Gpu, asked: AskedPrecision, plans: Plans | undefined): void {
   printTable(["property", "value"], [
     ["adapter", gpu.name],
-    ["backend", gpu.backend.name],
+    ["backend", gpu.backend.name + (gpu.whyBackend === null ? "" : ` (auto: ${gpu.whyBackend})`)],
     ["kind", gpu.kind === "software" ? "software (runs on the CPU)" : "hardware"],
     ["Deno", Deno.version.deno],
     [

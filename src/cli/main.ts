@@ -302,12 +302,17 @@ Example:
 Examples:
   entail test
   entail test tests/nn tests/cli/main_test.ts
-  entail test --browser`,
+  entail test --browser
+  entail test --matrices
+
+The other tests emulate tensor cores. --matrices takes Dawn, which \`entail info gpu.backend=dawn\` helps to install, and a
+card that has them, or the software adapter of Mesa 26.1 or newer (Debian: mesa-vulkan-drivers from trixie-backports).`,
   )
     .option(
       "--browser",
       "also the tests that need a browser: Chromium, installed on Debian and Ubuntu where there is none",
     )
+    .option("--matrices", "only tests on tensor cores, on real ones")
     .argument("[paths...]", "test files or folders (default: all)")
     .action(async (paths, options) => await (await import("./test.ts")).test(paths, options));
 

@@ -235,7 +235,7 @@ export const ConfigSchema = z.strictObject({
     enable: flag().default(true),
   }).prefault({}),
   gpu: z.strictObject({
-    backend: oneOf(["deno", "dawn"]).default("${oc.env:ENTAIL_BACKEND,deno}" as "deno"),
+    backend: oneOf(["deno", "dawn", "auto"]).default("${oc.env:ENTAIL_BACKEND,deno}" as "deno"),
     power_preference: orNull(oneOf(["high-performance", "low-power"]), "the system's choice").default(
       "high-performance",
     ),

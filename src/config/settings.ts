@@ -281,7 +281,7 @@ export interface MlflowSettings {
 /** `gpu`: the device. */
 export interface GpuSettings {
   /** Deno's own WebGPU, or Dawn where its package is installed. */
-  backend: "deno" | "dawn";
+  backend: "deno" | "dawn" | "auto";
   /** Which of several; null: the system's choice. */
   power_preference: "high-performance" | "low-power" | null;
   /** Use a software adapter when there is no GPU. */

@@ -1,5 +1,6 @@
 /** What the page is made of: its own files, what it shares with the reports, and the drawing library. */
 import { stripTypeScriptTypes } from "node:module";
+import { BROWSER_SCRIPT } from "../packages/echarts.ts";
 import { COLOURS, DARK_COLOURS } from "../report/colours.ts";
 import { VERSION } from "../version.ts";
 
@@ -48,7 +49,7 @@ const ASSETS: Record<string, () => Promise<{ type: string; body: string; isKept?
       )}`,
   }),
   "/echarts.js": async () => ({
-    ...await javaScript(import.meta.resolve("echarts/dist/echarts.min.js")),
+    ...await javaScript(BROWSER_SCRIPT),
     isKept: true,
   }),
   ...Object.fromEntries(PAGE_MODULES.map((path) => [

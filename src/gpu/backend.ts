@@ -1,8 +1,10 @@
 /** What differs between implementations of WebGPU. `deno.ts` and `dawn.ts` are the two; nobody else names a global of theirs. */
-import { matrixShapeOf } from "./matrix.ts";
 
 /** Deno's own WebGPU, or Dawn. */
 export type BackendName = "deno" | "dawn";
+
+/** What gpu.backend takes. `auto`: Dawn where it is installed and its adapter has tensor cores, else Deno's own. */
+export type AskedBackend = BackendName | "auto";
 
 export interface Backend {
   readonly name: BackendName;
@@ -30,17 +32,10 @@ export interface Capabilities {
   readonly matrices: boolean;
 }
 
-export function capabilitiesOf({ features }: GPUDevice, info: GPUAdapterInfo): Capabilities {
-  return {
-    f16: features.has("shader-f16"),
-    subgroups: features.has("subgroups"),
-    matrices: features.has(SUBGROUP_MATRIX) && matrixShapeOf(info) !== undefined,
-  };
-}
-
-/** Known to Dawn alone so far. */
-export const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
-
 /** Those of `names` that the adapter lists. */
 export const listed = (adapter: GPUAdapter, names: readonly GPUFeatureName[]): GPUFeatureName[] =>
   names.filter((name) => adapter.features.has(name));
+
+/** Whether an adapter runs on the CPU. */
+export const kindOf = ({ description, isFallbackAdapter }: GPUAdapterInfo): "software" | "hardware" =>
+  isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|softpipe/i.test(description) ? "software" : "hardware";

@@ -2,7 +2,8 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { EntailError } from "../errors.ts";
-import { type Backend, listed, SUBGROUP_MATRIX } from "./backend.ts";
+import { type Backend, listed } from "./backend.ts";
+import { SUBGROUP_MATRIX, SUBGROUP_SIZE } from "./matrix.ts";
 
 const VERSION = "0.6.2";
 
@@ -28,7 +29,7 @@ const FEATURES: GPUFeatureName[] = [
   "timestamp-query",
   "shader-f16",
   "subgroups",
-  "subgroup-size-control" as GPUFeatureName,
+  SUBGROUP_SIZE,
   SUBGROUP_MATRIX,
 ];
 
@@ -37,16 +38,15 @@ let instance: Promise<{ gpu: GPU; globals: Dawn["globals"] }> | undefined;
 
 /** Throws an `EntailError` of kind "adapter" that says how to install the package where it is not in `folder`. */
 export async function dawnBackend(folder = FOLDER): Promise<Backend> {
-  const home = new URL("node_modules/webgpu/", folder);
-  if (installedVersion(home) !== VERSION) {
+  if (!isDawnInstalled(folder)) {
     throw new EntailError(
       "adapter",
       Deno.build.standalone
         ? "gpu.backend=dawn: a compiled program cannot load it; run ./entail from the sources or set gpu.backend=deno"
-        : `gpu.backend=dawn: not installed; run: npm install --prefix "${folderPath(folder)}" webgpu@${VERSION}`,
+        : `gpu.backend=dawn: not installed; run: ${installCommand(folder)}`,
     );
   }
-  const { gpu, globals } = await (instance ??= load(new URL("index.js", home)));
+  const { gpu, globals } = await (instance ??= load(new URL("index.js", homeIn(folder))));
   return {
     name: "dawn",
     BufferUsage: globals.GPUBufferUsage,
@@ -80,13 +80,20 @@ async function load(entry: URL): Promise<{ gpu: GPU; globals: Dawn["globals"] }>
   return { gpu: dawn.create(OPTIONS), globals: dawn.globals };
 }
 
-const folderPath = (folder: URL): string => decodeURIComponent(folder.pathname).replace(/\/$/, "");
+/** Puts the package there; for a shell. */
+export function installCommand(folder = FOLDER): string {
+  const path = decodeURIComponent(folder.pathname).replace(/\/$/, "").replace(/[$"`\\]/g, "\\$&");
+  return `npm install --prefix "${path}" webgpu@${VERSION}`;
+}
 
-function installedVersion(home: URL): string | null {
+const homeIn = (folder: URL): URL => new URL("node_modules/webgpu/", folder);
+
+/** Whether the package is there, in this version. */
+export function isDawnInstalled(folder = FOLDER): boolean {
   try {
-    return JSON.parse(Deno.readTextFileSync(new URL("package.json", home))).version;
+    return JSON.parse(Deno.readTextFileSync(new URL("package.json", homeIn(folder)))).version === VERSION;
   } catch {
-    return null;
+    return false;
   }
 }
 

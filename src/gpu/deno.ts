@@ -1,7 +1,8 @@
 /** Deno's own WebGPU: wgpu, with naga for a compiler. */
 import { type Backend, listed } from "./backend.ts";
 
-export function denoBackend(): Backend {
+/** `hidden`: a feature that is granted where the driver has it, though no adapter lists it. */
+export function denoBackend(hidden: GPUFeatureName = "subgroups"): Backend {
   return {
     name: "deno",
     BufferUsage: GPUBufferUsage,
@@ -20,8 +21,7 @@ export function denoBackend(): Backend {
     async requestDevice(adapter, requiredLimits) {
       const requiredFeatures = listed(adapter, ["timestamp-query", "shader-f16"]);
       try {
-        // Granted where the driver has them, though no adapter lists them.
-        return await adapter.requestDevice({ requiredFeatures: [...requiredFeatures, "subgroups"], requiredLimits });
+        return await adapter.requestDevice({ requiredFeatures: [...requiredFeatures, hidden], requiredLimits });
       } catch {
         return await adapter.requestDevice({ requiredFeatures, requiredLimits });
       }

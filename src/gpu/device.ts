@@ -1,16 +1,16 @@
-/** Finding an adapter, asking it for everything the kernels may need, and turning its errors into ours. */
+/** Asking an adapter for everything the kernels may need, and turning its errors into ours. */
 import { EntailError } from "../errors.ts";
 import { type Activity, createActivity } from "./activity.ts";
-import { type Backend, type BackendName, type Capabilities, capabilitiesOf } from "./backend.ts";
-import { dawnBackend } from "./dawn.ts";
-import { denoBackend } from "./deno.ts";
+import { findAdapter } from "./adapter.ts";
+import { type AskedBackend, type Backend, type Capabilities, kindOf } from "./backend.ts";
 import { type KernelCache, kernelCache } from "./kernel.ts";
 import { EMULATED, type MatrixShape, matrixShapeOf } from "./matrix.ts";
+import { subgroupsWork } from "./probe.ts";
 
 /** Which adapter `openGpu` opens. */
 export interface GpuOptions {
-  /** Whose WebGPU: Deno's own, or Dawn where its package is installed. */
-  backend?: BackendName;
+  /** Whose WebGPU. */
+  backend?: AskedBackend;
   /** Whether an adapter that runs on the CPU will do. */
   allowSoftware?: boolean;
   /** Which of several; by default the system's choice. */
@@ -28,6 +28,8 @@ export interface Gpu {
    * @internal
    */
   readonly backend: Backend;
+  /** What `auto` chose the backend by; null where it was asked for. */
+  readonly whyBackend: string | null;
   /** WebGPU's device. */
   readonly device: GPUDevice;
   /** Human-readable adapter name, e.g. "NVIDIA H100 80GB HBM3" or "llvmpipe (LLVM 15.0.6, 256 bits)". */
@@ -48,6 +50,8 @@ export interface Gpu {
   readonly matrix: MatrixShape;
   /** Invocations of a subgroup; 0 where there are no subgroups, or of several sizes. */
   readonly subgroupSize: number;
+  /** Invocations that a subgroup has at least; 0 where there are none. */
+  readonly leastSubgroup: number;
   /** WebGPU's features that it was opened with. */
   readonly features: readonly string[];
   /** Whether it tells the time of its work. */
@@ -80,11 +84,6 @@ export interface Gpu {
   close(): void;
 }
 
-const BACKENDS: Record<BackendName, () => Backend | Promise<Backend>> = {
-  deno: denoBackend,
-  dawn: () => dawnBackend(),
-};
-
 const WANTED_LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -99,16 +98,12 @@ const WANTED_LIMITS = [
  * Throws an `EntailError` of kind "adapter" when there is none, or only a software one that is not allowed.
  */
 export async function openGpu(
-  { backend: name = "deno", allowSoftware = true, powerPreference, workspaceMb = 256, tuned = new Map() }: GpuOptions =
+  { backend: asked = "deno", allowSoftware = true, powerPreference, workspaceMb = 256, tuned = new Map() }: GpuOptions =
     {},
 ): Promise<Gpu> {
-  const backend = await BACKENDS[name]();
-  const adapter = await backend.requestAdapter({ powerPreference });
-  if (!adapter) throw new EntailError("adapter", backend.noAdapter);
-  const { description, vendor, isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapter.info;
-  const kind = isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|softpipe/i.test(description)
-    ? "software"
-    : "hardware";
+  const { backend, adapter, why } = await findAdapter(asked, { powerPreference });
+  const { description, vendor, subgroupMinSize, subgroupMaxSize } = adapter.info;
+  const kind = kindOf(adapter.info);
   if (kind === "software" && !allowSoftware) {
     throw new EntailError(
       "adapter",
@@ -126,29 +121,32 @@ export async function openGpu(
   const activity = createActivity();
   let failure: EntailError | null = null;
   let closed = false;
-  device.lost.then(({ reason, message }) => {
-    if (!closed) {
-      failure ??= new EntailError(
-        "adapter",
-        `device lost (${reason}): ${oneLine(message)}; the same command goes on from the last checkpoint`,
-      );
-    }
+  device.lost.then((info) => {
+    if (!closed) failure ??= lossError(info);
   });
   device.addEventListener("uncapturederror", (event) => {
     event.preventDefault();
     failure ??= gpuError(backend, (event as GPUUncapturedErrorEvent).error);
   });
 
-  const can = capabilitiesOf(device, adapter.info);
+  const kernels = kernelCache({ backend, device });
+  const matrix = matrixShapeOf(device, adapter.info, kind);
+  const can = {
+    f16: device.features.has("shader-f16"),
+    subgroups: device.features.has("subgroups") && await subgroupsWork({ backend, device, kernels }, adapter.info),
+    matrices: matrix !== undefined,
+  };
   return {
     backend,
+    whyBackend: why,
     device,
     name: backend.adapterName(adapter.info),
     vendor,
     kind,
     can,
-    matrix: matrixShapeOf(adapter.info) ?? EMULATED,
+    matrix: matrix ?? EMULATED,
     subgroupSize: can.subgroups && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0,
+    leastSubgroup: can.subgroups ? subgroupMinSize : 0,
     features: [...new Set([...adapter.features, ...device.features])].sort(),
     hasTimestamps: device.features.has("timestamp-query"),
     maxBindingBytes: Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize),
@@ -156,7 +154,7 @@ export async function openGpu(
     maxWorkgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
     workspaceBytes: workspaceMb * 2 ** 20,
     tuned,
-    kernels: kernelCache({ backend, device }),
+    kernels,
     activity,
     submit(encoder) {
       const number = activity.submitted();
@@ -171,6 +169,14 @@ export async function openGpu(
       device.destroy();
     },
   };
+}
+
+/** Why a device is lost. Dawn loses one whose driver runs out of memory while it works, and says so by Vulkan's name. */
+export function lossError({ reason, message }: { reason: string; message: string }): EntailError {
+  const text = `device lost (${reason}): ${oneLine(message)}`;
+  return /VK_ERROR_OUT_OF_\w+_MEMORY/.test(message)
+    ? new EntailError("memory", `out of memory on the device: ${text}; lower training.batch_size`)
+    : new EntailError("adapter", `${text}; the same command goes on from the last checkpoint`);
 }
 
 /** A `GPUError` as one line; running out of memory keeps its own kind. `locate` finds the places that it names. */

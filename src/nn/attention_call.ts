@@ -15,6 +15,8 @@ export interface Call<T = AttentionInputs> {
   t: T;
   sizes: AttentionSizes & { label: string };
   kernel: string;
+  /** Its constants beside those of every core. */
+  constants: Readonly<Record<string, number>>;
   cut: Cut;
   pairs: AttentionShape["pairs"];
   /** Copies by heads of what is read, where windows of a head's rows are bound as uniforms. */
@@ -31,7 +33,7 @@ export function appendCall<T extends AttentionInputs & HeadTensors>(
 ): void {
   const sizes = { ...wholeQuads(given), label };
   const shape = shapeOf(plan, sizes, directions.name, directions.read.flatMap((name) => tensors[name] ?? []));
-  appendChosen(plan, ATTENTION, shape, (on, { kernel, windows, cut: cutWork }) => {
+  appendChosen(plan, ATTENTION, shape, (on, { kernel, windows, cut: cutWork, constants }) => {
     const { padded: t, copyBack } = padHeads(on, tensors, { ...given, label }, directions);
     const cut = cutWork(on.gpu, shape);
     const tableRows = fixedRows(on.gpu, "position table rows", sizes.relativeRows);
@@ -41,7 +43,8 @@ export function appendCall<T extends AttentionInputs & HeadTensors>(
     };
     const read = directions.read.filter((name) => t[name] && name !== "context");
     const copies = windows ? new Map(read.map(copyOf)) : null;
-    attend({ plan: on, t, sizes, kernel, cut, pairs: shape.pairs, copies });
+    const own = constants?.(on.gpu, shape) ?? {};
+    attend({ plan: on, t, sizes, kernel, constants: own, cut, pairs: shape.pairs, copies });
     copyBack();
   });
 }
@@ -109,10 +112,10 @@ export function walkColumns(
   bindings: Readonly<Record<string, Tensor>>,
   columns: Readonly<Record<string, Tensor>>,
 ): void {
-  const { kernel, cut, copies } = call;
+  const { kernel, constants, cut, copies } = call;
   const window = (tensor: Tensor) =>
     copies ? rowsOfHead(copies.get(tensor)!, place.group.first, place.chunk * cut.chunk, cut.room) : tensor;
   const walked = Object.fromEntries(Object.entries(columns).map(([name, tensor]) => [name, window(tensor)]));
   const first_head = indexUniform(call.plan.gpu, place.group.first);
-  dispatchRows(call, place, { kernel, entry, rows: 32, bindings: { first_head, ...bindings, ...walked } });
+  dispatchRows(call, place, { kernel, entry, rows: 32, constants, bindings: { first_head, ...bindings, ...walked } });
 }

@@ -38,19 +38,27 @@ export interface AttentionVariant extends Variant<AttentionShape> {
   /** Whether columns are bound as uniforms, chunk by chunk and one head at a time. */
   readonly windows: boolean;
   cut(gpu: Gpu, shape: AttentionShape): Cut;
+  /** Of the kernel, beside those of every core. */
+  constants?(gpu: Gpu, shape: AttentionShape): Record<string, number>;
 }
+
+const TILES = {
+  adapters: ["hardware"],
+  kernel: "attention_tiles",
+  windows: false,
+  cut: cutByMemory,
+} as const;
 
 /** A core on tensor cores would be one more row, and its kernel one more file on kernels/lib/attention.wgsl. */
 export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
   name: "attention",
   variants: [
+    { name: "tiles 32x32", ...TILES, suits: fitsTiles, constants: () => ({ SUBGROUPS: 0 }) },
     {
-      name: "tiles 32x32",
-      adapters: ["hardware"],
-      kernel: "attention_tiles",
-      windows: false,
-      suits: ({ maxWorkgroupBytes }, { headSize }) => tileBytes(headSize) <= maxWorkgroupBytes,
-      cut: cutByMemory,
+      name: "tiles 32x32, subgroups",
+      ...TILES,
+      suits: (gpu, shape) => gpu.leastSubgroup >= 8 && shape.direction === "forward" && fitsTiles(gpu, shape),
+      constants: () => ({ SUBGROUPS: 1 }),
     },
     {
       name: "windows",
@@ -75,6 +83,10 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
 
 /** Three tiles of a head and one of scores in workgroup memory, and a quad for each thread: the most of an entry point. */
 const tileBytes = (headSize: number): number => 4 * (3 * 32 * (headSize + 4) + 32 * 36 + 4 * 64);
+
+function fitsTiles({ maxWorkgroupBytes }: Gpu, { headSize }: AttentionShape): boolean {
+  return tileBytes(headSize) <= maxWorkgroupBytes;
+}
 
 /**
  * Several heads at once where what the backward keeps of them fits the workspace: two numbers for each pair, and three

@@ -82,7 +82,7 @@ export const PRODUCT: Operation<Product, ProductVariant> = {
     { ...matrices([128, 128, 32], [64, 64]), usual: fills(128, 128) },
     { ...matrices([128, 128, 64], [64, 64]), usual: never },
     { ...matrices([64, 64, 32], [32, 32]) },
-    { ...matrices([32, 32, 16], [16, 16]), usual: never },
+    { ...matrices([32, 32, 16], [16, 16]), usual: ({ matrix }) => matrix.most < Infinity },
     { name: "tiles 64x64x16", ...TILES, tile: [64, 64, 16], each: [8, 8], suits: always },
     { name: "tiles 128x64x16", ...TILES, tile: [128, 64, 16], each: [8, 8], suits: always },
     { name: "tiles 128x128x16", ...TILES, tile: [128, 128, 16], each: [8, 8], suits: always },

@@ -1,5 +1,6 @@
 /** What a page with charts runs: modules of this room without their types, and the drawing library. */
 import { stripTypeScriptTypes } from "node:module";
+import { BROWSER_SCRIPT } from "../packages/echarts.ts";
 
 /** Those that a chart to explore consists of, each before those that import it; `explore` is what they are for. */
 export const EXPLORE_MODULES = [
@@ -22,5 +23,4 @@ export async function joinedModules(paths: readonly string[]): Promise<string> {
 }
 
 /** ECharts as a script that leaves `echarts` in a page. */
-export const chartLibrary = (): Promise<string> =>
-  Deno.readTextFile(new URL(import.meta.resolve("echarts/dist/echarts.min")));
+export const chartLibrary = (): Promise<string> => Deno.readTextFile(BROWSER_SCRIPT);

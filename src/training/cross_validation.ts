@@ -13,7 +13,7 @@ import { teacherTargets } from "./losses.ts";
 import { type LiveStatusWriter, writeLiveStatus } from "./live_status.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
 import { openFittingSession } from "./physical_batch.ts";
-import { choosePrecision, describePrecision } from "./precision.ts";
+import { choosePrecision, computingIn, describePrecision } from "./precision.ts";
 import { decisionSettings } from "./decisions.ts";
 import { readPredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
@@ -151,7 +151,7 @@ const PRECISION = "training.optimization.precision";
 function precisionOfRun(gpu: Gpu, config: Config, model: ModelConfig, { kind, record }: BegunRun): string {
   const { precision: asked } = config.training.optimization;
   const isKept = kind === "continue" && record.precision !== choosePrecision(gpu, asked);
-  return isKept ? `computing in ${record.precision}, as this run was begun` : describePrecision(gpu, asked, model);
+  return isKept ? computingIn(gpu, record.precision, "as this run was begun") : describePrecision(gpu, asked, model);
 }
 
 /** How far a run that goes on has come. */

@@ -13,6 +13,7 @@ import { decisionOf, decisionSettings, decisionsInVain } from "./decisions.ts";
 import { evaluatePairs } from "./evaluate.ts";
 import { readFolds } from "./folds_file.ts";
 import { LOSSES, lossWeights } from "./losses.ts";
+import { computingIn } from "./precision.ts";
 import type { Reporter } from "./reporter.ts";
 import { scoringCapacity } from "./run.ts";
 import { loadPairs, tokenizeFor } from "./run_data.ts";
@@ -75,7 +76,7 @@ export async function scoreRun(
   // `auto` was decided when the run was begun.
   const asked = training.optimization.precision;
   const precision = asked === "auto" ? record.precision : asked;
-  reporter.info(`computing in ${precision} (${asked === "auto" ? "auto: as the run was trained" : "as asked for"})`);
+  reporter.info(computingIn(gpu, precision, asked === "auto" ? "auto: as the run was trained" : "as asked for"));
 
   const scored: ScoredRun = { folds: [], predictions: [] };
   for (const fold of selected) {

@@ -9,16 +9,26 @@ export type AskedPrecision = Precision | "auto";
 export const choosePrecision = ({ kind }: Pick<Gpu, "kind">, asked: AskedPrecision): Precision =>
   asked !== "auto" ? asked : kind === "software" ? "fp32" : "fp16";
 
+const WEBGPU = { deno: "Deno's own WebGPU", dawn: "Dawn" };
+
+/** What is computed in and why, and by whose WebGPU where that is `auto`. */
+export const computingIn = (
+  { backend, whyBackend }: Pick<Gpu, "backend" | "whyBackend">,
+  precision: Precision,
+  why: string,
+): string =>
+  `computing in ${precision} (${why})${whyBackend === null ? "" : ` by ${WEBGPU[backend.name]} (auto: ${whyBackend})`}`;
+
 /** One line for people: what is computed in, why, and which sizes of the model that leaves in fp32. */
 export function describePrecision(
-  { kind }: Pick<Gpu, "kind">,
+  gpu: Pick<Gpu, "kind" | "backend" | "whyBackend">,
   asked: AskedPrecision,
   model?: Pick<ModelConfig, "hiddenSize" | "intermediateSize">,
 ): string {
-  const precision = choosePrecision({ kind }, asked);
+  const precision = choosePrecision(gpu, asked);
   const why = asked !== "auto"
     ? "as asked for"
-    : kind === "software"
+    : gpu.kind === "software"
     ? "auto: half precision saves memory, not time, on an adapter that runs on the CPU"
     : "auto: half precision saves time and memory on a hardware adapter";
   const sizes = Object.entries({
@@ -27,5 +37,5 @@ export function describePrecision(
   });
   const odd = sizes.filter(([, size]) => precision !== "fp32" && size % 4 !== 0);
   const rest = odd.map(([name, size]) => `; what has ${name} (${size}, no multiple of 4) for its rows stays in fp32`);
-  return `computing in ${precision} (${why})${rest.join("")}`;
+  return computingIn(gpu, precision, why) + rest.join("");
 }

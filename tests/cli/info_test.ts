@@ -42,6 +42,16 @@ gpuTest("entail info: the variants of every operation; with a model, those it ge
   });
 });
 
+Deno.test("entail info gpu.backend=auto: whose WebGPU that came to, and why", async () => {
+  const { adapter } = JSON.parse((await entail(["info", "--json", "gpu.backend=auto"])).stdout);
+  assert.equal(adapter.backend, adapter.can.matrices ? "dawn" : "deno");
+  const { stdout } = await entail(["info", "gpu.backend=auto"]);
+  const row = stdout.split("\n").find((line) => line.includes("backend"));
+  assert.ok(row!.includes(`${adapter.backend} (auto: ${adapter.whyBackend})`), stdout);
+  const asked = JSON.parse((await entail(["info", "--json"])).stdout).adapter;
+  assert.equal(asked.whyBackend, undefined);
+});
+
 Deno.test("entail check --shader: the expanded kernel on stdout; mistakes are the user's", async () => {
   const { code, stdout } = await entail(["check", "--shader", "gelu.forward", "COLUMNS=12"]);
   assert.equal(code, 0);

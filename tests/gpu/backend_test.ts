@@ -1,7 +1,9 @@
 /** What a `Gpu` promises on every backend. */
 import assert from "node:assert/strict";
-import { dawnBackend } from "../../src/gpu/dawn.ts";
-import { gpuError } from "../../src/gpu/device.ts";
+import { join } from "node:path";
+import { dawnBackend, isDawnInstalled } from "../../src/gpu/dawn.ts";
+import { denoBackend } from "../../src/gpu/deno.ts";
+import { gpuError, lossError, openGpu } from "../../src/gpu/device.ts";
 import { createTensor, readTensor } from "../../src/gpu/tensor.ts";
 import { gpuTest, openTestGpu, testBackend } from "../support/gpu.ts";
 import { inTemporaryFolder } from "../support/run_data.ts";
@@ -19,6 +21,55 @@ Deno.test("dawnBackend: a package that is missing, or another version of it, is 
       await assert.rejects(dawnBackend(new URL(`file://${folder}/`)), expected);
     }
   });
+});
+
+/** A registry with one package: `webgpu`, which does nothing, in this version. Returns its address. */
+async function serveWebgpu(version: string, folder: string): Promise<{ url: string; close(): Promise<void> }> {
+  const manifest = { name: "webgpu", version };
+  await Deno.mkdir(join(folder, "package"));
+  await Deno.writeTextFile(join(folder, "package/package.json"), JSON.stringify(manifest));
+  const tarball = join(folder, "webgpu.tgz");
+  assert.ok((await new Deno.Command("tar", { args: ["-czf", tarball, "-C", folder, "package"] }).output()).success);
+  const server = Deno.serve({ port: 0, onListen() {} }, async ({ url }) => {
+    if (url.endsWith(".tgz")) return new Response(await Deno.readFile(tarball));
+    const versions = { [version]: { ...manifest, dist: { tarball: new URL("/webgpu.tgz", url).href } } };
+    return Response.json({ name: "webgpu", "dist-tags": { latest: version }, versions });
+  });
+  return { url: `http://localhost:${server.addr.port}/`, close: () => server.shutdown() };
+}
+
+Deno.test("dawnBackend: the command that it says installs the package, wherever that is", async () => {
+  await inTemporaryFolder(async (root) => {
+    const folder = new URL(`file://${join(root, "of $one's")}/`);
+    const { message } = await dawnBackend(folder).then(() => assert.fail(), (error) => error);
+    const [, command] = /run: (.*)$/.exec(message)!;
+    const registry = await serveWebgpu("0.6.2", root);
+    try {
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: ["-c", command],
+        env: { npm_config_registry: registry.url, npm_config_cache: join(root, "cache") },
+      }).output();
+      assert.equal(code, 0, new TextDecoder().decode(stderr));
+    } finally {
+      await registry.close();
+    }
+    assert.ok(isDawnInstalled(folder));
+  });
+});
+
+gpuTest("openGpu: auto is Dawn where that has tensor cores, else Deno's own, and says why", async () => {
+  const { backend, whyBackend, can, close } = await openGpu({ backend: "auto" });
+  close();
+  const expected = can.matrices ? ["dawn", /^its adapter has tensor cores$/] : ["deno", /^Dawn('s adapter)? /];
+  assert.equal(backend.name, expected[0]);
+  assert.match(whyBackend!, expected[1] as RegExp);
+});
+
+gpuTest("denoBackend: a device without what is asked for in vain, where a request for that is refused", async () => {
+  const backend = denoBackend("texture-compression-astc");
+  const device = await backend.requestDevice((await backend.requestAdapter({}))!, {});
+  assert.ok(!device.features.has("subgroups"));
+  device.destroy();
 });
 
 const SHADERS = {
@@ -57,6 +108,18 @@ gpuTest("gpuError: out of memory keeps its kind, whatever the device says comes 
   assert.equal(other.kind, "adapter");
   assert.equal(other.message, "the device refused a command: In a dispatch: no pipeline");
   return Promise.resolve();
+});
+
+Deno.test("lossError: a device that is lost for want of memory is out of memory", () => {
+  const message =
+    "vkQueueSubmit failed with VK_ERROR_OUT_OF_DEVICE_MEMORY\n    at CheckVkOOMThenSuccessImpl (a.cpp:9)\n";
+  const { kind, message: line } = lossError({ reason: "unknown", message });
+  assert.equal(kind, "memory");
+  assert.match(
+    line,
+    /^out of memory on the device: device lost \(unknown\): vkQueueSubmit [^\n]*MEMORY; lower [\w.]+$/,
+  );
+  assert.equal(lossError({ reason: "unknown", message: "VK_ERROR_DEVICE_LOST" }).kind, "adapter");
 });
 
 gpuTest("check: throws what the device reports outside an error scope", async () => {

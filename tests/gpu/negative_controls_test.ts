@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 Deno.test("negative controls: there is one for every kernel", () => {
-  const tests = ["../nn/", "../tuning/"].flatMap((path) => {
+  const tests = ["./", "../nn/", "../tuning/"].flatMap((path) => {
     const folder = new URL(path, import.meta.url);
     return [...Deno.readDirSync(folder)].map(({ name }) => Deno.readTextFileSync(new URL(name, folder)));
   });

@@ -6,7 +6,6 @@ import { createEncoder, modelBackward, modelForward } from "../../src/models/mod
 import { initialValues } from "../../src/models/initialise.ts";
 import { modelParameters } from "../../src/models/parameters.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { withMatrices } from "../../src/gpu/emulation.ts";
 import { allocateMemory, compileProgram, planMemory } from "../../src/gpu/program.ts";
 import { createTensor, readTensor, writeTensor } from "../../src/gpu/tensor.ts";
 import { createDeviceBatch } from "../../src/nn/batch.ts";
@@ -16,13 +15,15 @@ import { createPlan, type Precision, storageOf } from "../../src/nn/plan.ts";
 import { createUpdateTensors, initialScaler, writeScaler } from "../../src/nn/scaler.ts";
 import { assertClose } from "../support/close.ts";
 import { loadModelFixture, lossOf, type ModelFixture } from "../support/deberta_fixture.ts";
-import { dropoutUniform, gpuTest, uniform } from "../support/gpu.ts";
+import { dropoutUniform, gpuTest, matrixTest, uniform } from "../support/gpu.ts";
 import { UNIT_ROUNDOFF } from "../support/half.ts";
 
 interface Outcome {
   logits: Float32Array;
   /** Of every trainable parameter. */
   gradients: Map<string, Float32Array>;
+  /** Of the kernels. */
+  variants: Set<string>;
 }
 
 /** One forward and backward pass over some sequences of a fixture, with room to spare in every buffer. */
@@ -79,7 +80,8 @@ async function runModel(
   const executable = await compileProgram(gpu, plan);
   executable.run(batch.write(packed, Uint32Array.from(indices, (index) => fixture.labels[index])));
   const gradients = new Map<string, Float32Array>();
-  const outcome = { logits: await readTensor(gpu, result, 0, indices.length * config.labels.length), gradients };
+  const variants = new Set([...plan.choices.values()].map(({ variant }) => variant));
+  const logitsOfAll = await readTensor(gpu, result, 0, indices.length * config.labels.length);
   for (const { name, trainable } of specs) {
     if (trainable) gradients.set(name, (await parameters.read(name, "gradient")).map((value) => value / lossScale));
   }
@@ -87,7 +89,7 @@ async function runModel(
   batch.release();
   parameters.release();
   gpu.check();
-  return outcome;
+  return { logits: logitsOfAll, gradients, variants };
 }
 
 function checkGradients(gradients: ReadonlyMap<string, Float32Array>, fixture: ModelFixture): void {
@@ -155,30 +157,42 @@ function distance(actual: Iterable<Float32Array>, expected: Iterable<Float32Arra
   return Math.hypot(...a.map((value, i) => value - b[i])) / Math.hypot(...b);
 }
 
-/** Fails where fp16's and bf16's logits and gradients are farther from fp32's than so many roundings. */
+/** The variants in use. Fails where fp16's and bf16's logits and gradients are farther from fp32's than so many roundings. */
 async function checkHalf(
   gpu: Gpu,
   fixture: ModelFixture,
   { precisions = ["fp16", "bf16"], ...options }: { precisions?: Precision[]; initialiseFrom?: number } = {},
-): Promise<void> {
+): Promise<Set<string>> {
   const full = await runModel(gpu, fixture, fixture.batch, options);
+  const variants = new Set<string>();
   for (const precision of precisions) {
     const unit = UNIT_ROUNDOFF[storageOf(precision, 4)];
     const half = await runModel(gpu, fixture, fixture.batch, { ...options, precision });
+    half.variants.forEach((name) => variants.add(name));
     assert.notDeepEqual(half.logits, full.logits);
     const logits = distance([half.logits], [full.logits]) / unit;
     const gradients = distance(half.gradients.values(), full.gradients.values()) / unit;
     assert.ok(logits < 4 && gradients < 6, `${precision}: off by ${logits} and ${gradients} roundings`);
   }
+  return variants;
+}
+
+/** A fixture in sizes of which everything may be half. */
+async function evenFixture(): Promise<ModelFixture> {
+  const fixture = await loadModelFixture("shared_buckets");
+  const sizes = { hiddenSize: 32, numAttentionHeads: 4, intermediateSize: 48, initializerRange: 0.2 };
+  return { ...fixture, config: { ...fixture.config, ...sizes } };
 }
 
 gpuTest("modelForward, modelBackward: half precision is fp32 but for a few roundings", async (gpu) => {
-  const fixture = await loadModelFixture("shared_buckets");
-  const sizes = { hiddenSize: 32, numAttentionHeads: 4, intermediateSize: 48, initializerRange: 0.2 };
-  const even = { ...fixture, config: { ...fixture.config, ...sizes } };
+  const even = await evenFixture();
   for (const initialiseFrom of [1, 2, 3]) await checkHalf(gpu, even, { initialiseFrom });
   await checkHalf({ ...gpu, kind: "hardware" }, even, { precisions: ["fp16"], initialiseFrom: 1 });
-  await checkHalf(withMatrices(gpu), even, { precisions: ["fp16"], initialiseFrom: 1 });
+});
+
+matrixTest("modelForward, modelBackward: half precision is fp32 but for a few roundings", async (gpu) => {
+  const variants = await checkHalf(gpu, await evenFixture(), { precisions: ["fp16"], initialiseFrom: 1 });
+  assert.ok([...variants].some((name) => name.startsWith("matrices")), [...variants].join());
 });
 
 gpuTest("modelForward, modelBackward: half precision in every family", async (gpu) => {

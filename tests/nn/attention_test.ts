@@ -20,6 +20,7 @@ const DROPOUT = { rate: 0.1, key: [7, 9] as [number, number], step: 3, site: 5 }
 const NO_DROPOUT = { ...DROPOUT, rate: 0 };
 const PRECISIONS = ["fp32", "fp16", "bf16"] as const;
 const VARIANTS = ["windows", "rows", "tiles 32x32"] as const;
+const SUBGROUPS = "tiles 32x32, subgroups";
 
 /** Buckets of 8 whose logarithmic part begins at distance 4, for sequences of at most 40 tokens. */
 const logarithmic = relativeIndexTable(40, { bucketSize: 8, maxRelativePositions: 32 });
@@ -231,6 +232,20 @@ for (const variant of VARIANTS) {
   });
 }
 
+gpuTest(
+  "attention: tiles 32x32, subgroups, agrees with float64, is right at scores of 1e5, same bits again",
+  async (device) => {
+    if (device.leastSubgroup < 8) return;
+    const gpu = { ...device, kind: "hardware" } as const; // whose backward computes scores alike
+    const variant = SUBGROUPS;
+    await checkAgainstReference(gpu, EXAMPLES["log buckets, dropout"], variant);
+    await checkLargeScores(gpu, 4, variant);
+    const x = randomInputs(dropped, 5, { rows: 16 });
+    const first = await runAttention(gpu, dropped, x, { variant });
+    assertSame(await runAttention(gpu, dropped, x, { variant }), first, "again");
+  },
+);
+
 /** All heads at once, two at a time, and chunks of 40 tokens of one head. */
 async function checkCuts(gpu: Gpu, variant: string) {
   const shape = { ...dropped, lengths: [33, 7, 20, 40, 1, 12, 39, 40, 5] };
@@ -361,6 +376,7 @@ negativeControl("lib/attention_stage.wgsl", "i % QUADS);", "0u);", check("tiles 
 negativeControl("lib/attention_tile_dot.wgsl", "fma(a${R}", "fma(-a${R}", check("tiles 32x32"));
 negativeControl("attention_rows.wgsl", "fma(vec4(pairs.d_scores", "fma(vec4(-pairs.d_scores", check("windows"));
 negativeControl("attention_tiles.wgsl", "fma(vec4(ds${R}", "fma(vec4(-ds${R}", check("tiles 32x32"));
+negativeControl("attention_tiles.wgsl", "${2 ** STEP}u", "${3 ** STEP}u", check(SUBGROUPS));
 negativeControl("lib/attention.wgsl", "bucket != before.bucket)", "bucket > before.bucket)", check("rows"));
 negativeControl("attention_mask.wgsl", "vec4(1u, 2u, 4u, 8u)", "vec4(1u, 2u, 4u, 4u)", check("rows"));
 negativeControl("attention_buckets.wgsl", "bucket.xyz), d_scores", "bucket.xyz), -d_scores", check("tiles 32x32"));

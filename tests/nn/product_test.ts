@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { geluDerivativeReference, geluReference } from "../../src/bench/reference/gelu.ts";
 import { type DType, isHalf, narrow, widen } from "../../src/gpu/dtype.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { withMatrices } from "../../src/gpu/emulation.ts";
 import { createPlan } from "../../src/nn/plan.ts";
 import { LANES, type Matrix, type Operand, PRODUCT, type Product, product } from "../../src/nn/product.ts";
 import { assertClose, randomArray } from "../support/close.ts";
-import { CANARY, download, gpuTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
+import { CANARY, download, gpuTest, matrixTest, negativeControl, runPlan, testRows, upload } from "../support/gpu.ts";
 
 type Layout = "nt" | "nn" | "tn" | "tt";
 
@@ -213,7 +212,7 @@ for (const [m, n, k, subgroup] of [[8, 8, 8, 8], [16, 16, 16, 32], [16, 8, 16, 1
   for (const rest of m === 8 ? MATRICES : MATRICES.slice(0, 3)) {
     const test: Case = { variant: "matrices 32x32x16", ...rest };
     const name = `${m}×${n}×${k} by ${subgroup}, ${nameOf(test)}`;
-    tests[name] = gpuTest(`product: ${name}`, (gpu) => check(withMatrices(gpu, { m, n, k, subgroup }), test));
+    tests[name] = matrixTest(`product: ${name}`, (gpu) => check(gpu, test), { m, n, k, subgroup });
   }
 }
 

@@ -103,7 +103,7 @@ export async function runAttention(
   attentionBackward(plan, { ...inputs, dQuery, dKey, dValue, dPositionKey, dPositionQuery }, sizes);
   if (variant) {
     const chosen = [...plan.choices.values()].filter(({ operation }) => operation === "attention");
-    if (chosen.some((choice) => choice.variant !== variant)) throw new Error(`${variant} does not suit this shape`);
+    if (!chosen.some((choice) => choice.variant === variant)) throw new Error(`${variant} does not suit this shape`);
   }
   await runPlan(gpu, plan, { tokens, sequences: lengths.length, longest: Math.max(...lengths) });
   const results: Record<string, Float32Array> = {};

@@ -30,7 +30,7 @@ export async function entail(args: string[], input?: string, env?: Record<string
 }
 
 /** What Dawn writes of a Vulkan driver, and nothing turns off: not what a command has to say. */
-const FROM_DAWN = /^Warning: (?:vk|max)\w+.*\n(?: +at \w+ \(.*\)\n\n)?/gm;
+const FROM_DAWN = /^Warning: (?:vk|max|Vulkan )\w+.*\n(?: - While .*\n)?(?: +at \w+ \(.*\)\n\n)?/gm;
 
 /** How a command ended and what it said. */
 export async function resultOf(child: { output(): Promise<Deno.CommandOutput> }): Promise<Result> {

@@ -3,6 +3,7 @@ import assert, { AssertionError } from "node:assert/strict";
 import { composeConfig } from "../../src/config/config.ts";
 import { type Gpu, openGpu } from "../../src/gpu/device.ts";
 import type { DType } from "../../src/gpu/dtype.ts";
+import { withMatrices } from "../../src/gpu/emulation.ts";
 import { kernelCache, type SourceEdit, specialise } from "../../src/gpu/kernel.ts";
 import { allocateMemory, compileProgram, planMemory, type Program } from "../../src/gpu/program.ts";
 import {
@@ -34,6 +35,13 @@ export function gpuTest(name: string, fn: GpuTest): GpuTest {
   Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn: async () => await fn(await testGpu()) });
   return fn;
 }
+
+/**
+ * A test on tensor cores, emulated in this shape on adapters without. `./entail test --matrices` runs all that are made by
+ * this, and only those, on real ones.
+ */
+export const matrixTest = (name: string, fn: GpuTest, size?: Parameters<typeof withMatrices>[1]): GpuTest =>
+  gpuTest(`${name}, on matrices`, (gpu) => fn(withMatrices(gpu, size)));
 
 /**
  * `gpu` with kernels of its own, in whose file below `kernels/` every `from` reads `to`. Everywhere it gets the kernels of

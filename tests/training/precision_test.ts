@@ -22,6 +22,7 @@ import { openScorer, scoreTexts } from "../../src/training/scorer.ts";
 import { openSession, type Session, sessionBytes } from "../../src/training/session.ts";
 import { assertClose } from "../support/close.ts";
 import { gpuTest } from "../support/gpu.ts";
+import { denoBackend } from "../../src/gpu/deno.ts";
 import { PLAIN_LOSS } from "../../src/nn/loss.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL } from "../support/run_data.ts";
 
@@ -31,7 +32,8 @@ const PRECISIONS: readonly Precision[] = ["fp32", "fp16", "bf16"];
 const OVERFLOWING = 1e37;
 
 Deno.test("choosePrecision, describePrecision: what was asked for, or what suits the adapter, with the reason", () => {
-  const [software, hardware] = [{ kind: "software" }, { kind: "hardware" }] as const;
+  const asked = { backend: denoBackend(), whyBackend: null };
+  const [software, hardware] = [{ ...asked, kind: "software" }, { ...asked, kind: "hardware" }] as const;
   assert.equal(choosePrecision(software, "auto"), "fp32");
   assert.equal(choosePrecision(hardware, "auto"), "fp16");
   assert.equal(choosePrecision(software, "bf16"), "bf16");
@@ -43,6 +45,8 @@ Deno.test("choosePrecision, describePrecision: what was asked for, or what suits
     /^computing in fp16 \(as asked for\); .*intermediate_size \(37/,
   );
   assert.equal(describePrecision(software, "fp32", odd), "computing in fp32 (as asked for)");
+  const chosen = describePrecision({ ...hardware, whyBackend: "Dawn is not installed" }, "fp16", odd);
+  assert.match(chosen, /^computing in fp16 \(as asked for\) by Deno's own WebGPU \(auto: Dawn is not installed\); /);
 });
 
 /**
@@ -329,7 +333,7 @@ gpuTest(
       notices.length = 0;
       await crossValidate({ ...gpu, kind: "software" }, config, { reporter });
       assert.equal((await record()).precision, "fp16");
-      assert.ok(notices.includes("computing in fp16, as this run was begun"), notices.join("\n"));
+      assert.ok(notices.includes("computing in fp16 (as this run was begun)"), notices.join("\n"));
       notices.length = 0;
       await evaluateRun(gpu, await loadRun(join(folder, "run")), { reporter });
       assert.deepEqual(notices, ["computing in fp16 (auto: as the run was trained)"]);
