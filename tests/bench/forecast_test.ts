@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { cardOf, CARDS, paperGpu } from "../../src/bench/forecast/card.ts";
-import { forecastStep } from "../../src/bench/forecast/forecast.ts";
+import { forecastKernel, forecastStep } from "../../src/bench/forecast/forecast.ts";
 import { MEASURED } from "../../src/bench/forecast/measured.ts";
 import { timeOf } from "../../src/bench/forecast/time.ts";
 import { type Piece, workOf } from "../../src/bench/forecast/work.ts";
 import { elements } from "../../src/gpu/tensor.ts";
 import { configFromArchitecture } from "../../src/models/config_json.ts";
+import { KERNEL_BENCHES } from "../../src/bench/kernels.ts";
 import { modelParameters } from "../../src/models/parameters.ts";
 import { planSession } from "../../src/training/session.ts";
 
@@ -104,6 +105,20 @@ Deno.test("timeOf: near what was measured, also where nothing was fitted", () =>
     const predicted = works.reduce((sum, work) => sum + timeOf(work, H100), 0);
     if (fitted) assert.ok(Math.abs(predicted / ms - 1) < 0.07, `${what}: ${predicted}`);
   }
+});
+
+Deno.test("forecastKernel: every kernel of the benchmarks has a time; a product's is that of its variant", async () => {
+  for (const [kernel, { takes = () => true }] of Object.entries(KERNEL_BENCHES)) {
+    const shape = { m: 64, n: 64, k: 64 };
+    if (!takes(shape)) continue;
+    const ms = await forecastKernel(H100, { kernel, shape }, { matrices: false });
+    assert.ok(Number.isFinite(ms) && ms > 0, kernel);
+  }
+  const shape = { m: 1024, n: 768, k: 768 };
+  const by = (variant: string, matrices: boolean) =>
+    forecastKernel(H100, { kernel: "matmul", shape, dtype: "f16", variant }, { matrices });
+  assert.ok(await by("matrices 128x128x32", true) < await by("tiles 64x64x16", true));
+  assert.equal(await by("tiles 64x64x16", false), await by("tiles 64x64x16", true));
 });
 
 Deno.test("cardOf: by the name that an adapter has", () => {

@@ -1,9 +1,12 @@
-/** A training step, predicted: the program that would be recorded for a card, dispatch by dispatch. */
+/** A training step, or a kernel, predicted: the program that would be recorded for a card, dispatch by dispatch. */
 import { allocateMemory, planMemory } from "../../gpu/program.ts";
 import type { ModelConfig } from "../../models/model_config.ts";
 import type { LossKind } from "../../nn/loss.ts";
 import type { Precision } from "../../nn/plan.ts";
 import { planSession } from "../../training/session.ts";
+import { BENCH_TYPES, type KernelRequest } from "../bench_kernel.ts";
+import { KERNEL_BENCHES } from "../kernels.ts";
+import { createWorkbench } from "../workbench.ts";
 import { type Card, paperGpu } from "./card.ts";
 import { timeOf } from "./time.ts";
 import { type Batch, type Piece, workOf } from "./work.ts";
@@ -60,6 +63,21 @@ export async function forecastStep(
     parts: sums(timed, ({ part }) => part).map(([part, sum]) => ({ part, ...sum })),
     kernels: sums(timed, ({ kernel }) => kernel).map(([kernel, sum]) => ({ kernel, ...sum })),
   };
+}
+
+/** Milliseconds of a kernel at a shape, as `bench kernels` times it, by one of its variants or the one that is chosen. */
+export async function forecastKernel(
+  card: Card,
+  { kernel, shape, dtype = "f32", variant }: KernelRequest,
+  { matrices }: { matrices: boolean },
+): Promise<number> {
+  const { operation, build } = KERNEL_BENCHES[kernel];
+  const prefer = operation && variant ? { [operation]: variant } : {};
+  const bench = createWorkbench(paperGpu(card, { matrices }).gpu, kernel, { precision: BENCH_TYPES[dtype], prefer });
+  const { sizes } = await build(bench, shape);
+  const batch = sizes ?? { tokens: shape.m, sequences: 1, longest: shape.m, uniqueIds: shape.m };
+  const lengths = new Array(batch.sequences).fill(Math.ceil(batch.tokens / batch.sequences));
+  return workOf(bench.plan, { ...batch, lengths }).reduce((sum, { work }) => sum + timeOf(work, card), 0);
 }
 
 /** What a command is for. */
