@@ -7,6 +7,8 @@ export interface Row {
   /** What computed it: a runtime, a variant. */
   by: string;
   ms?: number;
+  /** Milliseconds that were predicted for this card. */
+  predicted?: number;
   rate?: string;
   memory?: string;
   note?: string;
@@ -61,9 +63,13 @@ function withinLimit<T>(work: Promise<T>, limitMs: number): Promise<T> {
 const failed = (what: string, note: string): Row => ({ what, by: "", note: `failed: ${note}` });
 
 /** Standard output of a program; throws its last words if it fails, and ends it after `limitMs`. */
-export async function output(command: readonly string[], limitMs: number): Promise<string> {
+export async function output(
+  command: readonly string[],
+  limitMs: number,
+  env: Record<string, string> = {},
+): Promise<string> {
   const [program, ...args] = command;
-  const child = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+  const child = new Deno.Command(program, { args, env, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -77,11 +83,15 @@ export async function output(command: readonly string[], limitMs: number): Promi
   throw new Error(lastWords(text.decode(stderr)) || `ended with ${code}`);
 }
 
-/** The rows as one Markdown table. */
+/** The rows as one Markdown table, with what was predicted where something was. */
 export function markdown(reports: readonly Report[]): string {
-  const cells = reports.flatMap(({ rows }) => rows).map(({ what, by, ms, rate = "", memory = "", note = "" }) =>
-    [what, by, ms === undefined ? "" : ms.toPrecision(4), rate, memory, note].map((cell) => cell.replaceAll("|", "\\|"))
+  const all = reports.flatMap(({ rows }) => rows);
+  const isPredicted = all.some(({ predicted }) => predicted !== undefined);
+  const number = (ms?: number): string => ms === undefined ? "" : ms.toPrecision(4);
+  const cells = all.map(({ what, by, ms, predicted, rate = "", memory = "", note = "" }) =>
+    [what, by, number(ms), ...isPredicted ? [number(predicted)] : [], rate, memory, note]
+      .map((cell) => cell.replaceAll("|", "\\|"))
   );
-  const head = ["what", "by", "ms", "rate", "memory", "note"];
+  const head = ["what", "by", "ms", ...isPredicted ? ["predicted"] : [], "rate", "memory", "note"];
   return [head, head.map(() => "---"), ...cells].map((row) => `| ${row.join(" | ")} |\n`).join("");
 }

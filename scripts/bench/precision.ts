@@ -121,7 +121,7 @@ gpu.close();
 Deno.removeSync(work, { recursive: true });
 
 if (!options.matrices) {
-  const svg = renderSvg("precision", {
+  const option = {
     ...cartesian("optimizer step", `loss, mean of ${SMOOTHING} steps`, contestants),
     series: contestants.flatMap((contestant) =>
       runsOf.get(contestant)!.map(({ curve }) => ({
@@ -132,7 +132,8 @@ if (!options.matrices) {
         data: curve.map((loss, at) => [at + SMOOTHING, loss]),
       }))
     ),
-  }, { width: 960, height: 360 });
+  };
+  const svg = renderSvg({ name: "precision", option, size: { width: 960, height: 360 } });
   Deno.writeTextFileSync(new URL("precision.svg", import.meta.url), svg);
 }
 console.log(JSON.stringify({ steps: Number(options.steps), seeds, spread, rows }, null, 2));

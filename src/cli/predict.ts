@@ -8,7 +8,7 @@ import { pairMaxLength } from "../models/model_config.ts";
 import { describePrecision } from "../training/precision.ts";
 import { downloadReport, type Reporter } from "../training/reporter.ts";
 import { checkpointOf } from "../training/run_checkpoint.ts";
-import { openScorer, type Scorer, type ScorerOptions, scoreTexts } from "../training/scorer.ts";
+import { openScorer, type ScoreOptions, type Scorer, type ScorerOptions, scoreWindows } from "../training/scorer.ts";
 import { type Truncation, truncationText } from "../training/truncation.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -162,33 +162,27 @@ function truncationNotice(
   };
 }
 
-interface ScoreOptions {
-  signal: AbortSignal;
-  /** Told what is cut off, window by window. */
-  onTokenized(truncation: Truncation): void;
-  /** Called with the number of records scored and of those that have been read. */
-  onProgress(done: number, known: number): void;
-  /** Called before the last piece is written. */
-  onEnd(): void;
-}
-
-/** The text of the output, piece by piece. */
-async function* scoreRecords(
+/** The text of the output, piece by piece. `onProgress` is told of records scored and read, `onEnd` before the last piece. */
+export async function* scoreRecords(
   { head, records }: TextRecords,
   scorer: Scorer,
-  { signal, onTokenized, onProgress, onEnd }: ScoreOptions,
+  { onProgress, onEnd, ...options }: Omit<ScoreOptions, "onProgress"> & {
+    onProgress(done: number, known: number): void;
+    onEnd(): void;
+  },
 ): AsyncGenerator<string> {
   yield head;
-  let done = 0;
-  for await (const window of recordWindows(records, WINDOW)) {
-    const known = done + window.length;
-    const scores = await scoreTexts(scorer, window, {
-      signal,
-      onTokenized,
-      onProgress: (count) => onProgress(done + count, known),
-    });
+  let [done, known] = [0, 0];
+  async function* windows() {
+    for await (const window of recordWindows(records, WINDOW)) {
+      known += window.length;
+      yield window;
+    }
+  }
+  const progress = { ...options, onProgress: (count: number) => onProgress(done + count, known) };
+  for await (const { window, scores } of scoreWindows(scorer, windows(), progress)) {
+    done += window.length;
     for (const [i, record] of window.entries()) yield record.withScore(scores[i]);
-    done = known;
   }
   onEnd();
 }

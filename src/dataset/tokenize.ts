@@ -26,6 +26,9 @@ export interface TokenizerPool {
 /** Posts of a job: enough to be worth a message, few enough to spread evenly. */
 const POSTS_PER_JOB = 64;
 
+/** Jobs that a thread has before it: this one may be waiting for the device when one is done. */
+const JOBS_AHEAD = 8;
+
 interface PlannedJob extends TokenizeJob {
   /** The pairs of each post, as places in the input. */
   places: number[][];
@@ -37,20 +40,41 @@ interface PlannedJob extends TokenizeJob {
  */
 export async function tokenizePairs(
   pairs: readonly { post: string; criterion: string }[],
-  options: TokenizeOptions,
+  { onProgress, ...options }: TokenizeOptions,
 ): Promise<EncodedPair[]> {
-  const wanted = options.numWorkers ?? Math.min(navigator.hardwareConcurrency, 4);
+  const pool = openTokenizing(options);
+  try {
+    return await pool.encode(pairs, onProgress);
+  } finally {
+    pool.close();
+  }
+}
+
+/** A pool that has as many threads as the largest call so far was worth. */
+export function openTokenizing(options: Omit<TokenizeOptions, "onProgress">): TokenizerPool {
+  let pool: TokenizerPool | undefined;
+  let threads = 0;
+  return {
+    async encode(pairs, onProgress) {
+      const wanted = threadsFor(pairs, options.numWorkers);
+      if (!pool || wanted > threads) {
+        pool?.close();
+        pool = openTokenizerPool(options, threads = wanted);
+      }
+      return await pool.encode(pairs, onProgress);
+    },
+    close: () => pool?.close(),
+  };
+}
+
+function threadsFor(pairs: readonly { post: string }[], numWorkers: TokenizeOptions["numWorkers"]): number {
+  const wanted = numWorkers ?? Math.min(navigator.hardwareConcurrency, 4);
   if (!Number.isInteger(wanted) || wanted < 0) {
     throw new EntailError("usage", `training.num_workers: must be an integer of at least 0, not ${wanted}`);
   }
   const jobs = new Set(pairs.map(({ post }) => post)).size / POSTS_PER_JOB;
   // A single job would only wait for a thread to start.
-  const pool = openTokenizerPool(options, jobs <= 1 ? 0 : Math.min(wanted, Math.ceil(jobs)));
-  try {
-    return await pool.encode(pairs, options.onProgress);
-  } finally {
-    pool.close();
-  }
+  return jobs <= 1 ? 0 : Math.min(wanted, Math.ceil(jobs));
 }
 
 /** Starts `numWorkers` threads; with 0 the work is done in this one. */
@@ -86,8 +110,9 @@ export function openTokenizerPool(
       return results;
     }
     const queue = [...jobs].reverse();
+    const ahead = Math.min(JOBS_AHEAD, Math.ceil(jobs.length / numWorkers));
     await Promise.all(workers.map((worker) =>
-      runWorker(worker, queue, (reply) => {
+      runWorker(worker, { queue, ahead }, (reply) => {
         const places = jobs[reply.job].places.flat();
         const encoded = decodeReply(reply);
         places.forEach((place, i) => results[place] = encoded[i]);
@@ -148,30 +173,33 @@ function startWorker({ folder, maxLength, chunkStride }: PairLimits & Pick<Token
   return worker;
 }
 
-/** Feeds a worker from the shared queue until it is empty; rejects with the worker's first error. */
+/** Feeds a worker from the shared queue, `ahead` jobs at a time, until it is empty; rejects with the worker's first error. */
 function runWorker(
   worker: Worker,
-  queue: PlannedJob[],
+  { queue, ahead }: { queue: PlannedJob[]; ahead: number },
   onReply: (reply: TokenizeReply) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const next = (): void => {
-      const planned = queue.pop();
-      if (!planned) return resolve();
-      const { job, posts, criteria } = planned;
-      worker.postMessage({ job, posts, criteria });
+    let underWay = 0;
+    const feed = (): void => {
+      for (; underWay < ahead && queue.length > 0; underWay++) {
+        const { job, posts, criteria } = queue.pop()!;
+        worker.postMessage({ job, posts, criteria });
+      }
+      if (underWay === 0) resolve();
     };
     worker.onmessage = ({ data }: MessageEvent<TokenizeReply | { kind?: ErrorKind; message: string }>) => {
       if ("message" in data) {
         return reject(data.kind ? new EntailError(data.kind, data.message) : new Error(data.message));
       }
       onReply(data);
-      next();
+      underWay--;
+      feed();
     };
     worker.onerror = (event) => {
       event.preventDefault();
       reject(new Error(`a tokenizing thread failed: ${event.message}`));
     };
-    next();
+    feed();
   });
 }

@@ -35,7 +35,7 @@ export interface ProductVariant extends Variant<Product> {
 /** What a sum over rows is split for: workgroups that are enough for an adapter, and outputs of one of them. */
 const SPLIT: Readonly<Record<Gpu["kind"], { workgroups: number; tile: readonly [m: number, n: number] }>> = {
   software: { workgroups: 16, tile: [64, 16] },
-  hardware: { workgroups: 512, tile: [64, 64] },
+  hardware: { workgroups: 300, tile: [128, 128] },
 };
 
 /** Each takes memory for a result of its own. */

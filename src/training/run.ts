@@ -3,7 +3,7 @@ import { type Config, parseConfigText } from "../config/config.ts";
 import type { EncodedPair } from "../dataset/batches.ts";
 import type { ModelConfig } from "../models/model_config.ts";
 import { adapterScale } from "../models/adapter.ts";
-import { dropoutRates } from "../models/model.ts";
+import { dropoutRates, longestSequence } from "../models/model.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { elementBytes } from "../gpu/dtype.ts";
 import type { BatchCapacity } from "../nn/batch.ts";
@@ -68,22 +68,38 @@ export function batchCapacity(
   return { tokens: largest.reduce((sum, length) => sum + length, 0), sequences: largest.length, longest: lengths[0] };
 }
 
+/** The longest sequence is rounded up to so many tokens: other pairs are likely to fit then. */
+const LENGTHS = 64;
+
+/** Of a batch that is scored: more of them would gain nothing. */
+const MOST_SEQUENCES = 4096;
+
 /**
- * Room for scoring up to `batchSize` sequences at once, fewer where the widest activation of that many would not fit
- * into one binding: logits do not depend on what else is in a batch.
+ * Room for scoring `batchSize` of the longest sequences at once, fewer where the widest activation of that many would not
+ * fit into one binding, and as many shorter ones as fill it: logits do not depend on what else is in a batch.
  */
 export function scoringCapacity(
   gpu: Gpu,
   config: ModelConfig,
-  tokens: readonly EncodedPair[],
+  pairs: readonly EncodedPair[],
   batchSize: number,
   precision: Precision,
 ): BatchCapacity {
-  const wanted = batchCapacity(tokens, batchSize);
+  const wanted = batchCapacity(pairs, batchSize);
+  const longest = Math.max(
+    wanted.longest,
+    Math.min(LENGTHS * Math.ceil(wanted.longest / LENGTHS), longestSequence(config)),
+  );
   const rowBytes = (width: number) => width * elementBytes(storageOf(precision, width));
   const widest = Math.max(rowBytes(config.intermediateSize), rowBytes(config.hiddenSize));
   const fitting = Math.floor(gpu.maxBindingBytes / widest);
-  return { ...wanted, tokens: Math.max(wanted.longest, Math.min(wanted.tokens, fitting)) };
+  const tokens = Math.max(longest, Math.min(wanted.tokens, fitting));
+  const lengths = pairs.flatMap(({ chunks }) => chunks.map(({ ids }) => ids.length)).sort((a, b) => a - b);
+  let [sequences, room] = [0, tokens];
+  while (sequences < Math.min(lengths.length, MOST_SEQUENCES) && room >= lengths[sequences]) {
+    room -= lengths[sequences++];
+  }
+  return { tokens, sequences, longest };
 }
 
 /** What the session for a run's folds must hold; with a `tokenBudget`, micro-batches have so many tokens at most. */

@@ -4,7 +4,7 @@ import type { Config } from "../config/schema.ts";
 import type { EncodedPair } from "../dataset/batches.ts";
 import { checkFolds, stratifiedGroupKFold, stratifiedKFold } from "../dataset/folds.ts";
 import { loadGroundtruth, type Pair } from "../dataset/groundtruth.ts";
-import { tokenizePairs } from "../dataset/tokenize.ts";
+import { openTokenizing, type TokenizerPool } from "../dataset/tokenize.ts";
 import { loadFittingTokenizer, type PairLimits } from "../dataset/tokenizer.ts";
 import { EntailError } from "../errors.ts";
 import { longestSequence } from "../models/model.ts";
@@ -87,11 +87,27 @@ export async function tokenizeSplit(
 
 /** Tokenizes pairs with the model's tokenizer, after checking that the model has an embedding for each of its ids. */
 export async function tokenizeFor(
-  { config, tokenizerFolder }: Pick<ModelSource, "config" | "tokenizerFolder">,
+  model: Pick<ModelSource, "config" | "tokenizerFolder">,
   pairs: readonly { post: string; criterion: string }[],
-  options: PairLimits & { numWorkers?: number | null; onProgress?: (done: number, total: number) => void },
+  { onProgress, ...options }: PairLimits & {
+    numWorkers?: number | null;
+    onProgress?: (done: number, total: number) => void;
+  },
 ): Promise<EncodedPair[]> {
-  await loadFittingTokenizer(tokenizerFolder, config.vocabSize);
+  const pool = await openTokenizingFor(model, options);
+  try {
+    return await pool.encode(pairs, onProgress);
+  } finally {
+    pool.close();
+  }
+}
+
+/** What tokenizes for a model, one call after another, with the same checks. */
+export async function openTokenizingFor(
+  { config, tokenizerFolder: folder }: Pick<ModelSource, "config" | "tokenizerFolder">,
+  options: PairLimits & { numWorkers?: number | null },
+): Promise<TokenizerPool> {
+  await loadFittingTokenizer(folder, config.vocabSize);
   if (options.maxLength > longestSequence(config)) {
     throw new EntailError(
       "usage",
@@ -100,9 +116,15 @@ export async function tokenizeFor(
       }: is ${options.maxLength}, but the model has only ${longestSequence(config)} positions`,
     );
   }
-  const tokens = await tokenizePairs(pairs, { folder: tokenizerFolder, ...options });
-  checkTypes(tokens, config, tokenizerFolder);
-  return tokens;
+  const pool = openTokenizing({ folder, ...options });
+  return {
+    ...pool,
+    async encode(pairs, onProgress) {
+      const tokens = await pool.encode(pairs, onProgress);
+      checkTypes(tokens, config, folder);
+      return tokens;
+    },
+  };
 }
 
 /** Data error where a tokenizer gives segments that the model has no embedding for; a model without any ignores them. */

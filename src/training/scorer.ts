@@ -17,7 +17,8 @@ import { carriedPrediction } from "./decisions.ts";
 import { type PairScore, scorePairs } from "./evaluate.ts";
 import { type AskedPrecision, choosePrecision } from "./precision.ts";
 import { scoringCapacity } from "./run.ts";
-import { tokenizeFor } from "./run_data.ts";
+import { ahead } from "./ahead.ts";
+import { openTokenizingFor } from "./run_data.ts";
 import { openSession, type Session } from "./session.ts";
 import { type Truncation, truncationOf } from "./truncation.ts";
 
@@ -58,7 +59,7 @@ export interface Scorer {
   readonly precision: Precision;
   readonly numWorkers?: number | null;
   readonly gpu: Gpu;
-  /** Made when the first texts show how large it must be, and anew when later ones need more room. */
+  /** Made when the first texts show how large it must be, and anew when later ones need much more room. */
   session: Session | null;
   release(): void;
 }
@@ -68,6 +69,9 @@ const DEFAULT_MAX_LENGTH = 512;
 
 /** Pairs that are tokenized and scored at a time. */
 const WINDOW = 8192;
+
+/** Times the room of a session: less is no reason to make it anew, as batches may be smaller. */
+const MOST_WANTED = 1.5;
 
 /** What is absent is as the checkpoint was trained, or the usual. */
 export interface ScorerOptions {
@@ -100,13 +104,15 @@ export async function openScorer(
   const { chunkMaxLength } = options;
   const inChunks = chunkMaxLength === undefined ? recorded !== null : chunkMaxLength !== null;
   const asked = inChunks ? chunkMaxLength : options.maxLength;
+  const maxLength = asked ?? pairMaxLength(config) ?? Math.min(DEFAULT_MAX_LENGTH, longestSequence(config));
+  const chunking = inChunks ? { ...DEFAULT_CHUNKING, ...recorded, ...options.chunking } : null;
   const scorer: Scorer = {
     config,
     decision: carriedDecision(config),
     weights,
     tokenizerFolder,
-    maxLength: asked ?? pairMaxLength(config) ?? Math.min(DEFAULT_MAX_LENGTH, longestSequence(config)),
-    chunking: inChunks ? { ...DEFAULT_CHUNKING, ...recorded, ...options.chunking } : null,
+    maxLength,
+    chunking,
     batchSize,
     precision: choosePrecision(gpu, precision),
     numWorkers,
@@ -120,41 +126,75 @@ export async function openScorer(
   return scorer;
 }
 
+export interface ScoreOptions {
+  signal?: AbortSignal;
+  /** Told how many of the pairs at hand have been scored. */
+  onProgress?: (done: number) => void;
+  /** Told what is cut off of the next pairs, before they are scored. */
+  onTokenized?: (truncation: Truncation) => void;
+}
+
 /** Logits and probability of each pair, in order. */
 export async function scoreTexts(
   scorer: Scorer,
   pairs: readonly TextPair[],
-  { signal, onProgress = () => {}, onTokenized = () => {} }: {
-    signal?: AbortSignal;
-    onProgress?: (done: number) => void;
-    /** Told what is cut off of the next pairs, before they are scored. */
-    onTokenized?: (truncation: Truncation) => void;
-  } = {},
+  { onProgress = () => {}, ...options }: ScoreOptions = {},
 ): Promise<TextScore[]> {
-  const { gpu, config, weights, tokenizerFolder, maxLength, chunking, batchSize, precision, numWorkers } = scorer;
+  const windows = Array.from(
+    { length: Math.ceil(pairs.length / WINDOW) },
+    (_, i) => pairs.slice(i * WINDOW, (i + 1) * WINDOW),
+  );
   const scores: TextScore[] = [];
-  for (let at = 0; at < pairs.length; at += WINDOW) {
-    const window = pairs.slice(at, at + WINDOW);
-    const tokens = await tokenizeFor({ config, tokenizerFolder }, window, {
-      maxLength,
-      chunkStride: chunking?.stride,
-      numWorkers,
-    });
-    onTokenized(truncationOf(tokens));
-    const needed = scoringCapacity(gpu, config, tokens, batchSize, precision);
-    const room = scorer.session?.inference;
-    const fits = room && needed.longest <= room.longest && needed.tokens <= room.tokens &&
-      needed.sequences <= room.sequences;
-    if (!fits) {
-      scorer.session?.release();
-      scorer.session = await openSession(gpu, config, { inference: needed, precision });
-      await loadWeights(scorer.session.parameters, config, weights);
-    }
-    const scored = await scorePairs(scorer.session!, tokens, chunking, (done) => onProgress(at + done));
-    scored.forEach((pair, i) => scores.push(textScore(pair, window[i], tokens[i], scorer)));
-    if (signal?.aborted) throw new EntailError("interrupted", "interrupted before all pairs were scored");
-  }
+  const progress = { ...options, onProgress: (done: number) => onProgress(scores.length + done) };
+  for await (const scored of scoreWindows(scorer, windows, progress)) scores.push(...scored.scores);
   return scores;
+}
+
+/**
+ * Pairs, window by window, with their scores: while the device scores one, the next is read and tokenized, and what the
+ * caller does with the one before has its time.
+ */
+export function scoreWindows<Pair extends TextPair>(
+  scorer: Scorer,
+  windows: Iterable<readonly Pair[]> | AsyncIterable<readonly Pair[]>,
+  options: ScoreOptions = {},
+): AsyncGenerator<{ window: readonly Pair[]; scores: TextScore[] }> {
+  async function* tokenized() {
+    const { maxLength, chunking, numWorkers } = scorer;
+    const tokenizer = await openTokenizingFor(scorer, { maxLength, chunkStride: chunking?.stride, numWorkers });
+    try {
+      for await (const window of windows) yield { window, tokens: await tokenizer.encode(window) };
+    } finally {
+      tokenizer.close();
+    }
+  }
+  async function* scored() {
+    for await (const { window, tokens } of ahead(tokenized())) {
+      yield { window, scores: await scoreTokens(scorer, window, tokens, options) };
+    }
+  }
+  return ahead(scored());
+}
+
+async function scoreTokens(
+  scorer: Scorer,
+  window: readonly TextPair[],
+  tokens: readonly EncodedPair[],
+  { signal, onProgress, onTokenized }: ScoreOptions,
+): Promise<TextScore[]> {
+  const { gpu, config, weights, chunking, batchSize, precision } = scorer;
+  onTokenized?.(truncationOf(tokens));
+  const needed = scoringCapacity(gpu, config, tokens, batchSize, precision);
+  const room = scorer.session?.inference;
+  const fits = room && needed.longest <= room.longest && needed.tokens <= MOST_WANTED * room.tokens;
+  if (!fits) {
+    scorer.session?.release();
+    scorer.session = await openSession(gpu, config, { inference: needed, precision });
+    await loadWeights(scorer.session.parameters, config, weights);
+  }
+  const scored = await scorePairs(scorer.session!, tokens, chunking, onProgress);
+  if (signal?.aborted) throw new EntailError("interrupted", "interrupted before all pairs were scored");
+  return scored.map((pair, i) => textScore(pair, window[i], tokens[i], scorer));
 }
 
 function textScore(

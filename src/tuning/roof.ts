@@ -2,6 +2,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { allocateMemory, compileProgram, createProgram, linearGrid, planMemory } from "../gpu/program.ts";
 import { type BatchSizes, createPlan, type Plan } from "../nn/plan.ts";
+import { ARITHMETIC, planArithmetic } from "./arithmetic.ts";
 import { hostTime, timeProgram } from "./timing.ts";
 
 export interface Roof {
@@ -13,7 +14,6 @@ export interface Roof {
 
 /** More than caches hold, where one binding can see it. */
 const MOST_COPIED_BYTES = 128 << 20;
-const ARITHMETIC = { CHAINS: 8, STEPS: 8, ROUNDS: 64 };
 const WORKGROUPS = { software: 64, hardware: 8192 };
 const NO_SIZES = { tokens: 0, sequences: 0, longest: 0, uniqueIds: 0 };
 
@@ -23,22 +23,16 @@ export function planRoof(gpu: Gpu): { copy: Plan; bytes: number; arithmetic: Pla
   const quads = Math.floor(bytes / 16);
   const copy = createPlan(gpu, "copy");
   const [x, y] = [copy.transient("x", [4 * quads]), copy.transient("y", [4 * quads])];
-  const constants = { QUADS: quads, ...ARITHMETIC };
   const grid = () => linearGrid(Math.ceil(quads / 64));
-  copy.dispatch({ kernel: "roof", entry: "copy", constants, bindings: { x, y }, grid });
-
-  const arithmetic = createPlan(gpu, "arithmetic");
-  const invocations = 64 * WORKGROUPS[gpu.kind];
-  const sums = arithmetic.transient("sums", [4 * invocations]);
-  arithmetic.dispatch({
+  copy.dispatch({
     kernel: "roof",
-    entry: "arithmetic",
-    constants,
-    bindings: { y: sums },
-    grid: () => linearGrid(invocations / 64),
+    entry: "copy",
+    constants: { QUADS: quads, ...ARITHMETIC },
+    bindings: { x, y },
+    grid,
   });
-  const { CHAINS, STEPS, ROUNDS } = ARITHMETIC;
-  return { copy, bytes: 2 * 16 * quads, arithmetic, flops: 2 * 4 * CHAINS * STEPS * ROUNDS * invocations };
+  const { plan: arithmetic, flops } = planArithmetic(gpu, WORKGROUPS[gpu.kind]);
+  return { copy, bytes: 2 * 16 * quads, arithmetic, flops };
 }
 
 /** Bytes are moved by a kernel or by the device itself: a software adapter is faster at the latter. */

@@ -1,6 +1,7 @@
-/** Timing a program by the device's own clock. */
+/** Timing a program by the device's own clock, once it is up. */
 import type { Gpu } from "../gpu/device.ts";
 import type { Executable } from "../gpu/program.ts";
+import { raiseClock } from "./clock.ts";
 import { median } from "./median.ts";
 
 export interface Patience {
@@ -26,6 +27,7 @@ export async function timeProgram<Sizes>(
     gpu.hasTimestamps
       ? (await program.profile(sizes)).reduce((sum, { nanoseconds }) => sum + nanoseconds, 0) / 1e6
       : await hostTime(gpu, () => program.run(sizes));
+  await raiseClock(gpu);
   const first = await time();
   if (first > cutoffMs) return first;
   await repeated(time, warmUps - 1, enoughMs);

@@ -65,3 +65,11 @@ Deno.test("markdown: a row has a cell for everything that it knows", () => {
     ].join("\n"),
   );
 });
+
+Deno.test("markdown: what was predicted has a column where something was", () => {
+  const rows = [{ what: "a", by: "us", ms: 2, predicted: 1.5 }, { what: "b", by: "us", ms: 3 }];
+  const [head, , first, second] = markdown([{ name: "part", seconds: 1, rows }]).split("\n");
+  assert.equal(head, "| what | by | ms | predicted | rate | memory | note |");
+  assert.equal(first, "| a | us | 2.000 | 1.500 |  |  |  |");
+  assert.equal(second, "| b | us | 3.000 |  |  |  |  |");
+});

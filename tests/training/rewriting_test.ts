@@ -10,7 +10,7 @@ import { openModelSource } from "../../src/training/model_source.ts";
 import { paraphraseEpoch } from "../../src/training/paraphrases.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { createRewriter } from "../../src/training/rewriting.ts";
-import { batchCapacity, trainingOptions } from "../../src/training/run.ts";
+import { scoringCapacity, trainingOptions } from "../../src/training/run.ts";
 import { loadRunData } from "../../src/training/run_data.ts";
 import { gpuTest } from "../support/gpu.ts";
 import { inTemporaryFolder, runConfig, TEXT_MODEL, writeAnnotations } from "../support/run_data.ts";
@@ -120,7 +120,7 @@ Deno.test("trainingOptions: pairs may grow by their criterion's longest text; to
     assert.equal(training!.capacity.tokens, lengths.slice(0, 4).reduce((sum, length) => sum + length));
     assert.equal(training!.capacity.longest, lengths[0]);
     assert.ok(more > 0);
-    assert.deepEqual(batchCapacity(data.tokens, 32), inference);
+    assert.deepEqual(scoringCapacity(gpu, model.config, data.tokens, 32, "fp32"), inference);
     assert.match(said.join(), /^paraphrases: 1 of 2 criteria have 3 texts together; training draws one/);
 
     await assert.rejects(load(config("data.max_length=42")), { kind: "data", message: /"Sleeps badly .* leaves/ });

@@ -17,6 +17,7 @@ Deno.test("createStartup: says once, before the first steps, what the time until
   }
   const state = {
     fold: 0,
+    foldsLeft: 0,
     epoch: 1,
     epochs: 1,
     step: 1,

@@ -5,13 +5,15 @@
 import "./device_clock.ts";
 import { openSteps } from "../../../src/bench/step.ts";
 import { packBatch } from "../../../src/dataset/batches.ts";
-import { loadWeights, readModelConfig } from "../../../src/models/checkpoint.ts";
+import { initialiseWeights, loadWeights, readModelConfig } from "../../../src/models/checkpoint.ts";
 import { configFromArchitecture } from "../../../src/models/config_json.ts";
 import { openGpu } from "../../../src/gpu/device.ts";
 import { preparePrograms } from "../../../src/gpu/program.ts";
 import { createTensor, readTensor, writeTensor } from "../../../src/gpu/tensor.ts";
 import { linearBackwardInput, linearBackwardWeight, linearForward } from "../../../src/nn/linear.ts";
-import { createPlan, fixedRows } from "../../../src/nn/plan.ts";
+import type { ModelConfig } from "../../../src/models/model_config.ts";
+import { PLAIN_LOSS } from "../../../src/nn/loss.ts";
+import { createPlan, fixedRows, type Precision } from "../../../src/nn/plan.ts";
 import { openSession } from "../../../src/training/session.ts";
 import { type ForwardJob, operandsOf, operandValues, type ProductJob, type StepJob, tokenIds } from "./job.ts";
 import { serve, type Task } from "./serve.ts";
@@ -86,10 +88,51 @@ await serve(async () => {
     return { run: score, result: async () => (await score(1)).flatMap((row) => [...row]), release: session.release };
   }
 
-  async function step({ architecture, batchSize, maxLength }: StepJob): Promise<Task> {
+  async function step(job: StepJob): Promise<Task> {
+    const { architecture, batchSize, maxLength, lengths } = job;
     const config = configFromArchitecture(architecture, { numLabels: 2, classifierHead: "pooler_linear" });
-    const { run, bytes, release } = await openSteps(gpu, config, { batchSize, maxLength, lossKind: "cross_entropy" });
+    const precision = job.precision as Precision;
+    if (lengths) return await packedStep(job, config, precision, lengths);
+    const sizes = { batchSize, maxLength, lossKind: "cross_entropy", precision } as const;
+    const { run, bytes, release } = await openSteps(gpu, config, sizes);
     return { run, peakBytes: bytes, release };
+  }
+
+  async function packedStep(
+    job: StepJob,
+    config: ModelConfig,
+    precision: Precision,
+    lengths: readonly number[],
+  ): Promise<Task> {
+    const { maxLength } = job;
+    const tokens = lengths.reduce((sum, length) => sum + length, 0);
+    const session = await openSession(gpu, config, {
+      inference: { tokens: maxLength, sequences: 1, longest: maxLength },
+      training: {
+        capacity: { tokens, sequences: lengths.length, longest: maxLength },
+        ...{ lossKind: "cross_entropy", freezeEncoder: false },
+      },
+      precision,
+    });
+    initialiseWeights(session.parameters, config, 1);
+    const step = session.step!;
+    const dropout = { hidden: 0.1, attention: 0.1, pooler: 0, classifier: 0.1 };
+    step.start({ seed: 1, dropout, loss: PLAIN_LOSS, weightDecay: 0.01, layerDecay: 1, maxGradNorm: 1 });
+    const ids = tokenIds(job);
+    const sequences = lengths.map((length, i) => ({
+      ids: ids.slice(i * maxLength, i * maxLength + length),
+      typeIds: new Uint8Array(length),
+    }));
+    const batch = packBatch(sequences, sequences.map((_, i) => i));
+    const labels = Uint32Array.from(lengths, (_, i) => i % 2);
+    return {
+      async run(times) {
+        for (let i = 0; i < times; i++) step.step([{ batch, labels }], 1e-5);
+        await step.readRecords();
+      },
+      peakBytes: session.bytes,
+      release: session.release,
+    };
   }
 
   return {

@@ -21,8 +21,12 @@ export interface ForwardJob extends ModelJob {
 /** An optimizer step: forward, backward, clipping and AdamW, dropout 0.1. */
 export interface StepJob extends ModelJob {
   kind: "step";
-  /** PyTorch's: fp32, tf32, or autocast to fp16 or bf16. */
+  /** fp32, fp16, bf16; PyTorch's also tf32, and its halves are autocast. */
   precision: string;
+  /** Tokens of each sequence, where they are not all `maxLength`; PyTorch pads. */
+  lengths?: readonly number[];
+  /** Whether PyTorch compiles the model. */
+  compiled?: boolean;
 }
 
 interface ModelJob {

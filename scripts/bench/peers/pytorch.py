@@ -39,12 +39,17 @@ def product(job):
     return lambda: compute(*operands), lambda: compute(*operands)
 
 
-def configuration(job, dropout):
-    from transformers import DebertaV2Config
+def model_of(job, dropout):
+    """A model with random weights."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification
 
     kept = {key: value for key, value in job["architecture"].items() if key not in ("architectures", "dtype")}
-    rates = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout, "cls_dropout": dropout}
-    return DebertaV2Config(**{**kept, "num_labels": 2, **rates})
+    kind = kept.pop("model_type", "deberta-v2")
+    rates = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    head = "cls_dropout" if kind == "deberta-v2" else "classifier_dropout"
+    configuration = AutoConfig.for_model(kind, **{**kept, "num_labels": 2, **rates, head: dropout})
+    torch.manual_seed(1)
+    return AutoModelForSequenceClassification.from_config(configuration)
 
 
 def token_ids(job):
@@ -54,10 +59,7 @@ def token_ids(job):
 
 
 def forward(job):
-    from transformers import DebertaV2ForSequenceClassification
-
-    torch.manual_seed(1)
-    model = DebertaV2ForSequenceClassification(configuration(job, 0.0)).eval()
+    model = model_of(job, 0.0).eval()
     inputs = (token_ids(job).cpu(), torch.ones(job["batchSize"], job["maxLength"], dtype=torch.long))
     save(model, inputs, job["folder"])
     model, (ids, mask) = model.to(DEVICE), [tensor.to(DEVICE) for tensor in inputs]
@@ -89,22 +91,21 @@ def save(model, inputs, folder):
 
 
 def step(job):
-    from transformers import DebertaV2ForSequenceClassification
-
     precision = job["precision"]
     half = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision)
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    torch.manual_seed(1)
-    model = DebertaV2ForSequenceClassification(configuration(job, 0.1)).to(DEVICE).train()
+    model = model_of(job, 0.1).to(DEVICE).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.01, fused=True)
     scaler = torch.amp.GradScaler(DEVICE.type, enabled=precision == "fp16")
     ids = token_ids(job)
-    mask = torch.ones_like(ids)
+    lengths = torch.tensor(job.get("lengths") or [job["maxLength"]] * job["batchSize"], device=DEVICE)
+    mask = (torch.arange(job["maxLength"], device=DEVICE) < lengths[:, None]).long()
     labels = torch.arange(job["batchSize"], device=DEVICE) % 2
+    run = torch.compile(model) if job.get("compiled") else model
 
     def compute():
         with torch.autocast(DEVICE.type, half or torch.bfloat16, enabled=half is not None):
-            logits = model(input_ids=ids, attention_mask=mask).logits.float()
+            logits = run(input_ids=ids, attention_mask=mask).logits.float()
         loss = torch.nn.functional.cross_entropy(logits, labels)
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
