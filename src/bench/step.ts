@@ -5,7 +5,7 @@ import type { Gpu } from "../gpu/device.ts";
 import type { Executable } from "../gpu/program.ts";
 import { type LossKind, PLAIN_LOSS } from "../nn/loss.ts";
 import type { BatchSizes, Precision } from "../nn/plan.ts";
-import type { Tuner } from "../training/physical_batch.ts";
+import { firstToOpen, type Tuner } from "../training/physical_batch.ts";
 import { openSession } from "../training/session.ts";
 import { syntheticBatch } from "../training/synthetic_batch.ts";
 import { median } from "../tuning/median.ts";
@@ -23,6 +23,8 @@ export interface StepResult {
   tokens_per_second: number;
   /** Device memory of parameters, gradients, moments, activations and batches. */
   peak_bytes: number;
+  /** Whether activations are computed again in the backward. */
+  recompute: boolean;
   /** Share of a step's time in which the device works, by its own clock; null without timestamp queries. */
   busy: number | null;
   /** GPU milliseconds of a step by kernel, largest first; empty without timestamp queries. */
@@ -39,6 +41,8 @@ export interface StepSizes {
   lossKind: LossKind;
   /** "fp32" by default. */
   precision?: Precision;
+  /** Whether to compute activations again in the backward, what is preferred first; default: not to. */
+  recompute?: readonly boolean[];
   /** Chooses the variants of kernels; default: as usual on this adapter. */
   tuned?: Tuner;
 }
@@ -49,6 +53,7 @@ export interface Steps {
   run(count: number): Promise<void>;
   /** Device memory of everything. */
   readonly bytes: number;
+  readonly recompute: boolean;
   readonly programs: readonly Executable<BatchSizes>[];
   readonly sizes: BatchSizes;
   release(): void;
@@ -58,16 +63,25 @@ export interface Steps {
 export async function openSteps(
   gpu: Gpu,
   config: ModelConfig,
-  { batchSize, maxLength, lossKind, precision = "fp32", tuned = (on) => Promise.resolve(on) }: StepSizes,
+  {
+    batchSize,
+    maxLength,
+    lossKind,
+    precision = "fp32",
+    recompute = [false],
+    tuned = (on) => Promise.resolve(on),
+  }: StepSizes,
 ): Promise<Steps> {
   const tokens = batchSize * maxLength;
   const capacity = { tokens, sequences: batchSize, longest: maxLength };
-  const options = {
-    inference: { tokens: maxLength, sequences: 1, longest: maxLength },
-    training: { capacity, lossKind, freezeEncoder: false },
-    precision,
-  };
-  const session = await openSession(await tuned(gpu, config, options), config, options);
+  const session = await firstToOpen(recompute, async (recompute) => {
+    const options = {
+      inference: { tokens: maxLength, sequences: 1, longest: maxLength },
+      training: { capacity, lossKind, freezeEncoder: false, recompute },
+      precision,
+    };
+    return await openSession(await tuned(gpu, config, options), config, options);
+  });
   initialiseWeights(session.parameters, config, 1);
   const batch = syntheticBatch(capacity, config.vocabSize);
   const labels = Uint32Array.from({ length: batchSize }, (_, i) => i % 2);
@@ -86,6 +100,7 @@ export async function openSteps(
       await step.readRecords();
     },
     bytes: session.bytes,
+    recompute: session.recompute,
     programs: step.programs,
     sizes: { tokens, sequences: batchSize, longest: maxLength, uniqueIds: batch.sortedUnique.length },
     release: session.release,
@@ -127,6 +142,7 @@ export async function benchStep(
       ms,
       tokens_per_second: tokens / ms * 1000,
       peak_bytes: steps.bytes,
+      recompute: steps.recompute,
       busy: await stopwatch.busy(() => steps.run(count)),
       profile: gpu.hasTimestamps ? await profileByKernel(steps) : [],
     };

@@ -11,6 +11,7 @@ import { measureRoof, type Roof } from "../tuning/roof.ts";
 import { pairLimits } from "../training/chunking.ts";
 import { LOSSES } from "../training/losses.ts";
 import { openModelSource } from "../training/model_source.ts";
+import { waysOf } from "../training/physical_batch.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { tunerOf } from "../training/tune_session.ts";
 import { choosePrecision } from "../training/precision.ts";
@@ -124,6 +125,7 @@ async function stepResult(gpu: Gpu, config: Config, reporter: Reporter): Promise
     maxLength: pairLimits(config.data).maxLength,
     lossKind: LOSSES[config.model.loss_type].kind,
     precision: choosePrecision(gpu, config.training.optimization.precision),
+    recompute: waysOf(config),
     tuned: tunerOf(config, { reporter }),
   });
 }

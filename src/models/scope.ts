@@ -27,6 +27,8 @@ export interface Scope<Config extends ModelConfig = ModelConfig> {
   readonly dropout: DropoutUniforms | null;
   /** What the inputs of adapters are multiplied with: their scale and, where dropped, what is dropped. */
   readonly adapter?: Tensor;
+  /** Whether a layer keeps its input alone, and the backward computes the rest of what it needs once more. */
+  readonly recompute?: boolean;
 }
 
 /** A scope whose forward kept what the backward needs. */

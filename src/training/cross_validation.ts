@@ -130,6 +130,9 @@ async function planRun(
 
 const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
 
+const RECOMPUTING =
+  "training.recompute=auto: activations are computed again in the backward, since the device has no memory for them";
+
 const PRECISION = "training.optimization.precision";
 
 /** A run that goes on keeps its precision, whatever `auto` would choose on the adapter that it has now. */
@@ -175,6 +178,7 @@ async function trainFolds(
     });
     held.push(session);
     startup?.ended("kernels");
+    if (session.recompute && config.training.recompute === "auto") reporter.info(RECOMPUTING);
 
     const record = { ...plan.record, token_budget: tokenBudget, truncation, directory: Deno.cwd() };
     if (plan.kind === "begin") await beginRun(config, record, split);

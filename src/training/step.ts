@@ -145,13 +145,14 @@ export async function createStepTensors(gpu: Gpu, depths = 1): Promise<StepTenso
 /** The three programs of a step, in the order begin, micro, update; not yet with memory. */
 export function planStep(
   gpu: Gpu,
-  { config, parameters, encoder, batch, lossKind, freezeEncoder, precision, tensors }: {
+  { config, parameters, encoder, batch, lossKind, freezeEncoder, recompute, precision, tensors }: {
     config: ModelConfig;
     parameters: ParameterStore;
     encoder: Encoder;
     batch: DeviceBatch;
     lossKind: LossKind;
     freezeEncoder: boolean;
+    recompute?: boolean;
     precision: Precision;
     tensors: StepTensors;
   },
@@ -162,7 +163,8 @@ export function planStep(
   begin.clear(tensors.lossSum);
 
   const micro = createPlan(gpu, "micro-batch", { precision });
-  const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout, adapter: tensors.adapter };
+  const { dropout, adapter } = tensors;
+  const scope = { plan: micro, config, parameters, batch, dropout, adapter, recompute };
   const pass = modelForward(scope, encoder);
   const { logits } = pass;
   const dLogits = micro.transient("d logits", logits.shape);
