@@ -137,6 +137,10 @@ export interface DispatchTime {
 /** A program with memory and compiled kernels. */
 export interface Executable<Sizes> {
   readonly label: string;
+  /** In the order in which they run; those without workgroups are left out of a replay. */
+  readonly dispatches: readonly Dispatch<Sizes>[];
+  /** Encodes one replay. */
+  record(encoder: GPUCommandEncoder, sizes: Sizes): void;
   /** Encodes and submits one replay; returns at once. */
   run(sizes: Sizes): void;
   /**
@@ -264,6 +268,8 @@ export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): 
 
   return {
     label: program.label,
+    dispatches: program.commands.flatMap((command) => command.kind === "dispatch" ? [command.dispatch] : []),
+    record: (encoder, sizes) => encode(encoder, steps, sizes),
     run(sizes) {
       gpu.check();
       const encoder = device.createCommandEncoder({ label: program.label });

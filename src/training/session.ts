@@ -169,8 +169,9 @@ export async function openSession(gpu: Gpu, config: ModelConfig, options: Sessio
         for (const batch of batches) {
           const sizes = scoring.batch.write(batch, new Uint32Array(batch.offsets.length - 1));
           if (pending + sizes.sequences > SCORED_SEQUENCES) await pace.drain();
-          scoreProgram.run(sizes);
-          const encoder = gpu.device.createCommandEncoder();
+          gpu.check();
+          const encoder = gpu.device.createCommandEncoder({ label: "score" });
+          scoreProgram.record(encoder, sizes);
           const { logits, collected } = scoring;
           const rowBytes = labels * 4;
           const to = pending * rowBytes;
