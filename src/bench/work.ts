@@ -42,7 +42,7 @@ function touchesOf(dispatch: StepDispatch): Touches {
       const reads = has(`fn load_${name}`);
       if (access !== "read_write") return [name, access === "read" || reads ? 1 : 0]; // words of uniforms do not count
       if (adds === 0 && UPDATED_IF_ADDED.has(name)) return [name, 1];
-      return [name, has(`fn store_${name}`) && !reads || WRITTEN.has(name) ? 1 : 2];
+      return [name, has(`fn store_${name}`) && !reads || ONCE.has(name) ? 1 : 2];
     }),
   );
   touchesBySpec.set(key, touches);
@@ -52,8 +52,11 @@ function touchesOf(dispatch: StepDispatch): Touches {
 /** Results that are read only where the kernel adds to them. */
 const UPDATED_IF_ADDED: ReadonlySet<string> = new Set(["c", "y"]);
 
-/** What is declared for both and written alone. */
-const WRITTEN: ReadonlySet<string> = new Set(["rstd", "mask", "partials", "losses", "dLogits", "argmax", "scores"]);
+/** What is declared for both, of which an entry point does one. */
+const ONCE: ReadonlySet<string> = new Set([
+  ...["rstd", "mask", "partials", "losses", "dLogits", "argmax", "scores"],
+  ...["weights", "d_scores", "context", "max_and_sum"],
+]);
 
 /** A table of which rows are gathered counts with as many rows as are gathered, a head of attention with its share. */
 function bytesOf(
@@ -70,9 +73,11 @@ function bytesOf(
   const heads = Number(constants?.HEADS ?? 0);
   if (heads === 0 || !("offsets" in bindings)) return tensor.bytes;
   const chunks = Math.ceil(sizes.tokens / Number(constants?.CHUNK ?? sizes.tokens));
+  if (OF_A_PART.has(name)) return tensor.bytes;
   const ofAllHeads = OF_ALL_HEADS.has(name) && tensor.shape[0] >= sizes.tokens;
   const share = ofAllHeads ? Number(constants!.GROUP_HEADS) / heads : 1;
-  return tensor.bytes * share / (OF_A_CHUNK.has(name) ? 1 : chunks);
+  const parts = OF_QUERIES.has(name) ? partsOf(bindings, constants, sizes) : 1;
+  return tensor.bytes * share / chunks / parts;
 }
 
 /** Tensors of attention that hold every head, of which a dispatch takes a group. */
@@ -81,8 +86,17 @@ const OF_ALL_HEADS: ReadonlySet<string> = new Set([
   ...["d_query", "d_key", "d_value"],
 ]);
 
-/** Those that hold the tokens of a chunk alone. */
-const OF_A_CHUNK: ReadonlySet<string> = new Set(["weights", "d_scores"]);
+/** Those that hold the pairs of a chunk and a part alone. */
+const OF_A_PART: ReadonlySet<string> = new Set(["weights", "d_scores"]);
+
+/** Those of which a dispatch for a part of the queries touches that part. */
+const OF_QUERIES: ReadonlySet<string> = new Set([
+  ...["query", "queries", "context", "max_and_sum", "d_context", "d_contexts", "d_query"],
+]);
+
+/** How many parts the queries of a sequence are taken in. */
+const partsOf = ({ part }: StepDispatch["bindings"], constants: StepDispatch["constants"], { longest }: BatchSizes) =>
+  part ? Math.ceil(longest / Number(constants?.PART)) : 1;
 
 /** Operations for a pair of tokens, as multiples of the head size: the scores again, and what is summed over them. */
 const ATTENTION_FLOPS: Readonly<Record<string, number>> = { forward: 4, backward_query: 6, backward_key: 4 };
@@ -94,8 +108,8 @@ function flopsOf({ kernel, entry, constants = {}, bindings }: StepDispatch, size
     return 2 * (constant("M") || rows) * constant("N") * (constant("K") || rows) * constant("BATCH");
   }
   if (kernel.startsWith("attention_") && entry in ATTENTION_FLOPS && "HEAD_SIZE" in constants) {
-    const chunks = Math.ceil(sizes.tokens / constant("CHUNK"));
-    const pairs = sizes.tokens * sizes.longest / chunks;
+    const dispatches = Math.ceil(sizes.tokens / constant("CHUNK")) * partsOf(bindings, constants, sizes);
+    const pairs = sizes.tokens * sizes.longest / dispatches;
     return ATTENTION_FLOPS[entry] * pairs * constant("HEAD_SIZE") * constant("GROUP_HEADS");
   }
   return 0;

@@ -165,7 +165,7 @@ export async function allocateMemory(gpu: Gpu, label: string, plan: MemoryPlan):
       `out of memory on the device: ${wide.tensors[0].label} takes ${
         mebibytes(wide.bytes)
       }, one binding of this adapter ` +
-        `${mebibytes(gpu.maxBindingBytes)}; lower training.batch_size`,
+        `${mebibytes(gpu.maxBindingBytes)}; lower training.batch_size or data.max_length`,
     );
   }
   const buffers = await allocateBuffers(gpu, label, plan.slots.map((slot) => slot.bytes));

@@ -71,6 +71,24 @@ gpuTest("sessionBytes: gpu.workspace_mb bounds what attention takes for pairs of
   assert.ok(more > 1.3 && more < 1.6, `${large} - ${small}`);
 });
 
+gpuTest("sessionBytes: linear in the tokens of a sequence, but for gpu.workspace_mb", async (gpu) => {
+  const [workspaceMb, workspace] = [256, 0.269];
+  for (const precision of ["fp32", "fp16"] as const) {
+    const planned = (tokens: number) => plannedGigabytes(gpu, 1, tokens, { precision, workspaceMb });
+    const [one, two, four, eight] = [
+      await planned(3072),
+      await planned(6144),
+      await planned(12288),
+      await planned(24576),
+    ];
+    // The tokens' own share is that between one and two, give or take the workspace; all pairs would make it 64 times four.
+    const perLength = two - one;
+    assert.ok(perLength > 0.3, `${perLength}`);
+    assert.ok(four < two + 2 * perLength + workspace, `${[one, two, four]}`);
+    assert.ok(eight < four + 4 * perLength + workspace, `${[one, two, four, eight]}`);
+  }
+});
+
 gpuTest(
   "sessionBytes: of a frozen base there are no gradients, moments or second copies, and few bits take few",
   async (gpu) => {
