@@ -5,7 +5,6 @@
  */
 import type { Tensor } from "../gpu/tensor.ts";
 import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/attention.ts";
-import { geluForward } from "../nn/gelu.ts";
 import { layerNormAgain, layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
 import type { ParameterCollector } from "./collector.ts";
 import type { Projections } from "./family.ts";
@@ -211,7 +210,6 @@ function layerBackward(scope: TrainingScope, layer: number, dy: Tensor, kept: La
   const { preActivation } = kept;
   // Computed again rather than kept, as the outputs of LayerNorms: four tenths of what a layer would keep.
   const activated = wide("activated", intermediate);
-  geluForward(plan, { preActivation, y: activated }, { rows: tokens, columns: intermediate });
   linearBackward(scope, `${name}.output.dense`, { x: activated, dy: dOutput, dx: dPreActivation, preActivation }, {
     rows: tokens,
     inFeatures: intermediate,
