@@ -61,10 +61,10 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
 @compute @workgroup_size(8)
 fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let sequence = sequence_at(tile.z);
-  if (tile.x * 32u >= sequence.length) {
+  if (first_query() + tile.x * 32u >= query_end(sequence)) {
     return;
   }
-  let row = tile.x * 32u + lane * 4u;
+  let row = first_query() + tile.x * 32u + lane * 4u;
   let head = first_head + tile.y;
   let rows = rows_at(sequence, row, tile.y);
   var known = Known();
@@ -111,8 +111,8 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
     //#end
     // Rows past the end as well, up to a multiple of 4: zeros.
     if (row < sequence.length) {
-      store_weights(pair_row(token, tile.y), row / 4u, pairs.weights);
-      store_d_scores(pair_row(token, tile.y), row / 4u, pairs.d_scores);
+      store_weights(pair_row(token, tile.y), (row - first_query()) / 4u, pairs.weights);
+      store_d_scores(pair_row(token, tile.y), (row - first_query()) / 4u, pairs.d_scores);
     }
   }
   //#for R in 0..4
@@ -147,10 +147,10 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   var e${R}_${B} = vec4(0.0);
   //#end
   //#end
-  for (var column = 0u; column < sequence.length; column += 4u) {
+  for (var column = first_query(); column < query_end(sequence); column += 4u) {
     //#for R in 0..4
-    let w${R} = load_weights(pairs${R}, column / 4u);
-    let ds${R} = load_d_scores(pairs${R}, column / 4u);
+    let w${R} = load_weights(pairs${R}, (column - first_query()) / 4u);
+    let ds${R} = load_d_scores(pairs${R}, (column - first_query()) / 4u);
     //#end
     //#for K in 0..4
     {
@@ -177,6 +177,12 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   if (rows.owned[${R}]) {
     let own = head_at(rows.token[${R}], head);
     //#for B in 0..HEAD_SIZE / 4
+    //#if HAS_part
+    if (part > 0u) {
+      d${R}_${B} += load_d_key(own, ${B}u);
+      e${R}_${B} += load_d_value(own, ${B}u);
+    }
+    //#end
     store_d_key(own, ${B}u, d${R}_${B});
     store_d_value(own, ${B}u, e${R}_${B});
     //#end

@@ -133,16 +133,17 @@ fn forward(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_ind
 @compute @workgroup_size(64)
 fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let sequence = sequence_at(tile.z);
-  if (tile.x * TILE >= sequence.length) {
+  let first_row = first_query() + tile.x * TILE;
+  if (first_row >= query_end(sequence)) {
     return;
   }
   let head = first_head + tile.y;
   let ty = lane / 8u;
   let tx = lane % 8u;
-  let row = tile.x * TILE + ty * 4u;
+  let row = first_row + ty * 4u;
   let rows = rows_at(sequence, row, tile.y);
-  //#include "lib/attention_stage.wgsl" FROM="query" INTO="rows_a" BEGIN="tile.x * TILE"
-  //#include "lib/attention_stage.wgsl" FROM="d_context" INTO="rows_b" BEGIN="tile.x * TILE"
+  //#include "lib/attention_stage.wgsl" FROM="query" INTO="rows_a" BEGIN="first_row"
+  //#include "lib/attention_stage.wgsl" FROM="d_context" INTO="rows_b" BEGIN="first_row"
   workgroupBarrier();
   var known = Known();
   known.keep = keep_scale();
@@ -181,8 +182,8 @@ fn backward_query(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocat
       pairs_a[(tx + ${8 * C}u) * PAIR_ROW + ty] = pairs.d_scores;
       // Rows past the end as well, up to a multiple of 4: zeros.
       if (column < sequence.length && row < sequence.length) {
-        store_d_scores(pair_row(token, tile.y), row / 4u, pairs.d_scores);
-        store_weights(pair_row(token, tile.y), row / 4u, pairs.weights);
+        store_d_scores(pair_row(token, tile.y), (row - first_query()) / 4u, pairs.d_scores);
+        store_weights(pair_row(token, tile.y), (row - first_query()) / 4u, pairs.weights);
       }
     }
     //#end
@@ -223,17 +224,18 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
   var e${R}_${M} = vec4(0.0);
   //#end
   //#end
-  for (var begin = 0u; begin < sequence.length; begin += TILE) {
+  let end = query_end(sequence);
+  for (var begin = first_query(); begin < end; begin += TILE) {
     workgroupBarrier();
     //#include "lib/attention_stage.wgsl" FROM="queries" INTO="rows_a" BEGIN="begin"
     //#include "lib/attention_stage.wgsl" FROM="d_contexts" INTO="rows_b" BEGIN="begin"
     // [key][query / 4]; nothing was written past the end.
     for (var i = lane; i < TILE * 8u; i += 64u) {
       let token = sequence.first + min(tile.x * TILE + i / 8u, sequence.length - 1u);
-      let quad = begin / 4u + i % 8u;
+      let quad = (begin - first_query()) / 4u + i % 8u;
       let at = pair_row(token, tile.y);
-      let there = quad * 4u < sequence.length;
-      let last = (sequence.length - 1u) / 4u;
+      let there = quad * 4u < end - first_query();
+      let last = (end - first_query() - 1u) / 4u;
       pairs_a[i / 8u * PAIR_ROW + i % 8u] = select(vec4(0.0), load_d_scores(at, min(quad, last)), there);
       pairs_b[i / 8u * PAIR_ROW + i % 8u] = select(vec4(0.0), load_weights(at, min(quad, last)), there);
     }
@@ -263,6 +265,12 @@ fn backward_key(@builtin(workgroup_id) tile: vec3<u32>, @builtin(local_invocatio
     let own = head_at(rows.token[${R}], head);
     //#for M in 0..(HEAD_SIZE + 28 - (HEAD_SIZE + 28) % 32) / 32
     if (tx + ${8 * M}u < QUADS) {
+      //#if HAS_part
+      if (part > 0u) {
+        d${R}_${M} += load_d_key(own, tx + ${8 * M}u);
+        e${R}_${M} += load_d_value(own, tx + ${8 * M}u);
+      }
+      //#end
       store_d_key(own, tx + ${8 * M}u, d${R}_${M});
       store_d_value(own, tx + ${8 * M}u, e${R}_${M});
     }

@@ -14,7 +14,7 @@
 //#if HAS_dropout
 //#include "lib/dropout_quad.wgsl"
 //#end
-//#include "lib/normalise_row.wgsl" OUTPUT_DROPOUT=HAS_dropout
+//#include "lib/normalise_row.wgsl" OUTPUT_DROPOUT=HAS_dropout AGAIN=0
 //#end
 
 override ROW_BEGIN: u32;

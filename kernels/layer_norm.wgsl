@@ -11,7 +11,7 @@
 //#if HAS_x
 //#tensor x read COLUMNS
 //#tensor residual read COLUMNS
-//#include "lib/normalise_row.wgsl"
+//#include "lib/normalise_row.wgsl" AGAIN=1
 
 fn summand(row: u32, quad: u32) -> vec4<f32> {
   var z = load_x(row, quad);

@@ -10,7 +10,8 @@
 // ICLR 2021, section 3.1; the online softmax is Dao et al., "FlashAttention", NeurIPS 2022, algorithm 1.
 //
 // Heads go in groups of GROUP_HEADS from first_head on; `local` counts heads within the group. Sequences go in chunks:
-// those that begin in the `chunk`-th CHUNK tokens. What is kept of pairs has room for those, whole.
+// those that begin in the `chunk`-th CHUNK tokens. What is kept of pairs has room for those, whole, or with the `part`-th
+// PART queries of each; then the gradients of keys are added to from part to part.
 override HEADS: u32;
 override GROUP_HEADS: u32;
 override LONGEST: u32; // the longest sequence that any batch may have
@@ -23,6 +24,9 @@ const LOWEST = -3.0e38;
 @group(0) @binding(0) var<uniform> first_head: u32;
 @group(0) @binding(1) var<uniform> chunk: u32;
 @group(0) @binding(2) var<storage, read> offsets: array<u32>; // [sequences + 1]
+//#if HAS_part
+@group(0) @binding(11) var<uniform> part: u32;
+//#end
 //#if HAS_dropout
 //#include "lib/dropout.wgsl"
 @group(0) @binding(3) var<uniform> dropout: Dropout;
@@ -49,8 +53,8 @@ const LOWEST = -3.0e38;
 //#tensor d_context read HEAD_SIZE
 //#tensor context update HEAD_SIZE
 //#tensor d_query write HEAD_SIZE
-//#tensor d_key write HEAD_SIZE
-//#tensor d_value write HEAD_SIZE
+//#tensor d_key ${HAS_part ? "update" : "write"} HEAD_SIZE
+//#tensor d_value ${HAS_part ? "update" : "write"} HEAD_SIZE
 //#if WINDOW
 //#tensor keys uniform HEAD_SIZE in WINDOW * HEAD_SIZE
 //#tensor values uniform HEAD_SIZE in WINDOW * HEAD_SIZE
@@ -87,6 +91,23 @@ struct Sequence {
 fn sequence_at(index: u32) -> Sequence {
   let first = offsets[index];
   return Sequence(first, select(0u, offsets[index + 1u] - first, first / CHUNK == chunk));
+}
+
+// The queries of a sequence whose pairs are kept: from the first on, to the end.
+fn first_query() -> u32 {
+  //#if HAS_part
+  return part * ${PART}u;
+  //#else
+  return 0u;
+  //#end
+}
+
+fn query_end(sequence: Sequence) -> u32 {
+  //#if HAS_part
+  return min(first_query() + ${PART}u, sequence.length);
+  //#else
+  return sequence.length;
+  //#end
 }
 
 // Where what is kept of the pairs of a token begins.
@@ -240,12 +261,12 @@ struct BucketSums {
   so_far: vec4<f32>,
 }
 
-// `bucket`: those of the next column. Buckets of a row come in order: each sum is written once.
+// `bucket`: those of the next column. Buckets of a row come in order: each sum is written once, or once in each part.
 fn add_to_buckets(current: ptr<function, BucketSums>, rows: Rows, bucket: vec4<u32>, d_scores: vec4<f32>) {
   let before = *current;
   //#for R in 0..4
   if (rows.owned[${R}] && bucket[${R}] != before.bucket[${R}]) {
-    sums[rows.scores[${R}] + before.bucket[${R}]] = before.so_far[${R}];
+    sums[rows.scores[${R}] + before.bucket[${R}]] ${HAS_part ? "+=" : "="} before.so_far[${R}];
   }
   //#end
   *current = BucketSums(bucket, d_scores + select(before.so_far, vec4(0.0), bucket != before.bucket));
@@ -254,14 +275,14 @@ fn add_to_buckets(current: ptr<function, BucketSums>, rows: Rows, bucket: vec4<u
 fn write_buckets(current: BucketSums, rows: Rows) {
   //#for R in 0..4
   if (rows.owned[${R}]) {
-    sums[rows.scores[${R}] + current.bucket[${R}]] = current.so_far[${R}];
+    sums[rows.scores[${R}] + current.bucket[${R}]] ${HAS_part ? "+=" : "="} current.so_far[${R}];
   }
   //#end
 }
 
 // The buckets of four keys and the query before the first, as if there were one.
 fn key_buckets(row: u32) -> vec4<u32> {
-  let distance = -1 - i32(row);
+  let distance = i32(first_query()) - 1 - i32(row);
   return vec4(bucket_of(distance), bucket_of(distance - 1), bucket_of(distance - 2), bucket_of(distance - 3));
 }
 //#end

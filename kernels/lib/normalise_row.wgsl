@@ -1,7 +1,7 @@
 // One row of a LayerNorm, z = summand(row, quad) being what is normalised, 0 past the end of the row:
 //   x̂ = (z - mean) / sqrt(variance + EPS), y = x̂ * weight + bias, then dropout where OUTPUT_DROPOUT asks for it.
 // The variance is taken around the mean in a pass of its own: E[z²] - E[z]² loses its digits where the mean is large.
-// x̂ and rstd are written where they are bound.
+// x̂ and rstd are written where they are bound. AGAIN: then y is made of x̂ as it is stored, so that it can be made again.
 //#include "lib/row.wgsl"
 //#include "lib/weight_and_bias.wgsl"
 
@@ -15,10 +15,15 @@ fn centred(quad: u32, z: vec4<f32>, mean: f32) -> vec4<f32> {
   return select(vec4<f32>(), z - mean, in_row(quad));
 }
 
-fn finish_quad(row: u32, quad: u32, unit: vec4<f32>) {
+fn finish_quad(row: u32, quad: u32, exact: vec4<f32>) {
   if (quad >= QUADS) {
     return;
   }
+//#if AGAIN && TYPE_normalised != "f32"
+  let unit = widen_${TYPE_normalised}(narrow_${TYPE_normalised}(exact));
+//#else
+  let unit = exact;
+//#end
 //#if OUTPUT_DROPOUT
   store_y(row, quad, (unit * load_weight(0u, quad) + load_bias(0u, quad)) * dropout_at(row, quad));
 //#else

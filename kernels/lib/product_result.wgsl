@@ -6,9 +6,10 @@
 //#tensor residual read N
 //#tensor pre_activation write N
 //#tensor pre_activation_kept read N
+//#tensor activated_again write N
 
-// Four neighbours in row m of C: bias, activation, residual, or for a backward times gelu'(pre_activation_kept); added to
-// what is there if ACCUMULATE. What is past the row's end is left out.
+// Four neighbours in row m of C: bias, activation, residual, or for a backward times gelu'(pre_activation_kept), whose gelu
+// is written again where it was not kept; added to what is there if ACCUMULATE. What is past the row's end is left out.
 fn finish(matrix: u32, m: u32, quad: u32, sum: vec4<f32>) {
   if (quad >= ${(N + 3 - (N + 3) % 4) / 4}u) {
     return;
@@ -27,7 +28,11 @@ fn finish(matrix: u32, m: u32, quad: u32, sum: vec4<f32>) {
   value = tanh(clamp(value, vec4(-20.0), vec4(20.0))); // exp(x) of some drivers' tanh overflows far out
 //#end
 //#if HAS_pre_activation_kept
-  value *= gelu_derivative_quad(load_pre_activation_kept(m, quad));
+  let kept = load_pre_activation_kept(m, quad);
+  value *= gelu_derivative_quad(kept);
+//#if HAS_activated_again
+  store_activated_again(m, quad, gelu_quad(kept));
+//#end
 //#end
 //#if HAS_residual
   value += load_residual(m, quad);

@@ -1,14 +1,17 @@
 /** Whole optimizer steps of a model: forward, backward, clipping and AdamW on full-length random pairs. */
 import { initialiseWeights } from "../models/checkpoint.ts";
 import type { ModelConfig } from "../models/model_config.ts";
+import process from "node:process";
 import type { Gpu } from "../gpu/device.ts";
 import type { Executable } from "../gpu/program.ts";
 import { type LossKind, PLAIN_LOSS } from "../nn/loss.ts";
 import type { BatchSizes, Precision } from "../nn/plan.ts";
-import type { Tuner } from "../training/physical_batch.ts";
+import { firstToOpen, type Tuner } from "../training/physical_batch.ts";
 import { openSession } from "../training/session.ts";
 import { syntheticBatch } from "../training/synthetic_batch.ts";
 import { median } from "../tuning/median.ts";
+import type { Roof } from "../tuning/roof.ts";
+import { type Part, partsOf, timeDispatches, timesByKernel } from "./profile.ts";
 import { createStopwatch } from "./stopwatch.ts";
 
 export interface StepResult {
@@ -23,10 +26,17 @@ export interface StepResult {
   tokens_per_second: number;
   /** Device memory of parameters, gradients, moments, activations and batches. */
   peak_bytes: number;
+  /** Whether activations are computed again in the backward. */
+  recompute: boolean;
   /** Share of a step's time in which the device works, by its own clock; null without timestamp queries. */
   busy: number | null;
+  /** Milliseconds of the processor that recording a step's commands takes, and how many dispatches these are. */
+  record_ms: number;
+  dispatches: number;
   /** GPU milliseconds of a step by kernel, largest first; empty without timestamp queries. */
   profile: { kernel: string; ms: number }[];
+  /** Every kernel and shape beside the adapter's roof, where that was given. */
+  parts?: Part[];
 }
 
 const WINDOWS = 5;
@@ -39,6 +49,8 @@ export interface StepSizes {
   lossKind: LossKind;
   /** "fp32" by default. */
   precision?: Precision;
+  /** Whether to compute activations again in the backward, what is preferred first; default: not to. */
+  recompute?: readonly boolean[];
   /** Chooses the variants of kernels; default: as usual on this adapter. */
   tuned?: Tuner;
 }
@@ -49,8 +61,11 @@ export interface Steps {
   run(count: number): Promise<void>;
   /** Device memory of everything. */
   readonly bytes: number;
+  readonly recompute: boolean;
   readonly programs: readonly Executable<BatchSizes>[];
   readonly sizes: BatchSizes;
+  /** Encodes a step and throws it away. */
+  record(): void;
   release(): void;
 }
 
@@ -58,19 +73,29 @@ export interface Steps {
 export async function openSteps(
   gpu: Gpu,
   config: ModelConfig,
-  { batchSize, maxLength, lossKind, precision = "fp32", tuned = (on) => Promise.resolve(on) }: StepSizes,
+  {
+    batchSize,
+    maxLength,
+    lossKind,
+    precision = "fp32",
+    recompute = [false],
+    tuned = (on) => Promise.resolve(on),
+  }: StepSizes,
 ): Promise<Steps> {
   const tokens = batchSize * maxLength;
   const capacity = { tokens, sequences: batchSize, longest: maxLength };
-  const options = {
-    inference: { tokens: maxLength, sequences: 1, longest: maxLength },
-    training: { capacity, lossKind, freezeEncoder: false },
-    precision,
-  };
-  const session = await openSession(await tuned(gpu, config, options), config, options);
+  const session = await firstToOpen(recompute, async (recompute) => {
+    const options = {
+      inference: { tokens: maxLength, sequences: 1, longest: maxLength },
+      training: { capacity, lossKind, freezeEncoder: false, recompute },
+      precision,
+    };
+    return await openSession(await tuned(gpu, config, options), config, options);
+  });
   initialiseWeights(session.parameters, config, 1);
   const batch = syntheticBatch(capacity, config.vocabSize);
   const labels = Uint32Array.from({ length: batchSize }, (_, i) => i % 2);
+  const sizes = { tokens, sequences: batchSize, longest: maxLength, uniqueIds: batch.sortedUnique.length };
   const step = session.step!;
   step.start({
     seed: 1,
@@ -86,18 +111,25 @@ export async function openSteps(
       await step.readRecords();
     },
     bytes: session.bytes,
+    recompute: session.recompute,
     programs: step.programs,
-    sizes: { tokens, sequences: batchSize, longest: maxLength, uniqueIds: batch.sortedUnique.length },
+    sizes,
+    record() {
+      const encoder = gpu.device.createCommandEncoder({ label: "a step that is not run" });
+      for (const program of step.programs) program.record(encoder, sizes);
+      encoder.finish();
+    },
     release: session.release,
   };
 }
 
-/** Times `batchSize` sequences of `maxLength` tokens. `model` is the name to report. */
+/** Times `batchSize` sequences of `maxLength` tokens. `model` is the name to report; `roof`: what parts are compared with. */
 export async function benchStep(
   gpu: Gpu,
   model: string,
   config: ModelConfig,
   stepSizes: StepSizes,
+  roof?: Roof,
 ): Promise<StepResult> {
   const stopwatch = createStopwatch(gpu);
   const steps = await openSteps(stopwatch.gpu, config, stepSizes);
@@ -116,7 +148,10 @@ export async function benchStep(
       times.push(await time(count));
     }
     const ms = median(times);
-    const { tokens } = steps.sizes;
+    const { programs, sizes } = steps;
+    const { tokens } = sizes;
+    const busy = await stopwatch.busy(() => steps.run(count));
+    const timed = await timeDispatches(gpu, programs, sizes);
     return {
       kernel: "train_step",
       model,
@@ -127,20 +162,24 @@ export async function benchStep(
       ms,
       tokens_per_second: tokens / ms * 1000,
       peak_bytes: steps.bytes,
-      busy: await stopwatch.busy(() => steps.run(count)),
-      profile: gpu.hasTimestamps ? await profileByKernel(steps) : [],
+      recompute: steps.recompute,
+      busy,
+      record_ms: recordTime(steps),
+      dispatches: timed.length,
+      profile: timesByKernel(timed),
+      ...(roof && { parts: partsOf(timed, sizes, roof) }),
     };
   } finally {
     steps.release();
   }
 }
 
-async function profileByKernel({ programs, sizes }: Steps): Promise<StepResult["profile"]> {
-  const byKernel = new Map<string, number>();
-  for (const program of programs) {
-    for (const { kernel, nanoseconds } of await program.profile(sizes)) {
-      byKernel.set(kernel, (byKernel.get(kernel) ?? 0) + nanoseconds / 1e6);
-    }
-  }
-  return [...byKernel].map(([kernel, ms]) => ({ kernel, ms })).sort((a, b) => b.ms - a.ms);
+const RECORDINGS = 5;
+
+/** The device stands still meanwhile: an adapter that runs on the CPU takes none of this time. */
+function recordTime({ record }: Steps): number {
+  const before = process.cpuUsage();
+  for (let i = 0; i < RECORDINGS; i++) record();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000 / RECORDINGS;
 }

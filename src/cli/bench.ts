@@ -1,21 +1,27 @@
 /** `bench`: microbenchmarks of kernels, or whole training steps, on this machine's adapter. */
+import { basename, dirname, join } from "node:path";
 import { BENCH_TYPES, type BenchType, benchVariants, type KernelResult } from "../bench/bench_kernel.ts";
 import { KERNEL_BENCHES } from "../bench/kernels.ts";
+import type { Part } from "../bench/profile.ts";
 import { benchStep, type StepResult } from "../bench/step.ts";
 import type { Shape } from "../bench/workbench.ts";
 import type { Config } from "../config/config.ts";
 import { EntailError } from "../errors.ts";
+import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { mebibytes } from "../gpu/tensor.ts";
+import { stepPicture } from "../report/step_picture.ts";
 import { measureRoof, type Roof } from "../tuning/roof.ts";
 import { pairLimits } from "../training/chunking.ts";
 import { LOSSES } from "../training/losses.ts";
 import { openModelSource } from "../training/model_source.ts";
+import { waysOf } from "../training/physical_batch.ts";
 import type { Reporter } from "../training/reporter.ts";
 import { tunerOf } from "../training/tune_session.ts";
 import { choosePrecision } from "../training/precision.ts";
 import { openConfiguredGpu, resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
+import { say } from "./say.ts";
 import { createReporter, printTable } from "./terminal.ts";
 
 interface BenchOptions extends CommonOptions {
@@ -23,6 +29,7 @@ interface BenchOptions extends CommonOptions {
   shape?: string;
   dtype?: string;
   variant?: string;
+  profile?: boolean;
   json?: boolean;
 }
 
@@ -31,6 +38,7 @@ export async function bench(what: string, overrides: string[], options: BenchOpt
   if (what !== "kernels" && what !== "step") {
     throw new EntailError("usage", `bench ${what}: expected "bench kernels" or "bench step"`);
   }
+  if (options.profile && what !== "step") throw new EntailError("usage", "--profile is for bench step");
   const shape = options.shape === undefined ? undefined : parseShape(options.shape);
   const names = Object.keys(KERNEL_BENCHES);
   if (options.kernel !== undefined && !names.includes(options.kernel)) {
@@ -48,14 +56,16 @@ export async function bench(what: string, overrides: string[], options: BenchOpt
     const adapter = { name: gpu.name, vendor: gpu.vendor, kind: gpu.kind, features: gpu.features };
     const print = (found: { results: readonly unknown[]; roof?: Roof }) =>
       console.log(JSON.stringify({ adapter, deno: Deno.version.deno, ...found }, null, 2));
+    const roof = what === "kernels" || options.profile ? await measureRoof(gpu) : undefined;
     if (what === "step") {
-      const step = await stepResult(gpu, config, reporter);
+      const step = await stepResult(gpu, config, reporter, roof);
       reporter.close();
-      if (options.json) print({ results: [step] });
-      else printStep(step);
+      if (roof) await writePicture(step, roof);
+      if (options.json) print({ roof, results: [step] });
+      else printStep(step, roof);
+      if (roof && !options.quiet) say(`written to ${PICTURE}`);
       return;
     }
-    const roof = await measureRoof(gpu);
     const results = await kernelResults(
       gpu,
       {
@@ -64,12 +74,12 @@ export async function bench(what: string, overrides: string[], options: BenchOpt
         types: options.dtype ? [options.dtype as BenchType] : types,
         variant: options.variant,
       },
-      roof,
+      roof!,
       reporter.progress,
     );
     reporter.close();
     if (options.json) print({ roof, results });
-    else printKernels(results, roof);
+    else printKernels(results, roof!);
   } finally {
     reporter.close();
     gpu.close();
@@ -117,15 +127,25 @@ async function kernelResults(
   );
 }
 
-async function stepResult(gpu: Gpu, config: Config, reporter: Reporter): Promise<StepResult> {
+async function stepResult(gpu: Gpu, config: Config, reporter: Reporter, roof: Roof | undefined): Promise<StepResult> {
   const model = await openModelSource(config);
   return await benchStep(gpu, config.model.model_name ?? "from scratch", model.config, {
     batchSize: config.training.batch_size,
     maxLength: pairLimits(config.data).maxLength,
     lossKind: LOSSES[config.model.loss_type].kind,
     precision: choosePrecision(gpu, config.training.optimization.precision),
+    recompute: waysOf(config),
     tuned: tunerOf(config, { reporter }),
-  });
+  }, roof);
+}
+
+/** Where `bench step --profile` leaves its picture. */
+const PICTURE = join("outputs", "bench", "step.svg");
+
+async function writePicture({ parts = [], model, precision, batch_size, max_length }: StepResult, roof: Roof) {
+  const title = `${basename(model)}, ${precision}, ${batch_size} x ${max_length} tokens`;
+  await Deno.mkdir(dirname(PICTURE), { recursive: true });
+  await writeFileAtomic(PICTURE, stepPicture(parts, { title, roof }));
 }
 
 function printKernels(results: readonly KernelResult[], roof: Roof): void {
@@ -142,13 +162,17 @@ function printKernels(results: readonly KernelResult[], roof: Roof): void {
       percent(share),
     ]),
   );
+  printRoof(roof);
+}
+
+function printRoof({ gflops, gbps }: Roof): void {
   printTable(["the roof of this adapter", "GFLOP/s", "GB/s"], [
-    ["multiply-adds in registers, copies", roof.gflops.toFixed(1), roof.gbps.toFixed(1)],
+    ["multiply-adds in registers, copies", gflops.toFixed(1), gbps.toFixed(1)],
   ]);
 }
 
-function printStep({ profile, ...step }: StepResult): void {
-  printTable(["model", "precision", "batch", "length", "ms per step", "tokens/s", "busy", "memory"], [[
+function printStep({ profile, parts, ...step }: StepResult, roof?: Roof): void {
+  printTable(["model", "precision", "batch", "length", "ms per step", "tokens/s", "busy", "recording ms", "memory"], [[
     step.model,
     step.precision,
     `${step.batch_size}`,
@@ -156,14 +180,52 @@ function printStep({ profile, ...step }: StepResult): void {
     step.ms.toFixed(2),
     step.tokens_per_second.toFixed(0),
     step.busy === null ? "?" : percent(step.busy),
-    mebibytes(step.peak_bytes),
+    `${step.record_ms.toFixed(2)} (${step.dispatches} dispatches)`,
+    `${mebibytes(step.peak_bytes)}${step.recompute ? ", recomputing" : ""}`,
   ]]);
   const total = profile.reduce((sum, row) => sum + row.ms, 0);
-  if (total === 0) return;
+  if (parts && roof) printParts(parts, roof, total);
+  else if (total > 0) {
+    printTable(
+      ["kernel", "ms per step", "share"],
+      profile.map(({ kernel, ms }) => [kernel, ms.toFixed(3), percent(ms / total)]),
+    );
+  }
+}
+
+function printParts(parts: readonly Part[], roof: Roof, total: number): void {
+  const sum = (of: (part: Part) => number) => parts.reduce((sum, part) => sum + of(part), 0);
+  const least = sum(({ roof_ms }) => roof_ms);
   printTable(
-    ["kernel", "ms per step", "share"],
-    profile.map(({ kernel, ms }) => [kernel, ms.toFixed(3), percent(ms / total)]),
+    ["kernel", "operands", "calls", "ms per step", "share", "GB", "GFLOP", "bound by", "ms on the roof", "of the roof"],
+    [
+      ...parts.map(({ kernel, shape, calls, ms, bytes, flops, bound, roof_ms, share }) => [
+        kernel,
+        shape,
+        `${calls}`,
+        ms === null ? "?" : ms.toFixed(3),
+        ms === null ? "?" : percent(ms / total),
+        (bytes / 1e9).toFixed(3),
+        (flops / 1e9).toFixed(2),
+        bound,
+        roof_ms.toFixed(3),
+        share === null ? "?" : percent(share),
+      ]),
+      [
+        "all",
+        "",
+        `${sum(({ calls }) => calls)}`,
+        total > 0 ? total.toFixed(3) : "?",
+        total > 0 ? percent(1) : "?",
+        (sum(({ bytes }) => bytes) / 1e9).toFixed(3),
+        (sum(({ flops }) => flops) / 1e9).toFixed(2),
+        "",
+        least.toFixed(3),
+        total > 0 ? percent(least / total) : "?",
+      ],
+    ],
   );
+  printRoof(roof);
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -55,6 +55,7 @@ async function plansFor(gpu: Gpu, config: Config): Promise<Plans> {
       capacity: capacity(training.batch_size),
       lossKind: LOSSES[loss_type].kind,
       freezeEncoder: freeze_backbone,
+      recompute: training.recompute === true,
     },
     precision: choosePrecision(gpu, training.optimization.precision),
   });

@@ -258,7 +258,8 @@ Examples:
   entail bench kernels --kernel matmul --shape 1024x768x768
   entail bench kernels --kernel matmul --dtype f16 --variant "registers 8x8"
   entail bench kernels --kernel attention --shape 1024x768x512      two sequences of 512 tokens
-  entail bench step --json model=deberta_tiny training.batch_size=32`,
+  entail bench step --json model=deberta_tiny training.batch_size=32
+  entail bench step --profile data=demo`,
   )
     .argument("[what]", "kernels or step", "kernels")
     .argument("[overrides...]", OVERRIDES)
@@ -266,6 +267,10 @@ Examples:
     .option("--shape <MxNxK>", "rows x outputs x inputs; of attention tokens x hidden size x tokens of a sequence")
     .option("--dtype <type>", "f32, f16 or bf16 only: how activations are stored")
     .option("--variant <name>", "this variant only, as ./entail info names it")
+    .option(
+      "--profile",
+      "of bench step: bytes, operations and time of every kernel beside this adapter's roof, and a picture",
+    )
     .option("--json", "one JSON document on stdout")
     .action(async (what, overrides, options) => await (await import("./bench.ts")).bench(what, overrides, options));
 

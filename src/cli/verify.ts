@@ -167,13 +167,14 @@ async function checkMemory(
 ): Promise<[true, string]> {
   const asked = setByPath(config, "training.target_effective_batch_size", target);
   const { session, tokenBudget } = await openFittingSession(gpu, asked, model.config, data);
-  const { bytes } = session;
+  const { bytes, recompute } = session;
   session.release();
   const { batch_size, gradient_accumulation_steps } = config.training;
   const split = target === null
     ? `${batch_size} pairs × ${gradient_accumulation_steps}`
     : `${target} pairs, at most ${tokenBudget} tokens at once,`;
-  return [true, `a step of ${split} takes ${mebibytes(bytes)}`];
+  const again = recompute ? ", with activations computed again in the backward" : "";
+  return [true, `a step of ${split} takes ${mebibytes(bytes)}${again}`];
 }
 
 async function checkStorage(config: Config): Promise<[true, string]> {

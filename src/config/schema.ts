@@ -183,6 +183,7 @@ const TrainingSchema = z.strictObject({
   xpost_neg_frac: real({ min: 0, max: 1 }).default(0),
   hard_neg_frac: real({ min: 0, max: 1 }).default(0),
   layerwise_lr_decay: real({ above: 0, max: 1 }).default(1),
+  recompute: z.union([z.literal("auto"), flag()]).describe("auto, true or false").default("auto"),
   num_workers: z.preprocess((value) => value === "auto" ? null : value, integer({ min: 0 }).nullable())
     .describe("an integer >= 0, or null (chosen for this machine)").default(null),
   optimization: OptimizationSchema.prefault({}),

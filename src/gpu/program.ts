@@ -137,6 +137,10 @@ export interface DispatchTime {
 /** A program with memory and compiled kernels. */
 export interface Executable<Sizes> {
   readonly label: string;
+  /** In the order in which they run; those without workgroups are left out of a replay. */
+  readonly dispatches: readonly Dispatch<Sizes>[];
+  /** Encodes one replay. */
+  record(encoder: GPUCommandEncoder, sizes: Sizes): void;
   /** Encodes and submits one replay; returns at once. */
   run(sizes: Sizes): void;
   /**
@@ -161,7 +165,7 @@ export async function allocateMemory(gpu: Gpu, label: string, plan: MemoryPlan):
       `out of memory on the device: ${wide.tensors[0].label} takes ${
         mebibytes(wide.bytes)
       }, one binding of this adapter ` +
-        `${mebibytes(gpu.maxBindingBytes)}; lower training.batch_size`,
+        `${mebibytes(gpu.maxBindingBytes)}; lower training.batch_size or data.max_length`,
     );
   }
   const buffers = await allocateBuffers(gpu, label, plan.slots.map((slot) => slot.bytes));
@@ -264,6 +268,8 @@ export async function compileProgram<Sizes>(gpu: Gpu, program: Program<Sizes>): 
 
   return {
     label: program.label,
+    dispatches: program.commands.flatMap((command) => command.kind === "dispatch" ? [command.dispatch] : []),
+    record: (encoder, sizes) => encode(encoder, steps, sizes),
     run(sizes) {
       gpu.check();
       const encoder = device.createCommandEncoder({ label: program.label });

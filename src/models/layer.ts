@@ -5,7 +5,6 @@
  */
 import type { Tensor } from "../gpu/tensor.ts";
 import { attentionBackward, attentionForward, type AttentionSizes } from "../nn/attention.ts";
-import { geluForward } from "../nn/gelu.ts";
 import { layerNormAgain, layerNormBackward, layerNormForward, type LayerNormKept } from "../nn/layer_norm.ts";
 import type { ParameterCollector } from "./collector.ts";
 import type { Projections } from "./family.ts";
@@ -74,9 +73,8 @@ export interface Normed {
   again(): Tensor;
 }
 
-/** What a layer's backward needs of its forward. */
-interface LayerKept {
-  x: Normed;
+/** What a layer's backward needs of its attention. */
+interface AttentionKept {
   query: Tensor;
   key: Tensor;
   value: Tensor;
@@ -84,6 +82,11 @@ interface LayerKept {
   context: Tensor;
   maxAndSum: Tensor;
   attended: Normed;
+}
+
+/** What a layer's backward needs of its forward. */
+interface LayerKept extends AttentionKept {
+  x: Normed;
   preActivation: Tensor;
   output: Normed;
 }
@@ -104,23 +107,65 @@ export function layersForward(scope: Scope, x: Normed, style: LayerStyle, begin:
   return {
     output: layers.at(-1)?.output ?? x,
     backward(scope, dy) {
-      return layers.reduceRight((dx, kept, i) => layerBackward(scope, begin + i, dx, kept, style), dy);
+      return layers.reduceRight((dx, { x, output, ...rest }, i) => {
+        const layer = begin + i;
+        const kept = scope.recompute ? layerAgain(scope, layer, x, style) : rest;
+        return layerBackward(scope, layer, dx, { x, output, ...kept }, style);
+      }, dy);
     },
   };
 }
 
 /** Its output is `output` of what it keeps. */
 function layerForward(scope: Scope, layer: number, x: Normed, style: LayerStyle): LayerKept {
-  const { plan, config, batch } = scope;
-  const { tokens } = batch;
-  const { hiddenSize: hidden, intermediateSize: intermediate } = config;
+  const { config: { hiddenSize, intermediateSize } } = scope;
+  const name = style.name(layer);
+  const attention = attend(scope, layer, x.y, style);
+  const attended = attention.attended.y;
+  const preActivation = preActivationOf(scope);
+  const activated = linear(scope, `${name}.intermediate.dense`, attended, {
+    rows: scope.batch.tokens,
+    inFeatures: hiddenSize,
+    outFeatures: intermediateSize,
+    activation: "gelu",
+    preActivation: scope.dropout ? preActivation : undefined,
+  });
+  const dense = linear(scope, `${name}.output.dense`, activated, {
+    rows: scope.batch.tokens,
+    inFeatures: intermediateSize,
+    outFeatures: hiddenSize,
+  });
+  const output = addNorm(scope, `${name}.output.LayerNorm`, dense, attended, dropoutSite.output(layer));
+  return { x, ...attention, preActivation, output };
+}
+
+/** The same bits of what a layer keeps, but its input and output, from its input. */
+function layerAgain(scope: Scope, layer: number, x: Normed, style: LayerStyle): Omit<LayerKept, "x" | "output"> {
+  const { config: { hiddenSize, intermediateSize } } = scope;
+  const attention = attend(scope, layer, x.again(), style);
+  const attended = attention.attended.y;
+  const preActivation = linear(scope, `${style.name(layer)}.intermediate.dense`, attended, {
+    rows: scope.batch.tokens,
+    inFeatures: hiddenSize,
+    outFeatures: intermediateSize,
+    y: preActivationOf(scope),
+  });
+  return { ...attention, attended: { ...attention.attended, again: () => attended }, preActivation };
+}
+
+const preActivationOf = ({ plan, config, batch }: Scope): Tensor =>
+  plan.activation("pre-activation", [batch.tokens.capacity, config.intermediateSize]);
+
+/** A layer's attention, its residual and its LayerNorm. */
+function attend(scope: Scope, layer: number, x: Tensor, style: LayerStyle): AttentionKept {
+  const { plan, config, batch: { tokens } } = scope;
+  const { hiddenSize: hidden } = config;
   const name = style.name(layer);
   const square = { rows: tokens, inFeatures: hidden, outFeatures: hidden };
-
   const heads = (label: string) => plan.activation(label, [tokens.capacity, hidden], headSize(config));
   const project = (projection: "query" | "key" | "value") => {
     const y = heads(projection);
-    return linear(scope, `${name}.attention.self.${style.projections[projection]}`, x.y, { ...square, y });
+    return linear(scope, `${name}.attention.self.${style.projections[projection]}`, x, { ...square, y });
   };
   const [query, key, value] = (["query", "key", "value"] as const).map(project);
   const relative = style.relative?.forward(layer) ?? null;
@@ -131,26 +176,15 @@ function layerForward(scope: Scope, layer: number, x: Normed, style: LayerStyle)
     { query, key, value, ...attentionInputs(scope, style, relative), context, maxAndSum },
     attentionSizes(scope, layer, style),
   );
-
   const projected = linear(scope, `${name}.attention.output.dense`, context, square);
-  const attentionNorm = `${name}.attention.output.LayerNorm`;
-  const attended = addNorm(scope, attentionNorm, projected, x.y, dropoutSite.attentionOutput(layer));
-
-  const preActivation = plan.activation("pre-activation", [tokens.capacity, intermediate]);
-  const activated = linear(scope, `${name}.intermediate.dense`, attended.y, {
-    rows: tokens,
-    inFeatures: hidden,
-    outFeatures: intermediate,
-    activation: "gelu",
-    preActivation: scope.dropout ? preActivation : undefined,
-  });
-  const dense = linear(scope, `${name}.output.dense`, activated, {
-    rows: tokens,
-    inFeatures: intermediate,
-    outFeatures: hidden,
-  });
-  const output = addNorm(scope, `${name}.output.LayerNorm`, dense, attended.y, dropoutSite.output(layer));
-  return { x, query, key, value, relative, context, maxAndSum, attended, preActivation, output };
+  const attended = addNorm(
+    scope,
+    `${name}.attention.output.LayerNorm`,
+    projected,
+    x,
+    dropoutSite.attentionOutput(layer),
+  );
+  return { query, key, value, relative, context, maxAndSum, attended };
 }
 
 /** Adds to the gradients of the layer's parameters; returns the gradient of the layer's input. */
@@ -176,7 +210,6 @@ function layerBackward(scope: TrainingScope, layer: number, dy: Tensor, kept: La
   const { preActivation } = kept;
   // Computed again rather than kept, as the outputs of LayerNorms: four tenths of what a layer would keep.
   const activated = wide("activated", intermediate);
-  geluForward(plan, { preActivation, y: activated }, { rows: tokens, columns: intermediate });
   linearBackward(scope, `${name}.output.dense`, { x: activated, dy: dOutput, dx: dPreActivation, preActivation }, {
     rows: tokens,
     inFeatures: intermediate,

@@ -27,6 +27,8 @@ export interface Scope<Config extends ModelConfig = ModelConfig> {
   readonly dropout: DropoutUniforms | null;
   /** What the inputs of adapters are multiplied with: their scale and, where dropped, what is dropped. */
   readonly adapter?: Tensor;
+  /** Whether a layer keeps its input alone, and the backward computes the rest of what it needs once more. */
+  readonly recompute?: boolean;
 }
 
 /** A scope whose forward kept what the backward needs. */
@@ -106,8 +108,8 @@ export function linear(scope: Scope, name: string, x: Tensor, options: LinearOpt
 
 /**
  * Backward of `linear` without its activation: adds to the gradients of weight and bias, or of the adapter, where they are
- * trained and, where `dx` is given, writes (or with `accumulate` adds) dx = dy·W, times the derivative of the GELU that made
- * x where its input is given.
+ * trained and, where `dx` is given, writes (or with `accumulate` adds) dx = dy·W. Where x is the GELU of `preActivation`, dx
+ * is the gradient of that, and x need not have been kept: it is written again on the way.
  */
 export function linearBackward(
   scope: Scope,
@@ -122,16 +124,18 @@ export function linearBackward(
   sizes: LinearSizes,
 ): void {
   const { plan, parameters } = scope;
-  if (parameters.isTrainable(`${name}.weight`)) {
+  const isTrained = parameters.isTrainable(`${name}.weight`);
+  if (dx) {
+    const weight = weightOf(scope, `${name}.weight`);
+    const again = preActivation && { preActivation, x: isTrained ? x : undefined };
+    linearBackwardInput(plan, { dy, weight, dx, ...again }, { ...sizes, accumulate, label: `${name} dX` });
+  }
+  if (isTrained) {
     const dWeight = parameters.gradient(`${name}.weight`);
     linearBackwardWeight(plan, { dy, x, dWeight, dBias: parameters.gradient(`${name}.bias`) }, {
       ...sizes,
       label: `${name} dW`,
     });
-  }
-  if (dx) {
-    const weight = weightOf(scope, `${name}.weight`);
-    linearBackwardInput(plan, { dy, weight, dx, preActivation }, { ...sizes, accumulate, label: `${name} dX` });
   }
   const adapter = adapterOf(scope, name, sizes);
   if (!adapter) return;

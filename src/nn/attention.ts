@@ -6,8 +6,9 @@
  *     context_i = Σ_j dropout(softmax_j(score[i,j])) v_j
  *
  * Nothing of every pair of tokens outlives a call. The forward stores no matrix of scores. The backward computes
- * probabilities again from maxAndSum and stores two numbers for every pair of a group of heads and a chunk of tokens: kept
- * probability and dScore, which queries leave for keys to read the other way round. The rest is linear in the tokens:
+ * probabilities again from maxAndSum and stores two numbers for every pair of a group of heads and a chunk of tokens, or a
+ * part of the queries of long sequences: kept probability and dScore, which queries leave for keys to read the other way
+ * round. The rest is linear in the tokens:
  * products of tokens and tables, and the sums of dScore over the distances of a bucket, which give the position terms of
  * dQuery, dKey and the tables as plain products. Dropout takes a bit a pair.
  */
@@ -60,8 +61,7 @@ function backward(call: Call<AttentionInputs & AttentionGradients>): void {
     const ofKey = { d_key: dKey, d_value: dValue };
     const dC2p = positionKey && zeroSums(call, group, "dC2p");
     let dP2c: Tensor | undefined;
-    for (let chunk = 0; chunk < call.cut.chunks; chunk++) {
-      const place = { group, chunk };
+    for (const place of placesOf(call, group)) {
       const kept = { weights: pairsOf(call, group, "weights"), d_scores: pairsOf(call, group, "dScores") };
       backwardOf(call, place, "query", { ...ofQuery, ...kept }, { keys: key, values: value }, dC2p);
       // As late as that: what the queries alone need may lie in the same memory.
@@ -73,9 +73,13 @@ function backward(call: Call<AttentionInputs & AttentionGradients>): void {
   }
 }
 
-/** What the backward keeps of the pairs of a chunk: a number for each key and query. */
+/** Chunk by chunk, and part by part of its queries. */
+const placesOf = ({ cut: { chunks, parts } }: Call, group: HeadGroup): Place[] =>
+  Array.from({ length: chunks * parts }, (_, at) => ({ group, chunk: Math.floor(at / parts), part: at % parts }));
+
+/** What the backward keeps of the pairs of a chunk and a part: a number for each key and query. */
 function pairsOf({ plan, sizes, cut, pairs }: Call, { count }: HeadGroup, name: "weights" | "dScores"): Tensor {
-  const shape = [cut.room, count, pairStride(sizes.longestCapacity)];
+  const shape = [cut.room, count, pairStride(cut.part)];
   return plan.transient(`${sizes.label} ${name}`, shape, pairs[name]);
 }
 
@@ -100,7 +104,8 @@ function backwardOf(
   walkColumns(call, place, `backward_${rows}`, { ...bindings, ...(sumsOnTheWay && summed) }, columns);
   if (sumsOnTheWay || !summed) return;
   dispatchRows(call, place, {
-    ...{ kernel: "attention_buckets", entry: "sum", rows: 256, constants: { KEYS: Number(rows === "key") } },
+    ...{ kernel: "attention_buckets", entry: "sum", rows: 256, ofPart: rows === "query" },
+    constants: { KEYS: Number(rows === "key") },
     bindings: { ...summed, d_scores: bindings.d_scores },
   });
 }

@@ -63,23 +63,25 @@ function rowsOfHead(copy: Tensor, head: number, begin: number, count: number): T
   return viewOf(copy, `${copy.label}, head ${head}`, (head * room + begin) * headSize, [count, headSize]);
 }
 
-/** The heads of a dispatch, and the number of its chunk of tokens. */
+/** The heads of a dispatch, and the numbers of its chunk of tokens and of its part of their queries. */
 export interface Place {
   group: HeadGroup;
   chunk: number;
+  part?: number;
 }
 
 interface Work {
   kernel: string;
   entry: string;
-  /** Rows of a head and a sequence that a workgroup takes. */
+  /** Rows of a head and a sequence that a workgroup takes, and whether they are queries of the part. */
   rows: number;
+  ofPart?: boolean;
   constants?: Readonly<Record<string, number>>;
   bindings: Readonly<Record<string, Tensor>>;
 }
 
 /** Appends a dispatch for some heads of the sequences that begin in a chunk. */
-export function dispatchRows(call: Call, { group, chunk }: Place, work: Work): void {
+export function dispatchRows(call: Call, { group, chunk, part }: Place, work: Work): void {
   const { plan, t, sizes, cut, copies } = call;
   const { heads, headSize, relativeRows, longestCapacity, scale, label } = sizes;
   plan.dispatch({
@@ -91,16 +93,25 @@ export function dispatchRows(call: Call, { group, chunk }: Place, work: Work): v
       GROUP_HEADS: group.count,
       HEAD_SIZE: headSize,
       LONGEST: longestCapacity,
-      PAIR_STRIDE: pairStride(longestCapacity),
+      PAIR_STRIDE: pairStride(cut.part),
+      PART: cut.part,
       BUCKETS: relativeRows,
       SCALE: scale,
       CHUNK: cut.chunk,
       WINDOW: copies ? cut.room : 0,
       ...work.constants,
     },
-    bindings: { chunk: indexUniform(plan.gpu, chunk), offsets: t.offsets, ...work.bindings },
-    grid: ({ tokens, longest, sequences }: BatchSizes): Grid =>
-      tokens > chunk * cut.chunk ? [Math.ceil(longest / work.rows), group.count, sequences] : [0],
+    bindings: {
+      chunk: indexUniform(plan.gpu, chunk),
+      offsets: t.offsets,
+      ...(part !== undefined && cut.parts > 1 && { part: indexUniform(plan.gpu, part) }),
+      ...work.bindings,
+    },
+    grid: ({ tokens, longest, sequences }: BatchSizes): Grid => {
+      const rows = work.ofPart ? Math.min(longest, cut.part) : longest;
+      const isEmpty = tokens <= chunk * cut.chunk || part !== undefined && longest <= part * cut.part;
+      return isEmpty ? [0] : [Math.ceil(rows / work.rows), group.count, sequences];
+    },
   });
 }
 
@@ -117,5 +128,7 @@ export function walkColumns(
     copies ? rowsOfHead(copies.get(tensor)!, place.group.first, place.chunk * cut.chunk, cut.room) : tensor;
   const walked = Object.fromEntries(Object.entries(columns).map(([name, tensor]) => [name, window(tensor)]));
   const first_head = indexUniform(call.plan.gpu, place.group.first);
-  dispatchRows(call, place, { kernel, entry, rows: 32, constants, bindings: { first_head, ...bindings, ...walked } });
+  const ofPart = entry === "backward_query";
+  const all = { first_head, ...bindings, ...walked };
+  dispatchRows(call, place, { kernel, entry, rows: 32, ofPart, constants, bindings: all });
 }

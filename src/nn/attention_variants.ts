@@ -15,7 +15,10 @@ export interface HeadGroup {
   count: number;
 }
 
-/** Heads that go together, and tokens whose pairs are kept together: those of the sequences that begin in a chunk. */
+/**
+ * Heads that go together, and tokens whose pairs are kept together: those of the sequences that begin in a chunk, with a
+ * part of the queries of each.
+ */
 export interface Cut {
   groups: HeadGroup[];
   /** Tokens from the beginning of a chunk to that of the next. */
@@ -23,6 +26,9 @@ export interface Cut {
   chunks: number;
   /** Tokens that the sequences of a chunk may have. */
   room: number;
+  /** Queries of a sequence in a part. */
+  part: number;
+  parts: number;
 }
 
 export interface AttentionShape extends AttentionSizes {
@@ -90,9 +96,11 @@ function fitsTiles({ maxWorkgroupBytes }: Gpu, { headSize }: AttentionShape): bo
 
 /**
  * Several heads at once where what the backward keeps of them fits the workspace: two numbers for each pair, and three
- * scores of each token with each bucket. Else one head with chunks of tokens. The results do not depend on it.
+ * scores of each token with each bucket. Else one head with chunks of tokens, and where the pairs of one sequence are too
+ * many, parts of its queries. But for the rounding of sums over parts the results do not depend on it.
  */
-function cutByMemory({ maxBindingBytes, workspaceBytes }: Gpu, shape: AttentionShape): Cut {
+function cutByMemory(gpu: Gpu, shape: AttentionShape): Cut {
+  const { maxBindingBytes, workspaceBytes } = gpu;
   const { heads, relativeRows, tokens: { capacity }, longestCapacity } = shape;
   const pairs = pairBytes(shape);
   const linear = 4 * capacity * relativeRows;
@@ -101,13 +109,17 @@ function cutByMemory({ maxBindingBytes, workspaceBytes }: Gpu, shape: AttentionS
     Math.floor(maxBindingBytes / Math.max(linear, capacity * pairs.wider)),
     heads,
   );
-  if (together >= 1) return { groups: groupsOf(heads, together), chunk: capacity, chunks: 1, room: capacity };
+  const whole = { part: longestCapacity, parts: 1 };
+  if (together >= 1) return { groups: groupsOf(heads, together), chunk: capacity, chunks: 1, room: capacity, ...whole };
   const most = Math.floor(Math.min(workspaceBytes / pairs.both, maxBindingBytes / pairs.wider));
   const chunk = Math.max(most - longestCapacity, longestCapacity);
   const chunks = Math.ceil(capacity / chunk);
   const room = Math.min(chunk + longestCapacity - 1, capacity);
-  const needed = Math.max(linear, room * pairs.wider);
-  if (chunks <= INDEX_UNIFORMS && needed <= maxBindingBytes) return { groups: groupsOf(heads, 1), chunk, chunks, room };
+  const cut = room <= most ? whole : partsOf(gpu, shape, room);
+  const needed = Math.max(linear, capacity * maskBytes(shape), room * pairs.wider * cut.part / longestCapacity);
+  if (Math.max(chunks, cut.parts) <= INDEX_UNIFORMS && needed <= maxBindingBytes) {
+    return { groups: groupsOf(heads, 1), chunk, chunks, room, ...cut };
+  }
   throw new EntailError(
     "memory",
     `${shape.label ?? "attention"}: sequences of ${longestCapacity} tokens, ${capacity} in all, with ${relativeRows} ` +
@@ -115,6 +127,26 @@ function cutByMemory({ maxBindingBytes, workspaceBytes }: Gpu, shape: AttentionS
       "training.batch_size or data.max_length",
   );
 }
+
+/** Queries of a part are whole workgroups'. */
+const WHOLE_PART = 64;
+
+/** Parts of the queries whose pairs fit what dropout bits leave of the workspace, and a binding. */
+function partsOf(
+  { maxBindingBytes, workspaceBytes }: Gpu,
+  shape: AttentionShape,
+  room: number,
+): Pick<Cut, "part" | "parts"> {
+  const { longestCapacity, tokens } = shape;
+  const [both, wider] = Object.values(pairBytes(shape)).map((bytes) => bytes / pairStride(longestCapacity));
+  const left = workspaceBytes - tokens.capacity * maskBytes(shape);
+  const queries = Math.min(left / room / both, maxBindingBytes / room / wider);
+  const part = Math.min(longestCapacity, WHOLE_PART * Math.max(1, Math.floor(queries / WHOLE_PART)));
+  return { part, parts: Math.ceil(longestCapacity / part) };
+}
+
+/** Bytes of a token's dropout bits. */
+const maskBytes = ({ longestCapacity }: AttentionShape): number => 4 * Math.ceil(longestCapacity / 32);
 
 /** Bytes of what is kept of a token's pairs, and of the wider of the two numbers. */
 function pairBytes({ pairs, longestCapacity }: AttentionShape): { both: number; wider: number } {
@@ -141,7 +173,14 @@ function cutByWindows({ maxBindingBytes }: Gpu, shape: AttentionShape): Cut | nu
   const room = Math.min(64 * Math.floor(UNIFORM_BYTES / bytes / headSize / 64), whole);
   const chunk = room === whole ? room : 64 * Math.floor((room - longestCapacity) / 64);
   if (chunk <= 0 || chunk < room / 4) return null;
-  const cut = { groups: groupsOf(heads, 1), chunk, chunks: Math.ceil(capacity / chunk), room };
+  const cut = {
+    groups: groupsOf(heads, 1),
+    chunk,
+    chunks: Math.ceil(capacity / chunk),
+    room,
+    part: longestCapacity,
+    parts: 1,
+  };
   const largest = Math.max(
     bytes * paddedRows(cut) * heads * headSize,
     4 * capacity * relativeRows,

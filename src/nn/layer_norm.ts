@@ -53,10 +53,7 @@ export function layerNormForward(
   });
 }
 
-/**
- * y = weight · x̂ + bias from what the forward kept: its output again, where that was not kept. Without dropout. The same
- * bits where x̂ is f32, else but for its rounding.
- */
+/** y = weight · x̂ + bias from what the forward kept: the bits of its output again, where that was not kept. Without dropout. */
 export function layerNormAgain(
   plan: Plan,
   { kept, weight, bias, y }: { kept: LayerNormKept; weight: Tensor; bias: Tensor; y: Tensor },

@@ -35,16 +35,23 @@ export function linearForward(
 
 /**
  * dx [rows, in] = dy [rows, out] · weight [out, in], added to dx if `accumulate`. Where x is the exact GELU of
- * `preActivation` [rows, in], giving that makes dx the gradient of the pre-activation: it saves `geluBackward`.
+ * `preActivation` [rows, in], giving that makes dx the gradient of the pre-activation: it saves `geluBackward`. `x` receives
+ * that GELU, where it was not kept.
  */
 export function linearBackwardInput(
   plan: Plan,
-  { dy, weight, dx, preActivation }: { dy: Tensor; weight: Tensor; dx: Tensor; preActivation?: Tensor },
+  { dy, weight, dx, preActivation, x }: {
+    dy: Tensor;
+    weight: Tensor;
+    dx: Tensor;
+    preActivation?: Tensor;
+    x?: Tensor;
+  },
   s: { rows: Rows; inFeatures: number; outFeatures: number; accumulate: boolean; label?: string },
 ): void {
   const { rows, inFeatures: n, outFeatures: k, accumulate, label = "linear backward input" } = s;
   product(plan, {
-    ...{ label, rows, m: "rows", n, k, accumulate, geluBackwardOf: preActivation },
+    ...{ label, rows, m: "rows", n, k, accumulate, geluBackwardOf: preActivation, activatedAgain: x },
     a: { tensor: dy, alongK: true },
     b: { tensor: weight, alongK: false },
     c: { tensor: dx },

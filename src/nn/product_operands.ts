@@ -47,6 +47,8 @@ export interface Product {
   activation?: "gelu" | "tanh";
   /** The result is multiplied by gelu′ of this [m, n]. */
   geluBackwardOf?: Tensor;
+  /** Receives the GELU of `geluBackwardOf`. */
+  activatedAgain?: Tensor;
   /** [m, n] */
   residual?: Tensor;
   /** Adds to what is in C. */
@@ -100,6 +102,7 @@ export const resultBindings = ({ gpu }: Plan, p: Product): Record<string, Tensor
     residual: p.residual,
     pre_activation: p.preActivation,
     pre_activation_kept: p.geluBackwardOf,
+    activated_again: p.activatedAgain,
   });
 
 export const productBindings = (plan: Plan, p: Product): Record<string, Tensor> => ({

@@ -70,6 +70,7 @@ const WITHOUT_EFFECT = [
   "training.num_workers",
   "training.optimization.fused_adamw",
   "training.optimization.use_torch_compile",
+  "training.recompute",
 ];
 
 /** A key and the groups that it is in. */

@@ -69,7 +69,7 @@ export interface RunStudyOptions {
 
 /** What may change between the sittings of a study without changing what its trials mean. */
 const MAY_DIFFER =
-  /^(hpo\.(?!hpo_mode)|mlflow\.|gpu\.|output_dir$|checkpoint_dir$|resume$|overwrite$|training\.num_workers$)/;
+  /^(hpo\.(?!hpo_mode)|mlflow\.|gpu\.|output_dir$|checkpoint_dir$|resume$|overwrite$|training\.(num_workers|recompute)$)/;
 
 export const finishedTrials = (trials: readonly FrozenTrial[]): number =>
   trials.filter(({ state }) => isFinished(state)).length;

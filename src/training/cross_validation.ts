@@ -144,6 +144,8 @@ const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => tr
 
 const isFinished = (plan: BegunRun, fold: number): boolean =>
   plan.kind === "continue" && (plan.states[fold]?.finished ?? false);
+const RECOMPUTING =
+  "training.recompute=auto: activations are computed again in the backward, since the device has no memory for them";
 
 const PRECISION = "training.optimization.precision";
 
@@ -192,6 +194,7 @@ async function trainFolds(
     });
     held.push(session);
     startup?.ended("kernels");
+    if (session.recompute && config.training.recompute === "auto") reporter.info(RECOMPUTING);
 
     const record = { ...plan.record, token_budget: tokenBudget, truncation, directory: Deno.cwd() };
     if (plan.kind === "begin") await beginRun(config, record, split);

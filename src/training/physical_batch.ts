@@ -1,6 +1,8 @@
 /**
- * `training.target_effective_batch_size`: the pairs of an optimizer step, dealt into micro-batches of as many tokens as the
- * device has memory for, with a margin. Short posts make few micro-batches, long ones more; the step is the same everywhere.
+ * What is done for a step to fit the device. `training.target_effective_batch_size`: its pairs are dealt into micro-batches
+ * of as many tokens as there is memory for, with a margin. Short posts make few micro-batches, long ones more; the step is
+ * the same everywhere. `training.recompute`: activations are computed twice where they cannot all be kept, which changes no
+ * bit.
  */
 import type { Config } from "../config/schema.ts";
 import type { ModelConfig } from "../models/model_config.ts";
@@ -13,6 +15,12 @@ import { openSession, type Session, sessionBytes, type SessionOptions } from "./
 
 /** Share of the device's memory that a session may fill. */
 const MARGIN = 0.9;
+
+/**
+ * Tokens of a micro-batch that are enough for a device to be as fast as with more: down to so many, smaller micro-batches
+ * cost less than computing activations twice.
+ */
+const ENOUGH_TOKENS: Readonly<Record<Gpu["kind"], number>> = { software: 0, hardware: 4096 };
 
 /** Largest buffer of the memory that is taken for a moment to see that it is there. */
 const PIECE_BYTES = 1 << 30;
@@ -32,10 +40,17 @@ export function tokenBudgets(most: number, least: number): number[] {
 /** What a session is opened on: the device with the variants of kernels that it is to use (tune_session.ts). */
 export type Tuner = (gpu: Gpu, model: ModelConfig, options: SessionOptions) => Promise<Gpu>;
 
+/** What a session may be opened with. */
+interface Attempt {
+  tokenBudget: number | null;
+  recompute: boolean;
+}
+
 /**
  * Opens the session of a run, and says how many tokens its micro-batches have where a target leaves that open: the largest
  * budget that fits by plan, or the next smaller one where the device disagrees. `known` is the one that was found before,
- * which a run keeps for its bits. Throws an `EntailError` of kind "memory".
+ * which a run keeps for its bits. Activations are computed twice only where that is asked for or nothing else fits. Throws
+ * an `EntailError` of kind "memory".
  */
 export async function openFittingSession(
   gpu: Gpu,
@@ -44,24 +59,56 @@ export async function openFittingSession(
   data: RunData,
   { known = null, tuned = (on) => Promise.resolve(on) }: { known?: number | null; tuned?: Tuner } = {},
 ): Promise<{ session: Session; tokenBudget: number | null }> {
-  const optionsFor = (tokenBudget: number | null) => trainingOptions(gpu, config, model, data, tokenBudget);
-  const open = async (tokenBudget: number | null) => {
-    const options = optionsFor(tokenBudget);
-    return { session: await openSession(await tuned(gpu, model, options), model, options), tokenBudget };
+  const optionsFor = ({ tokenBudget, recompute }: Attempt): SessionOptions => {
+    const { training, ...options } = trainingOptions(gpu, config, model, data, tokenBudget);
+    return { ...options, training: { ...training!, recompute } };
   };
-  if (config.training.target_effective_batch_size === null || known !== null) return await open(known);
-  const { tokens, longest } = optionsFor(null).training!.capacity;
+  const open = async (attempt: Attempt) => {
+    const options = optionsFor(attempt);
+    const session = await openSession(await tuned(gpu, model, options), model, options);
+    return { session, tokenBudget: attempt.tokenBudget };
+  };
+  const ways = waysOf(config);
+  if (config.training.target_effective_batch_size === null || known !== null) {
+    return await firstToOpen(ways.map((recompute) => ({ tokenBudget: known, recompute })), open);
+  }
+  const { tokens, longest } = trainingOptions(gpu, config, model, data).training!.capacity;
   const budgets = tokenBudgets(tokens, longest);
-  const within = (budget: number) => fits(gpu, model, optionsFor(budget));
-  const fitting = await within(tokens) ? 0 : await firstThat(budgets.slice(0, -1), within);
-  for (const budget of budgets.slice(fitting, -1)) {
-    try {
-      return await open(budget);
-    } catch (error) {
-      if (!isOutOfMemory(error)) throw error;
+  const within = (attempt: Attempt) => fits(gpu, model, optionsFor(attempt));
+  async function* attempts() {
+    for (const recompute of ways) {
+      const isLast = recompute === ways.at(-1);
+      const enough = isLast ? longest : Math.min(tokens, ENOUGH_TOKENS[gpu.kind]);
+      const some = budgets.filter((budget) => budget >= enough).map((tokenBudget) => ({ tokenBudget, recompute }));
+      const fitting = await within(some[0]) ? 0 : await firstThat(some, within);
+      // The last of all is tried whatever the plan says.
+      yield* some.slice(isLast ? Math.min(fitting, some.length - 1) : fitting);
     }
   }
-  return await open(longest);
+  return await firstToOpen(attempts(), open);
+}
+
+/** Whether to compute activations twice, what is preferred first. Nothing is kept of an encoder that is not trained. */
+export function waysOf({ training: { recompute }, model: { freeze_backbone } }: Config): boolean[] {
+  if (freeze_backbone) return [false];
+  return recompute === "auto" ? [false, true] : [recompute];
+}
+
+/** Throws the last attempt's error where the device has no memory for any, and what else is wrong at once. */
+export async function firstToOpen<Way, Opened>(
+  attempts: Iterable<Way> | AsyncIterable<Way>,
+  open: (attempt: Way) => Promise<Opened>,
+): Promise<Opened> {
+  let failure: unknown;
+  for await (const attempt of attempts) {
+    try {
+      return await open(attempt);
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 const isOutOfMemory = (error: unknown): boolean => error instanceof EntailError && error.kind === "memory";

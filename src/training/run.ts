@@ -21,7 +21,7 @@ import type { StepSettings } from "./step.ts";
 export function settingsInVain(config: Config): string[] {
   const { gpu, data, model, training, evaluation, reproducibility } = config;
   const { use_torch_compile, fused_adamw } = training.optimization;
-  const { layerwise_lr_decay, neg_per_pos, xpost_neg_frac, hard_neg_frac, num_epochs, max_steps } = training;
+  const { recompute, layerwise_lr_decay, neg_per_pos, xpost_neg_frac, hard_neg_frac, num_epochs, max_steps } = training;
   return [
     !use_torch_compile &&
     (gpu.tune === "off"
@@ -37,6 +37,8 @@ export function settingsInVain(config: Config): string[] {
     ),
     neg_per_pos !== null && hard_neg_frac !== 0 && num_epochs === 1 && max_steps === null &&
     `training.hard_neg_frac=${hard_neg_frac} has no effect in a single epoch: it goes by the model of the epoch before`,
+    model.freeze_backbone && recompute === true &&
+    "training.recompute=true has no effect with model.freeze_backbone=true: nothing is kept of the encoder",
     model.freeze_backbone && layerwise_lr_decay !== 1 &&
     `training.layerwise_lr_decay=${layerwise_lr_decay} has no effect with model.freeze_backbone=true`,
     data.teacher_scores !== null && !LOSSES[model.loss_type].teaching &&

@@ -53,7 +53,7 @@ export interface RunRecord {
 
 /** Keys that change nothing in a run's numbers, and those of files, whose content counts instead. */
 const NOT_PART_OF_A_RUN =
-  /^(experiment_name|output_dir|checkpoint_dir|resume|overwrite|data\.(groundtruth_csv|criteria_json|annotations_csv|teacher_scores)|model\.(model_name|architecture\.tokenizer)|augmentation\.model_name|training\.(num_workers|eval_batch_size)|(mlflow|gpu|distributed|hpo)\..*)$/;
+  /^(experiment_name|output_dir|checkpoint_dir|resume|overwrite|data\.(groundtruth_csv|criteria_json|annotations_csv|teacher_scores)|model\.(model_name|architecture\.tokenizer)|augmentation\.model_name|training\.(num_workers|eval_batch_size|recompute)|(mlflow|gpu|distributed|hpo)\..*)$/;
 
 /** Which checkpoint of which run a model.safetensors is. */
 export interface Marker extends Record<string, string> {

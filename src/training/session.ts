@@ -27,6 +27,8 @@ export interface TrainingOptions {
   freezeEncoder: boolean;
   /** Whether each layer has a learning rate of its own. */
   layerRates?: boolean;
+  /** Whether activations are computed again in the backward rather than kept. The bits are the same. */
+  recompute?: boolean;
 }
 
 export interface SessionOptions {
@@ -48,6 +50,8 @@ export interface Session {
   /** The largest batches that `score` takes. */
   readonly inference: BatchCapacity;
   readonly step: TrainingStep | null;
+  /** See `TrainingOptions`. */
+  readonly recompute: boolean;
   /** Which variants of kernels it uses. */
   readonly choices: readonly Choice[];
   /** Logits [labels] of every sequence of every batch, in order; no dropout. Takes batches a fraction of a second ahead. */
@@ -146,6 +150,7 @@ export async function openSession(gpu: Gpu, config: ModelConfig, options: Sessio
       bytes: parameters.bytes + memory.bytes + scoring.batch.bytes + (stepParts?.batch.bytes ?? 0),
       inference,
       step: step ?? null,
+      recompute: options.training?.recompute ?? false,
       choices: choicesOf(programs),
       async score(batches) {
         const scores: Float32Array[] = [];
@@ -164,8 +169,9 @@ export async function openSession(gpu: Gpu, config: ModelConfig, options: Sessio
         for (const batch of batches) {
           const sizes = scoring.batch.write(batch, new Uint32Array(batch.offsets.length - 1));
           if (pending + sizes.sequences > SCORED_SEQUENCES) await pace.drain();
-          scoreProgram.run(sizes);
-          const encoder = gpu.device.createCommandEncoder();
+          gpu.check();
+          const encoder = gpu.device.createCommandEncoder({ label: "score" });
+          scoreProgram.record(encoder, sizes);
           const { logits, collected } = scoring;
           const rowBytes = labels * 4;
           const to = pending * rowBytes;

@@ -1,5 +1,6 @@
 /**
- * A training step on the device: the programs that make it up and the few words that change from step to step.
+ * A training step on the device: the programs that make it up and the few words that change from step to step. A
+ * micro-batch is one submission, and the begin and the update of a step go with its first and its last.
  *
  *     begin      clear the gradients and the loss
  *     micro      forward, loss and backward of one micro-batch, adding to the gradients
@@ -145,13 +146,14 @@ export async function createStepTensors(gpu: Gpu, depths = 1): Promise<StepTenso
 /** The three programs of a step, in the order begin, micro, update; not yet with memory. */
 export function planStep(
   gpu: Gpu,
-  { config, parameters, encoder, batch, lossKind, freezeEncoder, precision, tensors }: {
+  { config, parameters, encoder, batch, lossKind, freezeEncoder, recompute, precision, tensors }: {
     config: ModelConfig;
     parameters: ParameterStore;
     encoder: Encoder;
     batch: DeviceBatch;
     lossKind: LossKind;
     freezeEncoder: boolean;
+    recompute?: boolean;
     precision: Precision;
     tensors: StepTensors;
   },
@@ -162,7 +164,8 @@ export function planStep(
   begin.clear(tensors.lossSum);
 
   const micro = createPlan(gpu, "micro-batch", { precision });
-  const scope = { plan: micro, config, parameters, batch, dropout: tensors.dropout, adapter: tensors.adapter };
+  const { dropout, adapter } = tensors;
+  const scope = { plan: micro, config, parameters, batch, dropout, adapter, recompute };
   const pass = modelForward(scope, encoder);
   const { logits } = pass;
   const dLogits = micro.transient("d logits", logits.shape);
@@ -229,6 +232,16 @@ export function createTrainingStep(
     }
   }
 
+  function writeUpdate(learningRate: number) {
+    const { weightDecay, layerDecay } = settings!;
+    const [beta1, beta2] = BETAS;
+    const hyper = { beta1, beta2, eps: EPS, weightDecay };
+    for (const [depth, optimizer] of tensors.optimizers.entries()) {
+      writeTensor(gpu, optimizer, adamwUniform({ ...hyper, learningRate: learningRate * layerDecay ** depth }));
+    }
+    writeTensor(gpu, tensors.slot, Uint32Array.of(recorded));
+  }
+
   return {
     programs: [begin, micro, update],
     get counters() {
@@ -246,7 +259,8 @@ export function createTrainingStep(
     },
     step(microBatches, learningRate) {
       if (recorded === LOG_STEPS) throw new Error("the step log is full: read it first");
-      const { loss, weightDecay, layerDecay, meanOf = "micro-batches" } = settings!;
+      gpu.check();
+      const { loss, meanOf = "micro-batches" } = settings!;
       const sequences = microBatches.map(({ labels }) => labels.length);
       const pairs = microBatches.map(({ labels, groups }) => groups ? comparedPairs(labels, groups).length : 0);
       const scaleOf = (counts: readonly number[], at: number) => {
@@ -254,23 +268,21 @@ export function createTrainingStep(
         if (meanOf === "micro-batches") return 1 / (counts[at] * counts.length);
         return 1 / counts.reduce((sum, count) => sum + count, 0);
       };
-      begin.run(none);
       for (const [at, { batch: packed, labels, groups, teacher }] of microBatches.entries()) {
         const sizes = batch.write(packed, labels, { groups, teacher });
         const [scale, pairScale] = [scaleOf(sequences, at), scaleOf(pairs, at)];
         writeTensor(gpu, tensors.loss, lossUniform({ scale, pairScale, ...loss }));
         writeDropout();
-        micro.run(sizes);
+        const isLast = at === microBatches.length - 1;
+        if (isLast) writeUpdate(learningRate);
+        const encoder = gpu.device.createCommandEncoder({ label: "step" });
+        if (at === 0) begin.record(encoder, none);
+        micro.record(encoder, sizes);
+        if (isLast) update.record(encoder, none);
+        gpu.submit(encoder);
         counters.microBatches++;
       }
       counters.updates++;
-      const [beta1, beta2] = BETAS;
-      const hyper = { beta1, beta2, eps: EPS, weightDecay };
-      for (const [depth, optimizer] of tensors.optimizers.entries()) {
-        writeTensor(gpu, optimizer, adamwUniform({ ...hyper, learningRate: learningRate * layerDecay ** depth }));
-      }
-      writeTensor(gpu, tensors.slot, Uint32Array.of(recorded));
-      update.run(none);
       recorded++;
     },
     async readRecords() {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { benchStep } from "../../src/bench/step.ts";
 import { configFromArchitecture } from "../../src/models/config_json.ts";
+import { stepPicture } from "../../src/report/step_picture.ts";
 import { gpuTest } from "../support/gpu.ts";
 
 gpuTest("benchStep: says what the contract names, and how the device's time is spent", async (gpu) => {
@@ -15,11 +16,15 @@ gpuTest("benchStep: says what the contract names, and how the device's time is s
     pos_att_type: ["p2c", "c2p"],
   };
   const config = configFromArchitecture(architecture, { numLabels: 2, classifierHead: "max_pooling" });
-  const { ms, tokens_per_second, peak_bytes, busy, profile, ...rest } = await benchStep(gpu, "tiny", config, {
-    batchSize: 3,
-    maxLength: 10,
-    lossKind: "focal",
-  });
+  const sizes = { batchSize: 3, maxLength: 10, lossKind: "focal" } as const;
+  const roof = { gflops: 1, gbps: 1 };
+  const { ms, tokens_per_second, peak_bytes, busy, record_ms, dispatches, profile, parts, ...rest } = await benchStep(
+    gpu,
+    "tiny",
+    config,
+    sizes,
+    roof,
+  );
   assert.deepEqual(rest, {
     kernel: "train_step",
     model: "tiny",
@@ -27,6 +32,7 @@ gpuTest("benchStep: says what the contract names, and how the device's time is s
     max_length: 10,
     tokens: 30,
     precision: "fp32",
+    recompute: false,
   });
   assert.ok(ms > 0 && peak_bytes > 0);
   assert.ok(Math.abs(tokens_per_second - 30 / ms * 1000) < 1e-6 * tokens_per_second);
@@ -35,4 +41,10 @@ gpuTest("benchStep: says what the contract names, and how the device's time is s
   assert.equal(new Set(kernels).size, kernels.length);
   for (const name of ["embedding.forward", "adamw.step", "step_log.record"]) assert.ok(kernels.includes(name), name);
   assert.deepEqual(profile, profile.toSorted((a, b) => b.ms - a.ms));
+  assert.ok(record_ms > 0);
+  assert.equal(parts!.reduce((sum, { calls }) => sum + calls, 0), dispatches);
+  const svg = stepPicture(parts!, { title: "tiny", roof });
+  for (const text of ["tiny", "adamw.step", "embedding.forward", "measured"]) {
+    assert.ok(svg.includes(text), text);
+  }
 });

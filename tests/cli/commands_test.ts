@@ -39,6 +39,7 @@ Deno.test("entail: mistakes on the command line end with status 2 and name the n
     [["train", "--fld", "0"], /--fold/],
     [["trian"], /train/],
     [["bench", "kernels", "--shape", "12"], /1024x768x768/],
+    [["bench", "kernels", "--profile"], /--profile is for bench step/],
     [["train", "augmentation.enable=true", "data.annotations_csv=null"], /data\.annotations_csv/],
     [
       ["train", "augmentation.enable=true", "augmentation.method=contextual", "augmentation.model_name=null"],

@@ -29,7 +29,7 @@ const EPILOGUES = {
   accumulate: ["accumulate"],
   "bias gelu residual": ["bias", "preActivation", "activation", "residual"],
   "bias tanh": ["bias", "activation"],
-  "gelu backward": ["geluBackwardOf", "accumulate"],
+  "gelu backward": ["geluBackwardOf", "activatedAgain", "accumulate"],
   sums: ["sums", "accumulate"],
 } as const;
 
@@ -95,12 +95,14 @@ async function check(gpu: Gpu, test: Case): Promise<void> {
   const kept = await random("kept pre-activation", [m, n], type);
   const sums = await random("column sums", [m]);
   const preActivation = await upload(gpu, "pre-activation", [m, n], undefined, type);
+  const activatedAgain = await upload(gpu, "activated again", [m, n], undefined, type);
   const options: Partial<Product> = {
     bias: bias.tensor,
     preActivation,
     activation: epilogue === "bias tanh" ? "tanh" : "gelu",
     residual: residual.tensor,
     geluBackwardOf: kept.tensor,
+    activatedAgain,
     accumulate: true,
     sums: sums.tensor,
   };
@@ -144,6 +146,9 @@ async function check(gpu: Gpu, test: Case): Promise<void> {
   } else {
     assert.ok((await download(gpu, preActivation)).every((value) => value === CANARY));
   }
+  const again = await download(gpu, activatedAgain);
+  if (has("activatedAgain")) assertClose(again, kept.values.map(geluReference), tolerance, "activated again");
+  else assert.ok(again.every((value) => value === CANARY));
   const total = Float64Array.from(sums.values);
   if (epilogue === "sums") { for (let i = 0; i < m; i++) for (let l = 0; l < k; l++) total[i] += a.values[l * m + i]; }
   assertClose(await download(gpu, sums.tensor), total, tolerance, "sums");

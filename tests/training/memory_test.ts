@@ -28,9 +28,10 @@ async function plannedGigabytes(
   gpu: Gpu,
   sequences: number,
   longest: number,
-  { workspaceMb = 256, precision = "fp32", bits }: {
+  { workspaceMb = 256, precision = "fp32", recompute, bits }: {
     workspaceMb?: number;
     precision?: Precision;
+    recompute?: boolean;
     /** Adapters beside a base that is held so; absent: none. */
     bits?: Adapter["bits"];
   } = {},
@@ -44,19 +45,20 @@ async function plannedGigabytes(
     workspaceBytes: workspaceMb * 2 ** 20,
   };
   const capacity = { tokens: sequences * longest, sequences, longest };
-  const training = { capacity, lossKind: "cross_entropy", freezeEncoder: false } as const;
+  const training = { capacity, lossKind: "cross_entropy", freezeEncoder: false, recompute } as const;
   const base = { weights: "", name: "", revision: null };
   const settings = { rank: 16, alpha: 32, dropout: 0.1, targets: "qkvd", save: "merged", base } as const;
   const config = { ...BASE, adapter: bits && { ...settings, bits } };
   return await sessionBytes(large, config, { inference: capacity, training, precision }) / 1e9;
 }
 
-for (const [precision, most] of [["fp32", 9], ["fp16", 6], ["bf16", 6]] as const) {
+for (const [precision, most, least] of [["fp32", 9, 5], ["fp16", 6, 4], ["bf16", 6, 4]] as const) {
   gpuTest(
-    `sessionBytes: DeBERTa-v3-base trains 24 × 512 tokens in ${precision} in less than ${most} GB`,
+    `sessionBytes: DeBERTa-v3-base trains 24 × 512 tokens in ${precision} in less than ${most} GB, or ${least} recomputing`,
     async (gpu) => {
-      const planned = await plannedGigabytes(gpu, 24, 512, { precision });
-      assert.ok(planned < most, `${planned}`);
+      const kept = await plannedGigabytes(gpu, 24, 512, { precision });
+      const recomputed = await plannedGigabytes(gpu, 24, 512, { precision, recompute: true });
+      assert.ok(kept < most && recomputed < least, `${kept}, ${recomputed}`);
     },
   );
 }
@@ -67,6 +69,24 @@ gpuTest("sessionBytes: gpu.workspace_mb bounds what attention takes for pairs of
   // A head's pairs of 4 × 2,048 tokens take 268 MB, and its scores by position 50 MB: five heads fit, or a part of one.
   const more = large - small;
   assert.ok(more > 1.3 && more < 1.6, `${large} - ${small}`);
+});
+
+gpuTest("sessionBytes: linear in the tokens of a sequence, but for gpu.workspace_mb", async (gpu) => {
+  const [workspaceMb, workspace] = [256, 0.269];
+  for (const precision of ["fp32", "fp16"] as const) {
+    const planned = (tokens: number) => plannedGigabytes(gpu, 1, tokens, { precision, workspaceMb });
+    const [one, two, four, eight] = [
+      await planned(3072),
+      await planned(6144),
+      await planned(12288),
+      await planned(24576),
+    ];
+    // The tokens' own share is that between one and two, give or take the workspace; all pairs would make it 64 times four.
+    const perLength = two - one;
+    assert.ok(perLength > 0.3, `${perLength}`);
+    assert.ok(four < two + 2 * perLength + workspace, `${[one, two, four]}`);
+    assert.ok(eight < four + 4 * perLength + workspace, `${[one, two, four, eight]}`);
+  }
 });
 
 gpuTest(

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { EntailError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { crossValidate, type CrossValidateOptions } from "../../src/training/cross_validation.ts";
 import { openModelSource } from "../../src/training/model_source.ts";
-import { openFittingSession, tokenBudgets } from "../../src/training/physical_batch.ts";
+import { openFittingSession, tokenBudgets, type Tuner } from "../../src/training/physical_batch.ts";
 import { silentReporter } from "../../src/training/reporter.ts";
 import { trainingOptions } from "../../src/training/run.ts";
 import { loadRunData } from "../../src/training/run_data.ts";
@@ -52,6 +53,52 @@ gpuTest("openFittingSession: less memory means smaller micro-batches", async (gp
     session.release();
   });
 });
+
+gpuTest(
+  "openFittingSession: computes activations twice only where asked to, or where nothing else fits",
+  async (gpu) => {
+    await inTemporaryFolder(async (folder) => {
+      const configOf = (...more: string[]) => runConfig(folder, "training.eval_batch_size=1", ...more);
+      const model = await openModelSource(configOf());
+      const data = await loadRunData(configOf(), model, silentReporter);
+      const bytesOf = async (on: Gpu, recompute: boolean) => {
+        const { training, ...options } = trainingOptions(on, configOf(TARGET), model.config, data);
+        return await sessionBytes(on, model.config, { ...options, training: { ...training!, recompute } });
+      };
+      /** On a device with so much memory. */
+      const open = async (most: number, on: Gpu, ...more: string[]) => {
+        const tuned: Tuner = async (on, config, options) => {
+          if (await sessionBytes(on, config, options) <= most) return on;
+          throw new EntailError("memory", "out of memory on the device");
+        };
+        const { session, tokenBudget } = await openFittingSession(on, configOf(...more), model.config, data, { tuned });
+        session.release();
+        return { recompute: session.recompute, tokenBudget };
+      };
+      const TARGET = "training.target_effective_batch_size=24";
+      const whole = trainingOptions(gpu, configOf(TARGET), model.config, data).training!.capacity.tokens;
+      const batch = ["training.batch_size=24"];
+      const [kept, twice] = [await bytesOf(gpu, false), await bytesOf(gpu, true)];
+      assert.ok(twice < 0.9 * kept, `${twice} of ${kept}`);
+      assert.deepEqual(await open(kept, gpu, ...batch), { recompute: false, tokenBudget: null });
+      assert.deepEqual(await open(kept - 1, gpu, ...batch), { recompute: true, tokenBudget: null });
+      assert.deepEqual(await open(kept, gpu, ...batch, "training.recompute=true"), {
+        recompute: true,
+        tokenBudget: null,
+      });
+      await assert.rejects(open(kept - 1, gpu, ...batch, "training.recompute=false"), { kind: "memory" });
+      await assert.rejects(open(twice - 1, gpu, ...batch), { kind: "memory" });
+
+      assert.deepEqual(await open(kept, gpu, TARGET), { recompute: false, tokenBudget: whole });
+      // An adapter that runs on the CPU is as fast with small micro-batches, others are not with so few tokens.
+      const smaller = await open(kept - 1, gpu, TARGET);
+      assert.ok(!smaller.recompute && smaller.tokenBudget! < whole);
+      const hardware = { ...gpu, kind: "hardware" } as const;
+      const least = await bytesOf(hardware, true);
+      assert.deepEqual(await open(least, hardware, TARGET), { recompute: true, tokenBudget: whole });
+    });
+  },
+);
 
 gpuTest(
   "crossValidate: a step dealt by tokens is the step, and a run keeps the budget that it began with",

@@ -27,7 +27,7 @@ Deno.test("settingsInVain: names what is asked for and cannot have an effect, an
     ["training.hard_neg_frac=0.2", "training.neg_per_pos=2", "training.num_epochs=2"],
     ["model.loss_type=margin_mse", "evaluation.threshold_mode=per_class", "data.teacher_scores=a.csv"],
     ["model.rank_margin=0.3", "model.loss_type=bce+rank"],
-    ["training.layerwise_lr_decay=0.9"],
+    ["training.layerwise_lr_decay=0.9", "training.recompute=true"],
     ["model.lora.alpha=8", "model.lora.bits=4bit", "model.lora.r=2"],
     ["model.lora.alpha=8", "+hpo.search_space.r={key: model.lora.r, type: categorical, choices: [8, 16]}"],
   ];
@@ -35,6 +35,8 @@ Deno.test("settingsInVain: names what is asked for and cannot have an effect, an
   const once = settingsInVain(composeConfig(["training.hard_neg_frac=0.2", "training.neg_per_pos=2"]));
   assert.match(once[0], /^training\.hard_neg_frac=0\.2 has no effect in a single epoch/);
   assert.match(settingsInVain(composeConfig(["model.loss_type=margin_mse"]))[0], /threshold_mode=per_class/);
-  const frozen = settingsInVain(composeConfig(["training.layerwise_lr_decay=0.9", "model.freeze_backbone=true"]));
-  assert.match(frozen[0], /^training\.layerwise_lr_decay=0\.9 has no effect with model\.freeze_backbone=true$/);
+  const keys = ["training.recompute=true", "training.layerwise_lr_decay=0.9"];
+  const frozen = settingsInVain(composeConfig([...keys, "model.freeze_backbone=true"]));
+  assert.deepEqual(frozen.map((line) => line.split(" ")[0]), keys);
+  assert.match(frozen[1], /^training\.layerwise_lr_decay=0\.9 has no effect with model\.freeze_backbone=true$/);
 });

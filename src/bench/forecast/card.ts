@@ -1,4 +1,5 @@
 /** What cards can do at most, by their makers' data sheets, and the adapter that each would be to a plan. */
+import { EMULATED } from "../../gpu/matrix.ts";
 import { countingGpu } from "../../gpu/counting.ts";
 import { denoBackend } from "../../gpu/deno.ts";
 import type { Gpu } from "../../gpu/device.ts";
@@ -64,7 +65,7 @@ export function paperGpu(
     name,
     kind: "hardware",
     can: { f16: true, subgroups: true, matrices },
-    matrix: { m: 16, n: 16, k: 16, subgroup, emulated: false },
+    matrix: { ...EMULATED, subgroup, emulated: false },
     subgroupSize: subgroup,
     hasTimestamps: true,
     maxBindingBytes: 2 ** 31 - 4,
