@@ -206,6 +206,8 @@ export interface TrainingSettings {
   scheduler_type: "linear" | "cosine" | "cosine_with_restarts" | "constant";
   /** Micro-batches of an optimizer step. */
   gradient_accumulation_steps: number;
+  /** Compute a layer's activations again in the backward instead of keeping them; `auto`: where the memory is short. */
+  recompute: "auto" | boolean;
   /** Instead of the two sizes: pairs of an optimizer step, dealt by tokens to fit the memory; null: the two. */
   target_effective_batch_size: number | null;
   /** Gradients are clipped to this norm; null: not. */

@@ -67,7 +67,8 @@ export function stepPicture(
       marks("roof, by bytes", COLOURS.blue, "bytes"),
     ],
   };
-  return renderSvg("step", option, { width: 960, height: AROUND.top + AROUND.bottom + ROW * shown.length });
+  const size = { width: 960, height: AROUND.top + AROUND.bottom + ROW * shown.length };
+  return renderSvg({ name: "step", option, size });
 }
 
 /** The largest, and the others together. */
