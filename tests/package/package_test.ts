@@ -75,6 +75,28 @@ Deno.test("examples: search and resume_and_track, twice where that goes on", () 
     assert.ok(namesIn(join(folder, "run")).includes("report"));
   }));
 
+Deno.test("mod.ts from a server: studies run, and what reads kernels says that it cannot", () =>
+  inTemporaryFolder(async (folder) => {
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
+      const bytes = await Deno.readFile(join(ROOT, new URL(url).pathname));
+      return new Response(bytes, { headers: { "content-type": "application/typescript" } });
+    });
+    const program = join(folder, "main.ts");
+    Deno.writeTextFileSync(
+      program,
+      `import { createStudy, CrossEncoder } from "http://127.0.0.1:${server.addr.port}/mod.ts";
+       const study = await createStudy();
+       await study.optimize((trial) => trial.suggestFloat("x", 0, 1), { nTrials: 2 });
+       console.log(study.trials.length);
+       const model = await CrossEncoder.fromPretrained(${JSON.stringify(MODEL)});
+       await model.predict([["a", "b"]]).catch((error) => console.log(error.kind, error.message));
+       model.close();`,
+    );
+    const said = await deno(folder, "run", "-A", "--no-config", "--no-lock", program);
+    assert.match(said, /^2\nusage http:.*\/kernels\/: kernels are read from disk; import mod\.ts from a folder, /);
+    await server.shutdown();
+  }));
+
 Deno.test(
   "deno pack: what it packs works from node_modules, its workers too",
   () =>
