@@ -67,6 +67,7 @@ gpuTest("train: a model and its metrics from arrays; nothing is left behind", as
 
       await model.savePretrained(join(folder, "saved"));
       model.close();
+      model.close(); // as `using` may do once more
       assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["saved"]);
       const files = [...Deno.readDirSync(join(folder, "saved"))].map(({ name }) => name);
       assert.ok(
