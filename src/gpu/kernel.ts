@@ -1,4 +1,5 @@
 /** Kernels by name: `kernels/<name>.wgsl`, one or several entry points, specialised by named constants. */
+import { EntailError } from "../errors.ts";
 import type { Backend } from "./backend.ts";
 import type { DType } from "./dtype.ts";
 import { type Constants, expandTemplate } from "./template.ts";
@@ -41,6 +42,12 @@ const KERNELS = new URL("../../kernels/", import.meta.url);
 const sources = new Map<string, string>();
 
 function readKernel(path: string): string {
+  if (KERNELS.protocol !== "file:") {
+    throw new EntailError(
+      "usage",
+      `${KERNELS}: kernels are read from disk; import mod.ts from a folder, or entail's npm package`,
+    );
+  }
   let text = sources.get(path);
   if (text === undefined) sources.set(path, text = Deno.readTextFileSync(new URL(path, KERNELS)));
   return text;

@@ -8,7 +8,8 @@ import { type FrozenTrial, isFinished } from "../studies/frozen_trial.ts";
 import type { Storage } from "../studies/storage.ts";
 import type { Study } from "../studies/study.ts";
 import { checkAugmentation, checkAugmentationKeys } from "../training/augmentation.ts";
-import { downloadReport, type Reporter } from "../training/reporter.ts";
+import { configuredGpu } from "../training/configured_gpu.ts";
+import { downloadReport, type Reporter, silentReporter } from "../training/reporter.ts";
 import { type AskedPrecision, describePrecision } from "../training/precision.ts";
 import { settingsInVain } from "../training/run.ts";
 import { leftOutParameters } from "./effects.ts";
@@ -55,10 +56,10 @@ export function observers(...all: (StudyObserver | undefined)[]): StudyObserver 
 export interface RunStudyOptions {
   /** Trials to run here; without it, until the study has `hpo.n_trials` finished ones, those of other processes included. */
   nTrials?: number;
-  /** Opens the device, and opens it anew when it is lost. */
-  openDevice: () => Promise<Gpu>;
-  /** Told of progress. */
-  reporter: Reporter;
+  /** Opens the device, and opens it anew when it is lost; by default as `gpu` says. */
+  openDevice?: () => Promise<Gpu>;
+  /** Told of progress; by default nobody is. */
+  reporter?: Reporter;
   /** Told of trials. */
   observer?: StudyObserver;
   /** Ends the study cleanly. */
@@ -77,14 +78,15 @@ export const finishedTrials = (trials: readonly FrozenTrial[]): number =>
 /**
  * Runs trials of the configured study, as `entail hpo` does:
  *
- *     const config = composeConfig(["hpo.study_name=mine", "hpo.hpo_mode.mode=single_split"]);
- *     const study = await runStudy(config, { openDevice: () => openGpu(), reporter: silentReporter, nTrials: 20 });
+ *     const config = createConfig({ hpo: { studyName: "mine", hpoMode: { mode: "single_split" }, searchSpace } });
+ *     const study = await runStudy(config, { nTrials: 20 });
  *
  * Throws an "interrupted" `EntailError` when the signal aborts; nothing of this
  * process is left RUNNING then. The study returned is open unless the storage was given.
  */
-export async function runStudy(config: Config, options: RunStudyOptions): Promise<Study> {
-  const { nTrials, observer, reporter, signal } = options;
+export async function runStudy(config: Config, options: RunStudyOptions = {}): Promise<Study> {
+  const { nTrials, observer, reporter = silentReporter, signal } = options;
+  const { openDevice = () => configuredGpu(config, reporter.warn) } = options;
   checkAugmentationKeys(config);
   checkSearchSpace(config);
   const notices = [...settingsInVain(config), ...leftOutParameters(config).values(), ...replacedParameters(config)];
@@ -108,7 +110,7 @@ export async function runStudy(config: Config, options: RunStudyOptions): Promis
       await begin();
       return study;
     }
-    const workbench = await openWorkbench(options.openDevice, reporter, signal);
+    const workbench = await openWorkbench(openDevice, reporter, signal);
     try {
       const precision = precisionOfTrials(config);
       if (precision !== null) reporter.info(describePrecision(workbench.gpu, precision));

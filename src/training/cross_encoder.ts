@@ -51,7 +51,7 @@ export interface RankedDocument {
  */
 export class CrossEncoder {
   readonly #scorer: Scorer;
-  readonly #release: () => void;
+  #release: () => void;
 
   /** Made by `fromPretrained` and `train`. */
   constructor(scorer: Scorer, release: () => void) {
@@ -115,10 +115,11 @@ export class CrossEncoder {
     }
   }
 
-  /** Gives device memory back. */
+  /** Gives device memory back, and what only this model used: the device, the files of a training that kept none. */
   close(): void {
     this.#scorer.release();
     this.#release();
+    this.#release = () => {};
   }
 
   /** The same, at the end of a block with `using`. */

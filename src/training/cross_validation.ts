@@ -17,7 +17,7 @@ import { choosePrecision, computingIn, describePrecision } from "./precision.ts"
 import { decisionSettings } from "./decisions.ts";
 import { readPredictions } from "./predictions.ts";
 import type { RunRecorder } from "./recorder.ts";
-import type { Reporter } from "./reporter.ts";
+import { type Reporter, silentReporter } from "./reporter.ts";
 import { createRewriter } from "./rewriting.ts";
 import { foldSettings } from "./run.ts";
 import { loadSplit, type RunSplit, tokenizeSplit } from "./run_data.ts";
@@ -44,8 +44,8 @@ export interface CrossValidateOptions {
   fold?: number;
   /** Pairs and folds instead of those that `data` and `kfold` make. */
   split?: RunSplit;
-  /** Told of progress. */
-  reporter: Reporter;
+  /** Told of progress; by default nobody is. */
+  reporter?: Reporter;
   /** Takes the run down. */
   recorder?: RunRecorder;
   /** Ends the training after the step at hand, saved. */
@@ -62,8 +62,8 @@ export interface CrossValidateOptions {
  * a finished one is left as it is. Usage error where the folder holds another run. The summary is over all folds that
  * are trained by then.
  */
-export async function crossValidate(gpu: Gpu, config: Config, options: CrossValidateOptions): Promise<Summary> {
-  const { fold, reporter } = options;
+export async function crossValidate(gpu: Gpu, config: Config, options: CrossValidateOptions = {}): Promise<Summary> {
+  const { fold, reporter = silentReporter } = options;
   checkAugmentationKeys(config);
   const { n_splits: nSplits } = config.kfold;
   if (fold !== undefined && fold >= nSplits) {
@@ -87,7 +87,7 @@ export async function crossValidate(gpu: Gpu, config: Config, options: CrossVali
     else if (model.newHead) reporter.info(model.newHead);
     if (plan.notice) reporter.info(plan.notice);
     reporter.info(precisionOfRun(gpu, config, model.config, plan));
-    await trainFolds(gpu, config, { ...options, model, split, teacher, plan, selected });
+    await trainFolds(gpu, config, { ...options, reporter, model, split, teacher, plan, selected });
     const summary = await summaryOf(config, await foldStates(config));
     await writeFileAtomic(join(config.output_dir, SUMMARY_FILE), JSON.stringify(summary, null, 2) + "\n");
     options.recorder?.runEnded(summary);
@@ -169,6 +169,7 @@ async function trainFolds(
   gpu: Gpu,
   config: Config,
   { model, split, teacher, plan, selected, reporter, recorder, signal, startup }: CrossValidateOptions & {
+    reporter: Reporter;
     model: ModelSource;
     split: RunSplit;
     teacher: Float64Array | null;

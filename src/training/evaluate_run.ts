@@ -14,7 +14,7 @@ import { evaluatePairs } from "./evaluate.ts";
 import { readFolds } from "./folds_file.ts";
 import { LOSSES, lossWeights } from "./losses.ts";
 import { computingIn } from "./precision.ts";
-import type { Reporter } from "./reporter.ts";
+import { type Reporter, silentReporter } from "./reporter.ts";
 import { scoringCapacity } from "./run.ts";
 import { loadPairs, tokenizeFor } from "./run_data.ts";
 import { checkMarker, CONFIG_FILE, foldFolder, FOLDS_FILE, type OpenRun } from "./run_folder.ts";
@@ -30,12 +30,12 @@ export interface EvaluateRunOptions {
   fold?: number;
   /** Those of a run that a program trained on pairs of its own. */
   pairs?: readonly LabelledPair[];
-  /** Told of progress. */
-  reporter: Reporter;
+  /** Told of progress; by default nobody is. */
+  reporter?: Reporter;
 }
 
 /** The summary of `scoreRun`. */
-export async function evaluateRun(gpu: Gpu, run: OpenRun, options: EvaluateRunOptions): Promise<Summary> {
+export async function evaluateRun(gpu: Gpu, run: OpenRun, options: EvaluateRunOptions = {}): Promise<Summary> {
   return summariseRun(run, await scoreRun(gpu, run, options));
 }
 
@@ -60,7 +60,7 @@ export const summariseRun = ({ config }: OpenRun, { folds, predictions }: Scored
 export async function scoreRun(
   gpu: Gpu,
   { config, record }: OpenRun,
-  { fold: only, pairs: given, reporter }: EvaluateRunOptions,
+  { fold: only, pairs: given, reporter = silentReporter }: EvaluateRunOptions = {},
 ): Promise<ScoredRun> {
   const { kfold, training } = config;
   if (only !== undefined && only >= kfold.n_splits) {

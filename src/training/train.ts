@@ -67,6 +67,10 @@ export async function train(pairs: readonly LabelledPair[], options: TrainOption
   const shared = gpu && "device" in gpu ? gpu : undefined;
   const settings: Options = { ...rest, gpu: shared ? undefined : gpu as Options["gpu"] };
   checkOptions(settings);
+  if (recorder === undefined) {
+    if (settings.mlflow) throw new EntailError("usage", "mlflow: has no effect without recorder: openTrainingTracker");
+    settings.mlflow = { enable: false };
+  }
   const isKept = settings.outputDir !== undefined;
   const outputDir = settings.outputDir ?? await Deno.makeTempDir({ prefix: "entail-" });
   let device = shared;

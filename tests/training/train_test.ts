@@ -67,6 +67,7 @@ gpuTest("train: a model and its metrics from arrays; nothing is left behind", as
 
       await model.savePretrained(join(folder, "saved"));
       model.close();
+      model.close(); // as `using` may do once more
       assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["saved"]);
       const files = [...Deno.readDirSync(join(folder, "saved"))].map(({ name }) => name);
       assert.ok(
@@ -187,6 +188,7 @@ gpuTest("train: what it refuses, before anything is opened", async (gpu) => {
     ],
     [PAIRS, { ...options, validation: 0.7 }, /^usage: validation: a share must be above 0 and at most 0\.5/],
     [PAIRS, { ...options, data: { sampleSize: 3 } as TrainOptions["data"] }, /^usage: data\.sampleSize: is no option/],
+    [PAIRS, { ...options, mlflow: { enable: true } }, /^usage: mlflow: has no effect without recorder/],
     [PAIRS, { ...options, training: { learningrate: 1 } as TrainOptions["training"] }, /training\.learningRate/],
     [PAIRS, { ...options, model: { lossType: "distillation" } }, /^usage: model\.lossType=distillation: name a file/],
   ];
