@@ -149,6 +149,8 @@ Deno.test("storeFolder: paths and file URIs; what MLflow would refuse is a usage
       ["mlruns", /called mlruns/],
       ["file:///data/mlruns/", /called mlruns/],
       ["sqlite:///mlflow.db", /mlflow server --backend-store-uri sqlite/],
+      ["databricks", /give the address of the workspace .*MLFLOW_TRACKING_TOKEN/],
+      ["databricks://profile", /give the address of the workspace/],
       ["databricks://x", /address of an MLflow server/],
       ["file:", /names no folder/],
     ] as const
