@@ -123,8 +123,9 @@ export function storeFolder(uri: string): string {
   if (/^(databricks|databricks-uc|uc)(:|$)/i.test(uri)) {
     throw new EntailError(
       "usage",
-      `mlflow.tracking_uri: ${withoutPasswords(uri)}: profiles of Databricks are not read: give the address of the ` +
-        "workspace (https://…), a token in MLFLOW_TRACKING_TOKEN and mlflow.experiment_name=/Users/YOU/NAME",
+      `mlflow.tracking_uri: ${withoutPasswords(uri)}: profiles of Databricks are not read; give the address of an ` +
+        "MLflow server, as the workspace is one (https://…), a token in MLFLOW_TRACKING_TOKEN, and " +
+        "mlflow.experiment_name=/Users/YOU/NAME",
     );
   }
   const scheme = uri.match(/^([A-Za-z][\w+.-]+):/)?.[1].toLowerCase();
