@@ -120,6 +120,14 @@ async function openDelivery(uri: string, options: TrackerOptions): Promise<OpenD
 
 /** The folder of a file store. Throws a usage error that names the key. */
 export function storeFolder(uri: string): string {
+  if (/^(databricks|databricks-uc|uc)(:|$)/i.test(uri)) {
+    throw new EntailError(
+      "usage",
+      `mlflow.tracking_uri: ${withoutPasswords(uri)}: profiles of Databricks are not read; give the address of an ` +
+        "MLflow server, as the workspace is one (https://…), a token in MLFLOW_TRACKING_TOKEN, and " +
+        "mlflow.experiment_name=/Users/YOU/NAME",
+    );
+  }
   const scheme = uri.match(/^([A-Za-z][\w+.-]+):/)?.[1].toLowerCase();
   if (scheme && scheme !== "file") {
     const advice = /^(sqlite|postgresql|mysql|mssql)/.test(scheme)

@@ -8,6 +8,7 @@ import { writeFileAtomic } from "../formats/atomic_write.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { checkAugmentationKeys, createAugmenter } from "./augmentation.ts";
 import { addChosenKernels, chosenKernels } from "./chosen_kernels.ts";
+import { describeRunInCard } from "./describe_run.ts";
 import { describeEpochs, trainFold } from "./fold.ts";
 import { teacherTargets } from "./losses.ts";
 import { type LiveStatusWriter, writeLiveStatus } from "./live_status.ts";
@@ -234,6 +235,7 @@ async function trainFolds(
         recorder,
         signal,
       });
+      if (result.best) await describeRunInCard(config, record, fold, result.best);
       recorder?.foldEnded(fold, result);
     }
   } finally {

@@ -127,7 +127,8 @@ export async function describeRun(
   };
 }
 
-const settingsOfRun = (config: Config): Record<string, unknown> =>
+/** The settings that are part of a run, by dotted key. */
+export const settingsOfRun = (config: Config): Record<string, unknown> =>
   Object.fromEntries(settingsOf(config).filter(([key]) => !NOT_PART_OF_A_RUN.test(key)));
 
 /** Digest of a tokenizer: of its tokenizer.json, or of the one that its files make, and of the rules that hold. */

@@ -149,6 +149,7 @@ Deno.test("storeFolder: paths and file URIs; what MLflow would refuse is a usage
       ["mlruns", /called mlruns/],
       ["file:///data/mlruns/", /called mlruns/],
       ["sqlite:///mlflow.db", /mlflow server --backend-store-uri sqlite/],
+      ["databricks", /address of an MLflow server, as the workspace is one .*MLFLOW_TRACKING_TOKEN/],
       ["databricks://x", /address of an MLflow server/],
       ["file:", /names no folder/],
     ] as const

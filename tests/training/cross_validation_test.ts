@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { parse } from "yaml";
 import { join } from "node:path";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { crossValidate } from "../../src/training/cross_validation.ts";
@@ -39,6 +40,15 @@ gpuTest(
       assert.equal(summary.folds[0].metrics.f1, best.eval_f1);
       const card = await Deno.readTextFile(join(run, "checkpoints/fold_0/best/README.md"));
       assert.ok(card.includes(`| F1 | ${best.eval_f1.toFixed(4)} |`) && card.includes("max_length=32"));
+      const { "model-index": [{ results: [{ dataset, metrics }] }] } = parse(card.split("---\n")[1]);
+      const content = (await loadRun(run)).record.content;
+      assert.equal(dataset.revision, content["data.groundtruth_csv"]);
+      const [low, high] = summary.intervals.folds[0].f1!.map((bound) => Number(bound.toFixed(4)));
+      const value = Number(best.eval_f1.toFixed(4));
+      assert.deepEqual(metrics[0], { type: "f1", value, name: "F1", args: { level: 0.95, low, high } });
+      for (const digest of Object.values(content)) assert.ok(card.includes(`\`${digest}\``));
+      assert.match(card, /\| `training\.batch_size` \| 4 \|/);
+      assert.ok(!card.includes(folder), "no path of this machine");
       const written = JSON.parse(await Deno.readTextFile(join(run, "summary.json")));
       assert.deepEqual(written, JSON.parse(JSON.stringify(summary)));
       assert.equal((await Deno.readTextFile(join(run, "folds.csv"))).split("\n")[0], "post_id,criterion_id,fold");
