@@ -42,7 +42,7 @@ export async function dashboard(given: string[], options: DashboardOptions, sign
   await server.close();
 }
 
-const isOverride = (text: string): boolean => /^(\+{1,2}|~)\w|^\w[\w.@/]*=/.test(text) && !text.includes("://");
+const isOverride = (text: string): boolean => /^(\+{1,2}|~)\w|^\w[\w.@/]*=/.test(text);
 
 /** Where a browser finds what listens at every address: under the machine's name. */
 function shownHost(host: string): string {
