@@ -72,12 +72,14 @@ Deno.test("entail dashboard: what cannot be shown or listened at ends with one l
     const results = await Promise.all([
       failure(["dashboard", "/no/such/run"]),
       failure(["dashboard", "sqlite:////no/such.db"]),
+      failure(["dashboard", decodeURIComponent(new URL(import.meta.url).pathname)]),
       failure(["dashboard", "--port", `${listener.addr.port}`]),
       failure(["dashboard", "--port", "70000"]),
     ]);
-    assert.deepEqual(results.map(([code]) => code), [3, 3, 2, 2]);
+    assert.deepEqual(results.map(([code]) => code), [3, 3, 3, 2, 2]);
+    assert.match(results[2][1], /dashboard_test\.ts: .*not a database/);
     assert.match(results[0][1], /\/no\/such\/run: no such file or folder/);
-    assert.match(results[2][1], new RegExp(`--port ${listener.addr.port}: is taken`));
+    assert.match(results[3][1], new RegExp(`--port ${listener.addr.port}: is taken`));
   } finally {
     listener.close();
   }
