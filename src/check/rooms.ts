@@ -54,7 +54,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   search: [...LEAVES, ...DEVICE, "config", "dataset", "augmentation", "studies", "evaluation", "models", "training"],
   report: ["errors", "formats", "config", "studies", "evaluation", "training", "search"],
-  dashboard: ["errors", "formats", "version", "config", "studies", "training", "search", "report"],
+  dashboard: ["errors", "formats", "version", "config", "evaluation", "studies", "training", "search", "report"],
   bench: ["errors", "random", ...DEVICE, "tuning", "dataset", "models", "training"],
   check: ["errors", ...DEVICE, "tuning", "models", "training"],
   cli: [...LIBRARY, "dashboard", "bench", "check"],
