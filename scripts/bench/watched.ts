@@ -14,7 +14,8 @@ const SAMPLE_MS = 200;
 /** Of the kernel's clock in /proc; getconf CLK_TCK. */
 const TICKS_PER_SECOND = 100;
 
-function sample(pid: number): { cpuSeconds: number; peakBytes: number } | null {
+/** What a process has taken so far; null where it has ended. */
+export function sample(pid: number): { cpuSeconds: number; peakBytes: number } | null {
   try {
     const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /s, "").split(" ");
     const peak = /VmHWM:\s+(\d+) kB/.exec(Deno.readTextFileSync(`/proc/${pid}/status`));
@@ -23,7 +24,7 @@ function sample(pid: number): { cpuSeconds: number; peakBytes: number } | null {
       peakBytes: Number(peak[1]) * 1024,
     };
   } catch {
-    return null; // it has ended
+    return null;
   }
 }
 

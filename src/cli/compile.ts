@@ -1,5 +1,6 @@
 /** `compile`: one self-contained binary by `deno compile`. */
 import { dirname, resolve } from "node:path";
+import { PAGE_MODULES } from "../dashboard/assets.ts";
 import { EntailError } from "../errors.ts";
 import { inShort } from "../formats/human.ts";
 import { resolveConfig } from "./context.ts";
@@ -16,6 +17,7 @@ const INCLUDED = [
   "src/models/modeling_entail.py",
   "src/report",
   "src/dashboard/page",
+  ...PAGE_MODULES.map((path) => `src/${path}`),
 ];
 
 export async function compile(overrides: string[], options: CommonOptions & { output: string }): Promise<void> {

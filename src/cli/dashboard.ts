@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { EntailError } from "../errors.ts";
 import { isLoopback } from "../dashboard/access.ts";
 import { serveDashboard } from "../dashboard/server.ts";
+import { openStorage } from "../studies/open_storage.ts";
 import { sqlitePath } from "../studies/sqlite_storage.ts";
 import { resolveConfig } from "./context.ts";
 import type { CommonOptions } from "./options.ts";
@@ -42,7 +43,7 @@ export async function dashboard(given: string[], options: DashboardOptions, sign
   await server.close();
 }
 
-const isOverride = (text: string): boolean => /^(\+{1,2}|~)\w|^\w[\w.@/]*=/.test(text) && !text.includes("://");
+const isOverride = (text: string): boolean => /^(\+{1,2}|~)\w|^\w[\w.@/]*=/.test(text);
 
 /** Where a browser finds what listens at every address: under the machine's name. */
 function shownHost(host: string): string {
@@ -50,13 +51,15 @@ function shownHost(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-/** A folder is that of a run, or has some below it; a file is a database, as a URL is. */
+/** A folder is that of a run, or has some below it; a file is a database, as a URL is. Data error where it is not there. */
 async function placeOf(text: string): Promise<["storages" | "runs", string]> {
-  if (text.includes("://")) {
-    if (isSqlite(text)) await statOf(sqlitePath(text));
-    return ["storages", text];
-  }
-  return (await statOf(text)).isDirectory ? ["runs", text] : ["storages", `sqlite:///${text}`];
+  const isUrl = text.includes("://");
+  const path = !isUrl ? text : isSqlite(text) ? sqlitePath(text) : null;
+  if (path !== null && (await statOf(path)).isDirectory && !isUrl) return ["runs", text];
+  const url = isUrl ? text : `sqlite:///${text}`;
+  // What cannot be read is said at once, and not waited for.
+  await (await openStorage(url, { readOnly: true })).close();
+  return ["storages", url];
 }
 
 async function statOf(path: string): Promise<Deno.FileInfo> {

@@ -20,10 +20,12 @@ export const PAGE_MODULES = [
   "dashboard/page/study_charts.ts",
   "dashboard/page/study_view.ts",
   "dashboard/page/trial_table.ts",
+  "evaluation/metrics.ts",
   "formats/human.ts",
   "report/chart_style.ts",
   "report/colours.ts",
   "report/labels.ts",
+  "report/run/verdict_tables.ts",
   "report/span.ts",
   "report/ticks.ts",
 ];
@@ -53,7 +55,7 @@ const ASSETS: Record<string, () => Promise<{ type: string; body: string; isKept?
     isKept: true,
   }),
   ...Object.fromEntries(PAGE_MODULES.map((path) => [
-    `/${path}`,
+    `/src/${path}`,
     async () => ({ type: "text/javascript", body: stripTypeScriptTypes(await text(path)) }),
   ])),
 };

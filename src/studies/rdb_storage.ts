@@ -17,6 +17,9 @@ import type { Sql, SqlDriver, SqlRow } from "./sql_driver.ts";
 import type { Storage, StoredParam, StudyRecord, TrialChanges, TrialGoal, TrialTemplate } from "./storage.ts";
 import { TrialCache } from "./trial_cache.ts";
 
+/** Trials whose details are read together. */
+const ROWS_AT_ONCE = 500;
+
 interface StudyCache {
   readonly cache: TrialCache;
   /** The domain that each parameter had when it was first stored. */
@@ -242,11 +245,14 @@ export class RdbStorage implements Storage {
     try {
       let rows = stale.length === 0 ? [] : await this.#trialRows(stale);
       if (changedByOthers) {
-        const fresh = "SELECT * FROM trials WHERE study_id = ? AND trial_id > ?";
+        const fresh = "SELECT * FROM trials WHERE study_id = ? AND trial_id > ? ORDER BY trial_id";
         rows = rows.concat(await this.#driver.all(fresh, [studyId, entry.cache.largestId]));
         if (entry.cache.largestId < 0) await this.#checkStudy(this.#driver, studyId, "");
       }
-      entry.cache.put(await this.#complete(rows));
+      // In parts, by growing ids: the rows of thousands of trials take more memory than the trials.
+      for (let first = 0; first < rows.length; first += ROWS_AT_ONCE) {
+        entry.cache.put(await this.#complete(rows.slice(first, first + ROWS_AT_ONCE)));
+      }
     } catch (error) {
       entry.epoch = -1;
       throw error;

@@ -13,6 +13,7 @@ import { describeEpochs, trainFold } from "./fold.ts";
 import { teacherTargets } from "./losses.ts";
 import { type LiveStatusWriter, writeLiveStatus } from "./live_status.ts";
 import { type ModelSource, openModelSource } from "./model_source.ts";
+import { writePairLengths } from "./pair_lengths.ts";
 import { openFittingSession } from "./physical_batch.ts";
 import { choosePrecision, computingIn, describePrecision } from "./precision.ts";
 import { decisionSettings } from "./decisions.ts";
@@ -29,6 +30,7 @@ import {
   enterRun,
   foldFolder,
   foldStates,
+  LENGTHS_FILE,
   lockRun,
   SUMMARY_FILE,
 } from "./run_folder.ts";
@@ -204,6 +206,7 @@ async function trainFolds(
       await clearFolds(config, plan.clear);
       await describeInFolder(config, record, split);
     }
+    await writePairLengths(join(config.output_dir, LENGTHS_FILE), pairs, tokens);
     await addChosenKernels(config.output_dir, gpu, session.choices);
     recorder?.runStarted({ continued: plan.kind === "continue" });
     live = writeLiveStatus(config.output_dir, { gpu, folds: selected, bytes: session.bytes, reporter });

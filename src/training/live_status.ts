@@ -107,11 +107,11 @@ export function writeLiveStatus(
 }
 
 /** The share of the time since the last call in which the device had work, as far as the host can tell. */
-export function busyShare(activity: Activity): () => number {
-  let since = performance.now();
+export function busyShare(activity: Activity, clock: () => number = () => performance.now()): () => number {
+  let since = clock();
   let idle = activity.idleMilliseconds();
   return () => {
-    const [now, idleNow] = [performance.now(), activity.idleMilliseconds()];
+    const [now, idleNow] = [clock(), activity.idleMilliseconds()];
     const share = now === since ? 0 : 1 - (idleNow - idle) / (now - since);
     [since, idle] = [now, idleNow];
     return Math.min(Math.max(share, 0), 1);

@@ -27,6 +27,7 @@ export const foldFolder = (root: string, fold: number): string => join(root, `fo
 
 export const CONFIG_FILE = "config.yaml";
 export const FOLDS_FILE = "folds.csv";
+export const LENGTHS_FILE = "pair_lengths.csv";
 export const SUMMARY_FILE = "summary.json";
 /** What `eval` found when it was last asked, and what it was asked with: a `KeptEvaluation`. */
 export const EVALUATION_FILE = "evaluation.json";
@@ -99,13 +100,16 @@ async function recordToEnter({ output_dir, overwrite }: Config): Promise<RunReco
   }
 }
 
+/** Beside the folders of folds. */
+const FILES = [RECORD_FILE, SUMMARY_FILE, EVALUATION_FILE, FOLDS_FILE, LENGTHS_FILE, CONFIG_FILE, KERNELS_FILE];
+
 /**
  * Makes the folders those of a new run. The old record goes first and the new one comes before all else, so that a kill in
  * between leaves a folder that is refused or continued, never one that misleads.
  */
 export async function beginRun(config: Config, record: RunRecord, split: RunSplit): Promise<void> {
   const { output_dir, checkpoint_dir } = config;
-  for (const name of [RECORD_FILE, SUMMARY_FILE, EVALUATION_FILE, FOLDS_FILE, CONFIG_FILE, KERNELS_FILE]) {
+  for (const name of FILES) {
     await remove(join(output_dir, name));
   }
   for (const root of [output_dir, checkpoint_dir]) {

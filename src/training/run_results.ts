@@ -5,8 +5,9 @@ import { EntailError } from "../errors.ts";
 import { readJson } from "../formats/json.ts";
 import { decisionSettings } from "./decisions.ts";
 import { type EpochEntry, readLog, type StepEntry } from "./metrics_log.ts";
+import { type PairLength, readPairLengths } from "./pair_lengths.ts";
 import { type Prediction, readPredictions } from "./predictions.ts";
-import { EVALUATION_FILE, foldFolder, loadRun, type OpenRun, SUMMARY_FILE } from "./run_folder.ts";
+import { EVALUATION_FILE, foldFolder, LENGTHS_FILE, loadRun, type OpenRun, SUMMARY_FILE } from "./run_folder.ts";
 import { peekState } from "./state.ts";
 import type { FoldFacts, RunPrediction, Summary } from "./summary.ts";
 
@@ -30,6 +31,8 @@ export interface FoldResults {
 export interface RunResults extends OpenRun {
   /** By number. */
   readonly folds: readonly FoldResults[];
+  /** How much of each pair is read; null in the folder of a run that did not write it. */
+  readonly lengths: readonly PairLength[] | null;
   /** What `eval` found when it was last asked; null where it never was. */
   readonly evaluation: KeptEvaluation | null;
 }
@@ -65,7 +68,13 @@ export async function readRunResults(outputDir: string): Promise<RunResults> {
       predictions,
     });
   }
-  return { ...run, folds, evaluation: await kept<KeptEvaluation>(join(outputDir, EVALUATION_FILE)) };
+  const lengths = join(outputDir, LENGTHS_FILE);
+  return {
+    ...run,
+    folds,
+    lengths: await exists(lengths) ? await readPairLengths(lengths) : null,
+    evaluation: await kept<KeptEvaluation>(join(outputDir, EVALUATION_FILE)),
+  };
 }
 
 async function predictionsIn(folder: string): Promise<Prediction[]> {

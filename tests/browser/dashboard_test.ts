@@ -97,6 +97,7 @@ Deno.test("dashboard in a browser: trials are sorted, filtered, turned over and 
       await page.click(".trials th:nth-child(3) button");
       assert.deepEqual((await shownTrials(page)).slice(0, 3), [118, 116, 115]);
       assert.equal(await page.read("document.querySelector('th[aria-sort]').ariaSort"), "descending");
+      assert.match(await page.read("document.activeElement.textContent"), /^value/);
       await page.click(".controls button:last-child");
       assert.match(
         await page.read("document.querySelector('.controls output').textContent"),

@@ -10,8 +10,9 @@ import { inTemporaryFolder, TEXT_MODEL, writeRunData } from "../support/run_data
 Deno.test("entail --help: names every command; each has a help of its own", async () => {
   const { code, stdout } = await entail(["--help"]);
   assert.equal(code, 0);
-  const commands = "train eval predict hpo status best report compare verify prepare bench info compile test check"
-    .split(" ");
+  const commands =
+    "train eval predict hpo status best report compare dashboard verify prepare bench info compile test check"
+      .split(" ");
   for (const command of commands) assert.match(stdout, new RegExp(`^  ${command}\\b`, "m"));
   const helps = await Promise.all(commands.map((command) => entail([command, "--help"])));
   for (const { code, stdout } of helps) {

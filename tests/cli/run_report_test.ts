@@ -5,7 +5,7 @@ import { entail, failure, start } from "../support/command_line.ts";
 import { inTemporaryFolder, writeRunData } from "../support/run_data.ts";
 
 const files = (folder: string) => [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-const CHARTS = "epochs f1 learning_rate loss precision_recall reliability roc scores".split(" ");
+const CHARTS = "epochs f1 learning_rate loss precision_recall reliability roc scores truncation".split(" ");
 const REPORT = [...CHARTS.map((name) => `${name}.svg`), "report.html", "report.md"].sort();
 
 Deno.test("entail train, eval, report, compare: a page of a run, and runs side by side", async () => {
@@ -42,6 +42,13 @@ Deno.test("entail train, eval, report, compare: a page of a run, and runs side b
     assert.match(page, /<code>p\d+<\/code>/);
     assert.doesNotMatch(page, /slept|market|brother/);
     assert.match(page, /24 of 24/);
+    // All pairs lose a few tokens; the table has those that lose the most, by id.
+    assert.match(page, /Those that lose the most:/);
+    const lengths = Deno.readTextFileSync(join(run, "pair_lengths.csv")).trim().split("\n");
+    assert.deepEqual([lengths[0], lengths.length], ["post_id,criterion_id,tokens,chunks,lost", 25]);
+    const lost = lengths.slice(1).map((line) => Number(line.split(",")[4]));
+    const { truncation } = JSON.parse(Deno.readTextFileSync(join(run, "run.json")));
+    assert.equal(lost.reduce((a, b) => a + b), truncation.tokens);
 
     assert.equal(compared.code, 0, compared.stderr);
     assert.equal(compared.stderr, "over 24 pairs of 12 posts, folds 0, 1\n");

@@ -1,6 +1,7 @@
 /** The live page's server: what it answers, what it refuses, and what it tells as studies and runs go on. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { PAGE_MODULES } from "../../src/dashboard/assets.ts";
 import { type DashboardOptions, serveDashboard } from "../../src/dashboard/server.ts";
 import { openStorage } from "../../src/studies/open_storage.ts";
 import type { Storage } from "../../src/studies/storage.ts";
@@ -216,6 +217,26 @@ Deno.test("dashboard: runs, what they logged, side by side, and reports without 
       assert.match(report.body, /^<!doctype html>/);
       assert.equal((await ask(`/report/run/${encodeURIComponent(of("broken").run)}`)).status, 422);
     });
+  });
+});
+
+Deno.test("dashboard: the page needs nothing that is not served, and all that is served", async () => {
+  await withServer({}, async (ask) => {
+    const links = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, link]) => link);
+    const page = await ask("/");
+    const pending = links(page.body, /(?:src|href)="(\/[^"]*)"/g);
+    const modules = new Set<string>();
+    for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+      const { status, body } = await ask(path);
+      assert.equal(status, 200, path);
+      if (!path.startsWith("/src/")) continue;
+      modules.add(path);
+      const imported = links(body, /^(?:import|export)\b[^;]*? from "([^"]+)";/gm);
+      pending.push(
+        ...imported.map((link) => new URL(link, `http://x${path}`).pathname).filter((each) => !modules.has(each)),
+      );
+    }
+    assert.deepEqual([...modules].sort(), PAGE_MODULES.map((path) => `/src/${path}`).sort());
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runReport, writeRunReport } from "../../src/report/run/run_report.ts";
+import { lostBins } from "../../src/report/run/length_plots.ts";
 import { thinned } from "../../src/report/run/training_plots.ts";
 import { EVALUATION_FILE, SUMMARY_FILE } from "../../src/training/run_folder.ts";
 import { judgedFolds, readRunResults } from "../../src/training/run_results.ts";
@@ -12,7 +13,7 @@ import { type RunFiles, writeRunFiles } from "../support/run_files.ts";
 
 const NOW = new Date("2026-01-02T03:04:05Z");
 const CHARTS = [
-  ...["f1", "roc", "precision_recall", "reliability", "scores", "loss", "learning_rate", "epochs"],
+  ...["f1", "roc", "precision_recall", "reliability", "scores", "loss", "learning_rate", "epochs", "truncation"],
 ].map((name) => `${name}.svg`);
 
 interface Written {
@@ -62,6 +63,12 @@ Deno.test("runReport: every figure is the summary's; charts of training, curves,
     assert.equal(text.match(/^\| \d \| .*\*\*0\.\d{4}\*\*/gm)!.length, 1);
     assert.deepEqual(row(text, "pairs whose post does not fit"), ["7 of 120"]);
     assert.deepEqual(row(text, "tokens of their posts that are cut off"), ["1,234"]);
+    // Posts 17, 34 and 51 lose 34, 68 and 102 tokens, each in two pairs; the longest is the last.
+    const [, lost, slowest] = text.split(/Those that lose the most:|## Slowest pairs/);
+    assert.match(lost, /^\| `p51` \| `A\.1` \| 71 \| 1 \| 102 \|$/m);
+    assert.equal(lost.match(/^\| `p/gm)!.length, 6);
+    assert.equal(/\| `p\d+` .*$/m.exec(slowest)![0], "| `p59` | `A.1` | 79 | 1 | 0 |");
+    assert.match(text, /How many tokens each of 6 pairs loses whose post does not fit; the other 114 lose none\./);
     assert.deepEqual(row(text, "evidence sentences cut off, whole or in part"), ["3 of 40"]);
     assert.equal(row(text, "`data.groundtruth_csv`").at(-1), "`aaaaaaaaaaaa`");
     assert.match(text, /^\| `kfold\.n_splits` \| `3` \| `5` \|$/m);
@@ -114,7 +121,13 @@ Deno.test("runReport: a run under way says so; one without its checkpoints goes 
     Deno.removeSync(join(run, "fold_0/metrics.jsonl"));
     const early = await runReport(await readRunResults(run), NOW);
     assertPage(early);
-    assert.deepEqual([...early.keys()], ["loss.svg", "learning_rate.svg", "report.md", "report.html"]);
+    assert.deepEqual([...early.keys()], [
+      "loss.svg",
+      "learning_rate.svg",
+      "truncation.svg",
+      "report.md",
+      "report.html",
+    ]);
     assert.match(early.get("report.md")!, /Fold 1 is at epoch 0\.75, step 3 and not evaluated yet\. Folds 0, 2 have/);
 
     Deno.removeSync(log);
@@ -154,6 +167,19 @@ Deno.test("runReport: ids that look like markup stay text, and no post is quoted
     assert.ok(files.get("f1.svg")!.includes("{value}"));
     assert.match(text, /`__proto__`/);
   });
+});
+
+Deno.test("lostBins: whole widths from 1 up, every pair that loses a token in one of them", () => {
+  const bins = lostBins([0, 1, 20, 21, 199, 200, 0]);
+  assert.deepEqual(bins.filter(({ pairs }) => pairs > 0), [
+    { from: 1, to: 10, pairs: 1 },
+    { from: 11, to: 20, pairs: 1 },
+    { from: 21, to: 30, pairs: 1 },
+    { from: 191, to: 200, pairs: 2 },
+  ]);
+  assert.equal(bins.length, 20);
+  assert.deepEqual(lostBins([1, 2, 2, 0]), [{ from: 1, to: 1, pairs: 1 }, { from: 2, to: 2, pairs: 2 }]);
+  assert.deepEqual(lostBins([0, 0]), []);
 });
 
 Deno.test("thinned: means of neighbours, in their order, and few points as they are", () => {

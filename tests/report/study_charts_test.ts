@@ -1,6 +1,6 @@
 /** The numbers behind a study's charts, beside those of optuna.visualization (tests/oracles/study_charts.py). */
 import assert from "node:assert/strict";
-import { contourCells, contourPlot, surface } from "../../src/report/study/contour_plot.ts";
+import { contourCells, contourPlot, kernelWidth, surface } from "../../src/report/study/contour_plot.ts";
 import { edfPlot, edfSteps } from "../../src/report/study/edf_plot.ts";
 import { historyPlot } from "../../src/report/study/history_plot.ts";
 import { pairedParameters } from "../../src/report/study/pairs.ts";
@@ -131,12 +131,14 @@ Deno.test("contourCells: plot_contour's grid, the best of the trials in one plac
 Deno.test("surface: means of near trials, that of a single one where no other is near, nothing far from all", () => {
   const axis = { name: "x", ticks: [], positions: [], isChoice: false };
   const choices = { name: "c", ticks: [{ at: 0, label: "a" }, { at: 1, label: "b" }], positions: [], isChoice: true };
-  const cells = [{ x: 0.5, y: 0, value: 3 }, { x: 0.5, y: 1, value: 5 }];
+  // 500 in each of two places.
+  const cells = [{ x: 0.5, y: 0, value: 3 }, { x: 0.5, y: 1, value: 5 }].flatMap((cell) => new Array(500).fill(cell));
   const values = surface(cells, axis, choices);
+  const placeOf = (i: number) => -0.05 + (i + 0.5) * 1.1 / 33;
   // Nothing passes from one choice to another.
   for (const [i, j, value] of values) {
     assert.equal(value, j === 0 ? 3 : 5);
-    assert.ok(Math.abs(-0.05 + (i + 0.5) * 1.1 / 33 - 0.5) <= 2.5 / 16);
+    assert.ok(Math.abs(placeOf(i) - 0.5) <= kernelWidth(1000) * Math.sqrt(2.5 ** 2 + 2 * Math.log(500)) + 1e-9);
   }
   assert.deepEqual(new Set(values.map(([, j]) => j)), new Set([0, 1]));
   const between = surface([{ x: 0.45, y: 0.5, value: 1 }, { x: 0.55, y: 0.5, value: 2 }], axis, axis);

@@ -5,6 +5,8 @@ import { decide, fitDecision, isChosen } from "../../src/evaluation/decision.ts"
 import { Mt19937 } from "../../src/random/mt19937.ts";
 import { decisionSettings } from "../../src/training/decisions.ts";
 import { writePredictions } from "../../src/training/predictions.ts";
+import { writePairLengths } from "../../src/training/pair_lengths.ts";
+import { LENGTHS_FILE } from "../../src/training/run_folder.ts";
 import { RECORD_FILE } from "../../src/training/run_record.ts";
 import { measure } from "../../src/evaluation/metrics.ts";
 
@@ -22,6 +24,12 @@ export interface RunFiles {
 }
 
 const POSTS = 20;
+
+/** A pair of so many tokens, of which so many more are cut off. */
+const encoded = (tokens: number, lost: number) => ({
+  chunks: [{ ids: new Uint32Array(tokens), typeIds: new Uint8Array(tokens) }],
+  lost,
+});
 
 /** Writes a run of three folds, 20 posts each, three epochs of four steps each, of which the first overflowed. */
 export async function writeRunFiles(folder: string, files: RunFiles = {}): Promise<void> {
@@ -47,6 +55,15 @@ export async function writeRunFiles(folder: string, files: RunFiles = {}): Promi
     ...record,
   };
   await write(RECORD_FILE, JSON.stringify(made));
+  const lengths = Array.from({ length: 3 * POSTS }, (_, i) =>
+    criteria.map((criterionId) => {
+      return { pair: { postId: idOf(i), criterionId }, tokens: encoded(20 + i, i % 17 === 0 ? i * 2 : 0) };
+    })).flat();
+  await writePairLengths(
+    join(folder, LENGTHS_FILE),
+    lengths.map(({ pair }) => pair),
+    lengths.map(({ tokens }) => tokens),
+  );
   for (const fold of folds) {
     const scored = Array.from({ length: POSTS }, (_, i) =>
       criteria.map((criterionId, at) => {

@@ -1,5 +1,7 @@
 /// <reference lib="dom" />
 /** Runs side by side. */
+import { METRIC_NAMES } from "../../evaluation/metrics.ts";
+import { METRIC_TITLES } from "../../report/run/verdict_tables.ts";
 import { getComparison, type RunComparison, runLink } from "./api.ts";
 import { type Child, figure, h, table } from "./dom.ts";
 
@@ -15,11 +17,8 @@ export function compareView(place: HTMLElement, runs: readonly string[]): () => 
 
 function sideBySide({ folds, runs, comparisons, differences }: RunComparison): Node[] {
   const [{ pairs, posts }] = comparisons;
-  const names = Object.keys(runs[0].metrics).filter((name) =>
-    name in runs[0].intervals
-  ) as (keyof typeof runs[0]["intervals"])[];
-  const metrics = names.map((name): Child[] => [
-    /^(f1|auc|pr_auc|ece)$/.test(name) ? name.replace("_", "-").toUpperCase() : name,
+  const metrics = METRIC_NAMES.map((name): Child[] => [
+    METRIC_TITLES[name],
     ...runs.map(({ metrics, intervals }) => {
       const interval = intervals[name];
       return figure(metrics[name]) + (interval === null ? "" : ` (${interval.map(figure).join(" to ")})`);

@@ -26,6 +26,8 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
   const rows: TrialRow[] = [];
   let [isAskedFor, isLoaded] = [false, false];
   let chosen: number | null = null;
+  /** Of the trials in the history as it is drawn: thousands of dots are not drawn again for nothing. */
+  let [changes, drawnChanges] = [0, -1];
   let importancesOf = "";
   let importancesAt = -Infinity;
 
@@ -88,6 +90,7 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
     const read = await getTrials({ study_name, storage_id, storage: "" });
     rows.length = 0;
     take(read);
+    changes++;
     isLoaded = true;
     draw();
     await loadCurves();
@@ -124,7 +127,8 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
     if (!isLoaded) return;
     sections.hidden = false;
     running.replaceChildren(...study.running.length === 0 ? [] : [h("h2", {}, "Running"), runningTable(study)]);
-    history.show(...historyChart(study, rows));
+    if (changes !== drawnChanges) history.show(...historyChart(study, rows));
+    drawnChanges = changes;
     curves.show(
       ...curvesChart(study, rows.filter(({ intermediate_values }) => intermediate_values !== undefined), chosen),
     );
@@ -166,6 +170,7 @@ export function studyView(place: HTMLElement, live: Live, { study_name, storage_
     if (told.event === "ready") loadWhereThere();
     else if (told.event === "trials" && studyKey(told.data) === key) {
       take(told.data.trials);
+      changes++;
       later();
     } else if (told.event === "study" && studyKey(told.data) === key) {
       // One that has just been made is there to be loaded from now on.

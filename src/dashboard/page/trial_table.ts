@@ -134,7 +134,7 @@ export function createTrialTable(onChoose: (number: number) => void): TrialTable
     return h(
       "th",
       { scope: "col", "aria-sort": isSorted ? sort.order === 1 ? "ascending" : "descending" : null },
-      h("button", { type: "button", onclick: choose }, name + mark),
+      h("button", { type: "button", "data-key": `column ${name}`, onclick: choose }, name + mark),
     );
   }
 
@@ -145,6 +145,7 @@ export function createTrialTable(onChoose: (number: number) => void): TrialTable
       {
         tabindex: 0,
         "data-trial": row.number,
+        "data-key": `trial ${row.number}`,
         "aria-selected": `${row.number === chosen}`,
         onclick: choose,
         onkeydown: (event: KeyboardEvent) => event.key === "Enter" && choose(),
@@ -156,6 +157,7 @@ export function createTrialTable(onChoose: (number: number) => void): TrialTable
   function draw(): void {
     if (study === null) return;
     columns = columnsOf(study);
+    const focused = document.activeElement?.closest<HTMLElement>("[data-key]")?.dataset.key;
     const isWanted = filterOf(filter.value, columns);
     const wanted = state.selectedIndex === 0 ? null : state.value.toUpperCase();
     const column = columns.find(({ name }) => name === sort.name) ?? columns[0];
@@ -172,16 +174,17 @@ export function createTrialTable(onChoose: (number: number) => void): TrialTable
       : `${first + 1} to ${Math.min(first + PAGE, shown.length)} of ${shown.length} trials`;
     back.disabled = first === 0;
     on.disabled = first + PAGE >= shown.length;
+    // Whoever moves through it by keyboard goes on where they are.
+    if (focused !== undefined) {
+      element.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    }
   }
 
   return {
     element,
     show(newStudy, newRows) {
       [study, rows] = [newStudy, newRows];
-      // Whoever is typing or moving through rows by keyboard goes on where they are.
-      const focused = document.activeElement?.closest<HTMLElement>("[data-trial]")?.dataset.trial;
       draw();
-      if (focused !== undefined) element.querySelector<HTMLElement>(`tbody [data-trial="${focused}"]`)?.focus();
     },
     choose(number) {
       chosen = number;

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { getByPath, parseConfigText, settingsOf } from "../../config/config.ts";
 import { isChosen } from "../../evaluation/decision.ts";
 import { duration, epochsText, percent } from "../../formats/human.ts";
+import type { PairLength } from "../../training/pair_lengths.ts";
 import { bestEntry, type FoldResults, type RunResults } from "../../training/run_results.ts";
 import { literal, plotText, table } from "../markdown.ts";
 import type { Plot } from "../plot.ts";
@@ -40,6 +41,8 @@ export function composeRunReport(parts: RunReportParts): string {
     ...plot("scores"),
     ...(judgement === null ? [] : decisions(judgement)),
     ...truncation(results),
+    ...plot("truncation"),
+    ...lengths(results),
     ...(judgement === null ? [] : worst(judgement)),
     ...provenance(results),
   ].join("\n\n") + "\n";
@@ -246,6 +249,28 @@ function truncation({ record, config }: RunResults): string[] {
   ];
 }
 
+/** The pairs that are read the longest, and those that lose the most. */
+function lengths({ lengths }: RunResults): string[] {
+  if (lengths === null) return [];
+  const rows = (pairs: readonly PairLength[]) =>
+    table(
+      ["post", "criterion", "tokens read", "chunks", "tokens cut off"],
+      pairs.map(({ postId, criterionId, tokens, chunks, lost }) => [
+        literal(postId),
+        literal(criterionId),
+        ...[tokens, chunks, lost].map(String),
+      ]),
+    );
+  const cut = lengths.filter(({ lost }) => lost > 0).sort((a, b) => b.lost - a.lost);
+  return [
+    ...(cut.length === 0 ? [] : ["Those that lose the most:", rows(cut.slice(0, MOST_LONG))]),
+    "## Slowest pairs",
+    "Those of the most tokens, which is what the time of a pair goes with.",
+    rows(lengths.toSorted((a, b) => b.tokens - a.tokens).slice(0, MOST_LONG)),
+  ];
+}
+
+const MOST_LONG = 10;
 const MOST_PAIRS = 20;
 const MOST_POSTS = 15;
 

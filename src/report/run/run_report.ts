@@ -16,6 +16,7 @@ export async function runReport(results: RunResults, now: Date = new Date()): Pr
   const [
     { trainingPlots },
     { judgementPlots },
+    { lengthPlots },
     { composeRunReport, runName },
     { judgementOf },
     { reportPage },
@@ -23,13 +24,18 @@ export async function runReport(results: RunResults, now: Date = new Date()): Pr
   ] = await Promise.all([
     import("./training_plots.ts"),
     import("./judgement_plots.ts"),
+    import("./length_plots.ts"),
     import("./composition.ts"),
     import("./judgement.ts"),
     import("../page.ts"),
     import("../chart.ts"),
   ]);
   const judgement = judgementOf(results);
-  const plots = [...judgement === null ? [] : judgementPlots(judgement), ...trainingPlots(folds)];
+  const plots = [
+    ...judgement === null ? [] : judgementPlots(judgement),
+    ...trainingPlots(folds),
+    ...lengthPlots(results),
+  ];
   const markdown = composeRunReport({ results, judgement, plots, now });
   const pictures = new Map(plots.map((plot) => [`${plot.name}.svg`, renderSvg(plot)]));
   return new Map([

@@ -37,8 +37,8 @@ export function contourCells(
 
 /** Places on an axis of numbers that the surface has a value for. */
 const PLACES = 33;
-/** The standard deviation of the kernel, as a share of an axis. */
-const KERNEL_WIDTH = 1 / 16;
+/** The standard deviation of the kernel, as a share of an axis: Scott's rule (1992) for places that lie evenly. */
+export const kernelWidth = (cells: number): number => Math.sqrt(1 / 12) * cells ** (-1 / 6);
 /** Where the kernels of all trials come to less there is no value. */
 const LEAST_WEIGHT = Math.exp(-(2.5 ** 2) / 2);
 
@@ -59,8 +59,9 @@ function placesOf({ ticks, isChoice }: UnitAxis) {
  * (1964), with a Gaussian kernel between numbers and none between choices.
  */
 export function surface(cells: readonly ContourCell[], x: UnitAxis, y: UnitAxis): [number, number, number][] {
+  const width = kernelWidth(cells.length);
   const kernel = ({ isChoice }: UnitAxis, distance: number) =>
-    isChoice ? Number(Math.abs(distance) < 1e-6) : Math.exp(-0.5 * (distance / KERNEL_WIDTH) ** 2);
+    isChoice ? Number(Math.abs(distance) < 1e-6) : Math.exp(-0.5 * (distance / width) ** 2);
   const weights = (axis: UnitAxis, of: "x" | "y") =>
     placesOf(axis).middles.map((middle) => Float64Array.from(cells, (cell) => kernel(axis, cell[of] - middle)));
   const [ofX, ofY] = [weights(x, "x"), weights(y, "y")];
