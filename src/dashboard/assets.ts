@@ -1,10 +1,7 @@
 /** What the page is made of: its own files, what it shares with the reports, and the drawing library. */
-import { stripTypeScriptTypes } from "node:module";
-import { BROWSER_SCRIPT } from "../packages/echarts.ts";
-import { COLOURS, DARK_COLOURS } from "../report/colours.ts";
+import { browserModule, chartLibrary } from "../report/browser_modules.ts";
+import { COLOUR_STYLE } from "../report/page.ts";
 import { VERSION } from "../version.ts";
-
-const SOURCE = new URL("../", import.meta.url);
 
 /** Modules of the page, by their place below src/. The browser gets them without their types. */
 export const PAGE_MODULES = [
@@ -30,46 +27,36 @@ export const PAGE_MODULES = [
   "report/ticks.ts",
 ];
 
-const variables = (colours: Record<string, string>): string =>
-  Object.entries(colours).map(([name, colour]) => `--${name}: ${colour};`).join(" ");
+const pageFile = (name: string): Promise<string> => Deno.readTextFile(new URL(`page/${name}`, import.meta.url));
 
-const text = (path: string | URL): Promise<string> => Deno.readTextFile(new URL(path, SOURCE));
-
-const javaScript = async (path: string | URL) => ({ type: "text/javascript", body: await text(path) });
+interface Asset {
+  type: string;
+  read: () => Promise<string>;
+  /** The browser need not ask for it again. */
+  isKept?: boolean;
+}
 
 /** By path. */
-const ASSETS: Record<string, () => Promise<{ type: string; body: string; isKept?: boolean }>> = {
-  "/": async () => ({
-    type: "text/html",
-    body: (await text("dashboard/page/index.html")).replaceAll("VERSION", VERSION),
-  }),
-  "/style.css": async () => ({
-    type: "text/css",
-    body: `:root { color-scheme: light dark; ${variables(COLOURS)} }\n` +
-      `@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }\n${await text(
-        "dashboard/page/style.css",
-      )}`,
-  }),
-  "/echarts.js": async () => ({
-    ...await javaScript(BROWSER_SCRIPT),
-    isKept: true,
-  }),
-  ...Object.fromEntries(PAGE_MODULES.map((path) => [
+const ASSETS: Record<string, Asset> = {
+  "/": { type: "text/html", read: async () => (await pageFile("index.html")).replaceAll("VERSION", VERSION) },
+  "/style.css": { type: "text/css", read: async () => COLOUR_STYLE + await pageFile("style.css") },
+  "/echarts.js": { type: "text/javascript", read: chartLibrary, isKept: true },
+  ...Object.fromEntries(PAGE_MODULES.map((path): [string, Asset] => [
     `/src/${path}`,
-    async () => ({ type: "text/javascript", body: stripTypeScriptTypes(await text(path)) }),
+    { type: "text/javascript", read: () => browserModule(`../${path}`) },
   ])),
 };
 
-const served = new Map<string, Promise<{ type: string; body: string; isKept?: boolean }>>();
+const read = new Map<string, Promise<string>>();
 
 /** The file at that path of the page; null where there is none. */
 export async function asset(path: string): Promise<Response | null> {
   if (!Object.hasOwn(ASSETS, path)) return null;
-  if (!served.has(path)) served.set(path, ASSETS[path]());
-  const { type, body, isKept } = await served.get(path)!;
+  const { type, isKept } = ASSETS[path];
+  if (!read.has(path)) read.set(path, ASSETS[path].read());
   const headers = {
     "content-type": `${type}; charset=utf-8`,
     "cache-control": isKept ? "private, max-age=86400" : "no-cache",
   };
-  return new Response(body, { headers });
+  return new Response(await read.get(path), { headers });
 }
