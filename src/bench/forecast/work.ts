@@ -103,7 +103,10 @@ const pairsOf = ({ lengths }: Batch, tile: number): number =>
   lengths.reduce((sum, length) => sum + (tile * Math.ceil(length / tile)) ** 2, 0);
 
 /** Rows of heads that a workgroup of attention walks along: `products` of every pair and an element of a head. */
-const attention = (products: number, perLocalByte: number, gathers: number): Counting => (dispatch, batch) => {
+const attention = (
+  { products, perLocalByte, gathers }: { products: number; perLocalByte?: number; gathers: number },
+): Counting =>
+(dispatch, batch) => {
   const { bindings: { mask, weights, d_scores, c2p, p2c, ...heads } } = dispatch;
   const [groupHeads, headSize] = numbers(dispatch, "GROUP_HEADS", "HEAD_SIZE");
   const pairs = groupHeads * pairsOf(batch, 32);
@@ -114,7 +117,7 @@ const attention = (products: number, perLocalByte: number, gathers: number): Cou
   const [x, y = 1, z = 1] = dispatch.grid(batch);
   return {
     flops: 2 * products * pairs * headSize,
-    core: "attention",
+    core: perLocalByte === undefined ? "attention on matrices" : "attention",
     perLocalByte,
     gathers: gathers * pairs * terms.length,
     bytes: pairs * (ofPairs + (mask ? 1 / 8 : 0)) + batch.tokens * groupHeads * headSize * rowBytes + bytesOf(terms),
@@ -147,9 +150,12 @@ const tableRows = (table: string, rows: (batch: Batch) => number): Counting => (
 const COUNTING: Readonly<Record<string, Counting>> = {
   "product_tiles.product": product,
   "product_matrices.product": product,
-  "attention_tiles.forward": attention(2, 2 * 16 / 28, 1),
-  "attention_tiles.backward_query": attention(3, 2 * 16 / 28, 1),
-  "attention_tiles.backward_key": attention(2, 2 * 32 / 48, 0),
+  "attention_tiles.forward": attention({ products: 2, perLocalByte: 2 * 16 / 28, gathers: 1 }),
+  "attention_tiles.backward_query": attention({ products: 3, perLocalByte: 2 * 16 / 28, gathers: 1 }),
+  "attention_tiles.backward_key": attention({ products: 2, perLocalByte: 2 * 32 / 48, gathers: 0 }),
+  "attention_matrices.forward": attention({ products: 2, gathers: 1 }),
+  "attention_matrices.backward_query": attention({ products: 3, gathers: 1 }),
+  "attention_matrices.backward_key": attention({ products: 2, gathers: 0 }),
   "attention_buckets.sum": attentionBuckets,
   "attention_mask.draw": attentionMask,
   "layer_norm.forward": dropping,
