@@ -1,5 +1,5 @@
 /** What a model card says of the run that the model comes from: for the hub, and for people. */
-import { parse, stringify } from "yaml";
+import { parse, stringify } from "../packages/yaml.ts";
 
 export interface RunFacts {
   /** What the run is called. */

@@ -1,5 +1,5 @@
 /** pair_lengths.csv: how much of each pair of a run is read, and how much is cut off. */
-import { stringify } from "csv-stringify/sync";
+import { stringify } from "../packages/csv_stringify.ts";
 import type { EncodedPair } from "../dataset/batches.ts";
 import { writeFileAtomic } from "../formats/atomic_write.ts";
 import { readCsv } from "../formats/csv.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parse } from "yaml";
+import { parse } from "../../src/packages/yaml.ts";
 import { join } from "node:path";
 import { openSafetensors } from "../../src/formats/safetensors.ts";
 import { crossValidate } from "../../src/training/cross_validation.ts";

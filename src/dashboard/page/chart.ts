@@ -2,7 +2,6 @@
 /** A chart in the page that is shown again and again with more in it. */
 import type { EChartsType } from "../../packages/echarts.ts";
 import type { ChartOption } from "../../report/chart.ts";
-import { CHART_BASE } from "../../report/chart_style.ts";
 import { COLOURS, DARK_COLOURS } from "../../report/colours.ts";
 import { h } from "./dom.ts";
 
