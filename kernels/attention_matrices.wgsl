@@ -5,8 +5,8 @@
 //
 // `words`: two tiles of columns (at first, the rows that become matrices), then for each subgroup a strip of products, and
 // for each a tile of pairs as f16.
-//#include "lib/attention.wgsl"
 //#include "lib/matrix.wgsl"
+//#include "lib/attention.wgsl"
 //#include "lib/matrix_operand.wgsl" OF="row" SIDE="Left" ALONG_K=1 STRIDE=HEAD_WORDS
 //#include "lib/matrix_operand.wgsl" OF="along" SIDE="Right" ALONG_K=1 STRIDE=HEAD_WORDS
 //#include "lib/matrix_operand.wgsl" OF="across" SIDE="Right" ALONG_K=0 STRIDE=HEAD_WORDS
