@@ -44,13 +44,14 @@ const LOWEST = -3.0e38;
 //#if HAS_sums
 @group(0) @binding(9) var<storage, read_write> sums: array<f32>; // of dScore, [tokens, group heads, buckets], 0 at first
 //#end
+@group(0) @binding(10) var<uniform> units: vec4<f32>; // factor of dScores that are kept as f16, and its inverse
 @group(0) @binding(8) var<storage, read_write> max_and_sum: array<vec2<f32>>; // [tokens, heads]
 // What the backward of rows leaves for that of columns, [tokens of the chunk, group heads, rows]: transposed.
-//#tensor weights update PAIR_STRIDE
-//#tensor d_scores update PAIR_STRIDE
+//#tensor weights ${BY_WORDS ? "update_words" : "update"} PAIR_STRIDE
+//#tensor d_scores ${BY_WORDS ? "update_words" : "update"} PAIR_STRIDE
 // [tokens, heads, head size]: the rows that an invocation or a workgroup owns, and the columns that it walks.
-//#tensor query read HEAD_SIZE
-//#tensor d_context read HEAD_SIZE
+//#tensor query ${BY_WORDS ? "words" : "read"} HEAD_SIZE
+//#tensor d_context ${BY_WORDS ? "words" : "read"} HEAD_SIZE
 //#tensor context update HEAD_SIZE
 //#tensor d_query write HEAD_SIZE
 //#tensor d_key ${HAS_part ? "update" : "write"} HEAD_SIZE
@@ -61,10 +62,10 @@ const LOWEST = -3.0e38;
 //#tensor queries uniform HEAD_SIZE in WINDOW * HEAD_SIZE
 //#tensor d_contexts uniform HEAD_SIZE in WINDOW * HEAD_SIZE
 //#else
-//#tensor keys read HEAD_SIZE
-//#tensor values read HEAD_SIZE
-//#tensor queries read HEAD_SIZE
-//#tensor d_contexts read HEAD_SIZE
+//#tensor keys ${BY_WORDS ? "words" : "read"} HEAD_SIZE
+//#tensor values ${BY_WORDS ? "words" : "read"} HEAD_SIZE
+//#tensor queries ${BY_WORDS ? "words" : "read"} HEAD_SIZE
+//#tensor d_contexts ${BY_WORDS ? "words" : "read"} HEAD_SIZE
 //#end
 
 fn head_at(token: u32, head: u32) -> u32 {

@@ -6,6 +6,7 @@
 // matrix where it lies when it multiplies; so no invocation waits for another.
 // SIZED: what an entry point says that needs subgroups of SUBGROUP invocations where adapters have several sizes.
 //#if EMULATED
+//#include "lib/half.wgsl"
 var<private> matrix_row: u32;
 
 struct Left {
@@ -31,6 +32,24 @@ fn store_result(at: u32, stride: u32, result: Result) {
     words[at + matrix_row * stride + q] = bitcast<vec4<u32>>(result.row[q]);
   }
 }
+
+fn load_result(at: u32, stride: u32) -> Result {
+  var result = Result();
+  for (var q = 0u; q < ${MATRIX_N / 4}u; q++) {
+    result.row[q] = bitcast<vec4<f32>>(words[at + matrix_row * stride + q]);
+  }
+  return result;
+}
+
+fn store_result_columns(at: u32, stride: u32, result: Result) {
+  for (var n = 0u; n < ${MATRIX_N}u; n++) {
+    words[at + n * stride + matrix_row / 4u][matrix_row % 4u] = bitcast<u32>(result.row[n / 4u][n % 4u]);
+  }
+}
+
+fn halves_of(value: vec4<f32>) -> vec2<u32> {
+  return narrow_f16(value);
+}
 //#else
 //#requires f16
 //#requires subgroups
@@ -50,5 +69,18 @@ fn begin_matrices(lane: u32) {
 
 fn store_result(at: u32, stride: u32, result: Result) {
   subgroupMatrixStore<row_major>(&words, at, result, stride);
+}
+
+fn load_result(at: u32, stride: u32) -> Result {
+  return subgroupMatrixLoad<Result, row_major>(&words, at, stride);
+}
+
+// One column after another, as quads of rows.
+fn store_result_columns(at: u32, stride: u32, result: Result) {
+  subgroupMatrixStore<col_major>(&words, at, result, stride);
+}
+
+fn halves_of(value: vec4<f32>) -> vec2<u32> {
+  return bitcast<vec2<u32>>(vec4<f16>(value));
 }
 //#end

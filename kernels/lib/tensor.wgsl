@@ -1,12 +1,18 @@
 // What `//#tensor NAME ACCESS WIDTH` stands for: a tensor of rows of WIDTH elements of TYPE, read and written by quads of
 // four as f32. load_NAME(row, quad) gives elements 4 quad … 4 quad + 3 of a row, 0 past its end; store_NAME writes those
 // that are in the row. Only f32 has rows that are not whole quads: no two rows share a word.
-// ACCESS uniform: a window of ELEMENTS elements, in whole quads. ACCESS words: 16-bit elements as they are, eight at a time.
-//#if ACCESS == "words"
-@group(0) @binding(${BINDING}) var<storage, read> ${NAME}: array<vec4<u32>>;
+// ACCESS uniform: a window of ELEMENTS elements, in whole quads. ACCESS words, update_words: 16-bit elements as they are,
+// eight at a time.
+//#if ACCESS == "words" || ACCESS == "update_words"
+@group(0) @binding(${BINDING}) var<storage, ${ACCESS == "words" ? "read" : "read_write"}> ${NAME}: array<vec4<u32>>;
 fn load_${NAME}(row: u32, word: u32) -> vec4<u32> {
   return ${NAME}[row * ${WIDTH / 8}u + word];
 }
+//#if ACCESS == "update_words"
+fn store_${NAME}(row: u32, word: u32, value: vec4<u32>) {
+  ${NAME}[row * ${WIDTH / 8}u + word] = value;
+}
+//#end
 //#else
 //#if TYPE != "f32"
 //#include "lib/half.wgsl"

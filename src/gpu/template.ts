@@ -111,8 +111,13 @@ export function expandTemplate(
 
     function expandTensor(at: number, rest: string, names: Constants): void {
       const [, name, access, width, , elements] =
-        /^(\w+) (read|write|update|words|uniform) ((?:(?! in ).)+)( in (.+))?$/.exec(filledIn(rest, names, at)) ??
-          fail(at, "expected #tensor NAME read|write|update|words WIDTH, or #tensor NAME uniform WIDTH in ELEMENTS");
+        /^(\w+) (read|write|update|words|update_words|uniform) ((?:(?! in ).)+)( in (.+))?$/.exec(
+          filledIn(rest, names, at),
+        ) ??
+          fail(
+            at,
+            "expected #tensor NAME read|write|update|words|update_words WIDTH, or #tensor NAME uniform WIDTH in ELEMENTS",
+          );
       expandFile("lib/tensor.wgsl", {
         NAME: name,
         ACCESS: access,

@@ -55,6 +55,7 @@ function backward(call: Call<AttentionInputs & AttentionGradients>): void {
   const { query, key, value, positionKey, positionQuery, context, dContext, maxAndSum } = call.t;
   const { dQuery, dKey, dValue, dPositionKey, dPositionQuery } = call.t;
   for (const table of [dPositionKey, dPositionQuery]) table && call.plan.clear(table);
+  const units = call.inUnits ? unitsOfScores(call) : undefined;
   for (const group of call.cut.groups) {
     const known = { query, context, max_and_sum: maxAndSum, d_context: dContext };
     const ofQuery = { ...scoreBindings(call, group), ...known, d_query: dQuery };
@@ -62,7 +63,8 @@ function backward(call: Call<AttentionInputs & AttentionGradients>): void {
     const dC2p = positionKey && zeroSums(call, group, "dC2p");
     let dP2c: Tensor | undefined;
     for (const place of placesOf(call, group)) {
-      const kept = { weights: pairsOf(call, group, "weights"), d_scores: pairsOf(call, group, "dScores") };
+      const [weights, dScores] = [pairsOf(call, group, "weights"), pairsOf(call, group, "dScores")];
+      const kept = present({ weights, d_scores: dScores, units });
       backwardOf(call, place, "query", { ...ofQuery, ...kept }, { keys: key, values: value }, dC2p);
       // As late as that: what the queries alone need may lie in the same memory.
       dP2c ??= positionQuery && zeroSums(call, group, "dP2c");
@@ -81,6 +83,26 @@ const placesOf = ({ cut: { chunks, parts } }: Call, group: HeadGroup): Place[] =
 function pairsOf({ plan, sizes, cut, pairs }: Call, { count }: HeadGroup, name: "weights" | "dScores"): Tensor {
   const shape = [cut.room, count, pairStride(cut.part)];
   return plan.transient(`${sizes.label} ${name}`, shape, pairs[name]);
+}
+
+/** What dScores are multiplied by where they are kept as f16, and its inverse: for all heads and tokens of the call. */
+function unitsOfScores({ plan, t, sizes }: Call<AttentionInputs & AttentionGradients>): Tensor {
+  const { heads, headSize, tokens, scale, label } = sizes;
+  const measured = plan.transient(`${label} largest gradient and value`, [4], "u32");
+  const units = plan.transient(`${label} unit of dScores`, [4]);
+  const common = { kernel: "attention_units", constants: { HEADS: heads, HEAD_SIZE: headSize, SCALE: scale } };
+  plan.clear(measured);
+  plan.dispatch({
+    ...{ ...common, entry: "measure", label: measured.label },
+    bindings: { rows: tokens.uniform, measured, values: t.value, d_context: t.dContext },
+    grid: (batch) => [Math.ceil(tokens.count(batch) / 64), heads],
+  });
+  plan.dispatch({
+    ...{ ...common, entry: "choose", label: units.label },
+    bindings: present({ dropout: t.dropout, measured, units }),
+    grid: ({ tokens }) => [Math.min(tokens, 1)],
+  });
+  return units;
 }
 
 /** Sums of dScore by token and bucket, none yet. */
@@ -106,7 +128,7 @@ function backwardOf(
   dispatchRows(call, place, {
     ...{ kernel: "attention_buckets", entry: "sum", rows: 256, ofPart: rows === "query" },
     constants: { KEYS: Number(rows === "key") },
-    bindings: { ...summed, d_scores: bindings.d_scores },
+    bindings: present({ ...summed, d_scores: bindings.d_scores, units: bindings.units }),
   });
 }
 

@@ -15,8 +15,10 @@ export interface Call<T = AttentionInputs> {
   t: T;
   sizes: AttentionSizes & { label: string };
   kernel: string;
-  /** Its constants beside those of every core. */
+  /** Rows of a head that a workgroup of it owns, and its constants beside those of every core. */
+  rows: number;
   constants: Readonly<Record<string, number>>;
+  inUnits: boolean;
   cut: Cut;
   pairs: AttentionShape["pairs"];
   /** Copies by heads of what is read, where windows of a head's rows are bound as uniforms. */
@@ -33,9 +35,12 @@ export function appendCall<T extends AttentionInputs & HeadTensors>(
 ): void {
   const sizes = { ...wholeQuads(given), label };
   const shape = shapeOf(plan, sizes, directions.name, directions.read.flatMap((name) => tensors[name] ?? []));
-  appendChosen(plan, ATTENTION, shape, (on, { kernel, windows, cut: cutWork, constants }) => {
+  appendChosen(plan, ATTENTION, shape, (on, variant) => {
     const { padded: t, copyBack } = padHeads(on, tensors, { ...given, label }, directions);
-    const cut = cutWork(on.gpu, shape);
+    const { kernel, rows, windows, inUnits = false } = variant;
+    const { pairs } = shape;
+    const own = inUnits ? { ...shape, pairs: { ...pairs, dScores: pairs.weights } } : shape;
+    const cut = variant.cut(on.gpu, own);
     const tableRows = fixedRows(on.gpu, "position table rows", sizes.relativeRows);
     const copyOf = (name: keyof HeadTensors): [Tensor, Tensor] => {
       const [rows, room] = isTable(name) ? [tableRows, alignRows(sizes.relativeRows)] : [sizes.tokens, paddedRows(cut)];
@@ -43,8 +48,8 @@ export function appendCall<T extends AttentionInputs & HeadTensors>(
     };
     const read = directions.read.filter((name) => t[name] && name !== "context");
     const copies = windows ? new Map(read.map(copyOf)) : null;
-    const own = constants?.(on.gpu, shape) ?? {};
-    attend({ plan: on, t, sizes, kernel, constants: own, cut, pairs: shape.pairs, copies });
+    const constants = variant.constants?.(on.gpu, shape) ?? {};
+    attend({ plan: on, t, sizes, kernel, rows, constants, inUnits, cut, pairs: own.pairs, copies });
     copyBack();
   });
 }
@@ -99,6 +104,7 @@ export function dispatchRows(call: Call, { group, chunk, part }: Place, work: Wo
       SCALE: scale,
       CHUNK: cut.chunk,
       WINDOW: copies ? cut.room : 0,
+      BY_WORDS: 0,
       ...work.constants,
     },
     bindings: {
@@ -123,12 +129,12 @@ export function walkColumns(
   bindings: Readonly<Record<string, Tensor>>,
   columns: Readonly<Record<string, Tensor>>,
 ): void {
-  const { kernel, constants, cut, copies } = call;
+  const { kernel, rows, constants, cut, copies } = call;
   const window = (tensor: Tensor) =>
     copies ? rowsOfHead(copies.get(tensor)!, place.group.first, place.chunk * cut.chunk, cut.room) : tensor;
   const walked = Object.fromEntries(Object.entries(columns).map(([name, tensor]) => [name, window(tensor)]));
   const first_head = indexUniform(call.plan.gpu, place.group.first);
   const ofPart = entry === "backward_query";
   const all = { first_head, ...bindings, ...walked };
-  dispatchRows(call, place, { kernel, entry, rows: 32, ofPart, constants, bindings: all });
+  dispatchRows(call, place, { kernel, entry, rows, ofPart, constants, bindings: all });
 }

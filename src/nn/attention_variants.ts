@@ -5,6 +5,7 @@ import { type DType, elementBytes } from "../gpu/dtype.ts";
 import type { Tensor } from "../gpu/tensor.ts";
 import { type AttentionSizes, pairStride } from "./attention_inputs.ts";
 import { alignRows } from "./attention_heads.ts";
+import { fitsMatrices, matrixConstants, type MatrixTiling } from "./attention_matrices.ts";
 import { INDEX_UNIFORMS } from "./index_uniform.ts";
 import { type Plan, storageOf } from "./plan.ts";
 import type { Operation, Variant } from "./variants.ts";
@@ -40,10 +41,14 @@ export interface AttentionShape extends AttentionSizes {
 }
 
 export interface AttentionVariant extends Variant<AttentionShape> {
-  readonly kernel: "attention_rows" | "attention_tiles";
+  readonly kernel: "attention_rows" | "attention_tiles" | "attention_matrices";
+  /** Rows of a head that a workgroup owns. */
+  readonly rows: number;
   /** Whether columns are bound as uniforms, chunk by chunk and one head at a time. */
   readonly windows: boolean;
   cut(gpu: Gpu, shape: AttentionShape): Cut;
+  /** Whether it keeps dScores as f16, in units that suit them (kernels/attention_units.wgsl). */
+  readonly inUnits?: boolean;
   /** Of the kernel, beside those of every core. */
   constants?(gpu: Gpu, shape: AttentionShape): Record<string, number>;
 }
@@ -51,14 +56,31 @@ export interface AttentionVariant extends Variant<AttentionShape> {
 const TILES = {
   adapters: ["hardware"],
   kernel: "attention_tiles",
+  rows: 32,
   windows: false,
   cut: cutByMemory,
 } as const;
 
-/** A core on tensor cores would be one more row, and its kernel one more file on kernels/lib/attention.wgsl. */
+/** For tensor cores. Parts of queries are left to the others. */
+const matrices = (tiling: MatrixTiling) =>
+  ({
+    name: `matrices ${tiling.subgroups * tiling.each}x${tiling.columns}`,
+    adapters: ["hardware"],
+    kernel: "attention_matrices",
+    rows: tiling.subgroups * tiling.each,
+    windows: false,
+    suits: (gpu, shape) =>
+      fitsMatrices(gpu, shape, tiling) && (shape.direction === "forward" || cutByMemory(gpu, shape).parts === 1),
+    cut: cutByMemory,
+    inUnits: true,
+    constants: (gpu, { headSize }) => matrixConstants(gpu, headSize, tiling),
+  }) satisfies AttentionVariant;
+
 export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
   name: "attention",
   variants: [
+    matrices({ subgroups: 4, each: 16, columns: 32 }),
+    { ...matrices({ subgroups: 1, each: 16, columns: 16 }), usual: () => false },
     { name: "tiles 32x32", ...TILES, suits: fitsTiles, constants: () => ({ SUBGROUPS: 0 }) },
     {
       name: "tiles 32x32, subgroups",
@@ -70,6 +92,7 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
       name: "windows",
       adapters: ["software"],
       kernel: "attention_rows",
+      rows: 32,
       windows: true,
       suits: (gpu, shape) => cutByWindows(gpu, shape) !== null,
       cut: (gpu, shape) => cutByWindows(gpu, shape)!,
@@ -78,6 +101,7 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
       name: "rows",
       adapters: ["software", "hardware"],
       kernel: "attention_rows",
+      rows: 32,
       windows: false,
       suits: () => true,
       cut: cutByMemory,

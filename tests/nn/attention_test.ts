@@ -4,14 +4,17 @@ import { relativeIndexTable } from "../../src/nn/relative_position.ts";
 import {
   type AttentionArrays,
   attentionBackwardReference,
-  type AttentionCase,
   attentionForwardReference,
 } from "../../src/bench/reference/attention.ts";
-import { randomInputs, roundedInputs, runAttention } from "../support/attention.ts";
-import type { Tolerance } from "../../src/tuning/compare.ts";
+import {
+  type AttentionExample,
+  checkAgainstReference,
+  randomInputs,
+  roundedInputs,
+  runAttention,
+} from "../support/attention.ts";
 import type { DType } from "../../src/gpu/dtype.ts";
 import { ATTENTION } from "../../src/nn/attention_variants.ts";
-import { type Precision, storageOf } from "../../src/nn/plan.ts";
 import { variantsFor } from "../../src/nn/variants.ts";
 import { assertClose } from "../support/close.ts";
 import { gpuTest, negativeControl, uniform } from "../support/gpu.ts";
@@ -31,12 +34,9 @@ const UNEVEN = [1, 7, 33];
 
 const base = { heads: 3, headSize: 6, lengths: UNEVEN, longest: 40, relativeIndex: logarithmic, dropout: NO_DROPOUT };
 
-interface Example {
-  shape: AttentionCase;
-  tables: { rows?: number; c2p?: boolean; p2c?: boolean; scale?: number };
+interface Example extends AttentionExample {
   /** Compiling for a software adapter takes seconds: not every example tells something about every variant. */
   variants?: readonly (typeof VARIANTS[number])[];
-  seeds?: readonly number[];
 }
 
 const dropped = { ...base, dropout: DROPOUT };
@@ -84,58 +84,6 @@ const EXAMPLES: Record<string, Example> = {
     variants: ["windows"],
   },
 };
-
-/**
- * Half: what is stored is rounded to `unit`, and gradients are sums over what was rounded before, kept probabilities,
- * dScores and the context; the position terms are added to gradients that were.
- */
-function toleranceOf(name: string, precision: Precision): Tolerance {
-  const unit = { fp32: 0, fp16: 2 ** -11, bf16: 2 ** -8 }[name === "logSumExp" ? "fp32" : precision];
-  const sums = name === "context" ? 0 : 2 * unit;
-  return { atol: 4e-6 + sums, rtol: 2e-5 + unit };
-}
-
-/**
- * What a gradient that is 0 in theory is the difference of: a sequence of one token has the dScore dContext·value −
- * dContext·context, two equal sums that may be rounded in different orders.
- */
-function cancelledTerms(
-  { heads, headSize }: AttentionCase,
-  x: AttentionArrays & { dContext: ArrayLike<number> },
-): number {
-  const dots = Array.from(
-    { length: heads },
-    (_, head) =>
-      Array.from(
-        { length: headSize },
-        (_, i) => Math.abs(x.dContext[head * headSize + i] * x.value[head * headSize + i]),
-      )
-        .reduce((sum, term) => sum + term),
-  );
-  const factors = [x.query, x.key, x.positionKey ?? [], x.positionQuery ?? []].flatMap((values) => Array.from(values));
-  return Math.max(...dots) * Math.max(...factors.map(Math.abs)) / Math.sqrt(headSize);
-}
-
-async function checkAgainstReference(
-  gpu: Gpu,
-  { shape, tables, seeds = [11, 42] }: Example,
-  variant: string,
-  precision: Precision = "fp32",
-) {
-  for (const seed of seeds) {
-    const x = roundedInputs(randomInputs(shape, seed, tables), storageOf(precision, shape.headSize));
-    const actual = await runAttention(gpu, shape, x, { variant, precision });
-    const expected: Record<string, Float64Array> = {
-      ...attentionForwardReference(shape, x),
-      ...attentionBackwardReference(shape, x, x.dContext),
-    };
-    for (const [name, values] of Object.entries(actual)) {
-      const size = Math.max(...expected[name].map(Math.abs)) || cancelledTerms(shape, x);
-      const { atol, rtol } = toleranceOf(name, precision);
-      assertClose(values, expected[name], { atol: atol * size, rtol }, `${variant} ${name}, seed ${seed}`);
-    }
-  }
-}
 
 const HALF: Example = { shape: { ...dropped, heads: 2, headSize: 20, lengths: [40, 3, 33] }, tables: { rows: 16 } };
 

@@ -1,11 +1,17 @@
-/** Running the attention layer on arrays, for its tests. */
+/** Running the attention layer on arrays, and comparing it with its reference, for its tests. */
 import type { Gpu } from "../../src/gpu/device.ts";
 import type { Tensor } from "../../src/gpu/tensor.ts";
 import { attentionBackward, attentionForward } from "../../src/nn/attention.ts";
 import { type DType, isHalf, narrow, widen } from "../../src/gpu/dtype.ts";
 import { createPlan, type Precision, storageOf } from "../../src/nn/plan.ts";
-import type { AttentionArrays, AttentionCase } from "../../src/bench/reference/attention.ts";
-import { randomArray } from "./close.ts";
+import {
+  type AttentionArrays,
+  attentionBackwardReference,
+  type AttentionCase,
+  attentionForwardReference,
+} from "../../src/bench/reference/attention.ts";
+import type { Tolerance } from "../../src/tuning/compare.ts";
+import { assertClose, randomArray } from "./close.ts";
 import { download, dropoutUniform, runPlan, testRows, upload } from "./gpu.ts";
 
 export const tokensOf = ({ lengths }: AttentionCase): number => lengths.reduce((sum, length) => sum + length, 0);
@@ -115,4 +121,64 @@ export async function runAttention(
     (_, i) => maxAndSum[2 * i] + Math.log(maxAndSum[2 * i + 1]),
   );
   return { ...rest, logSumExp };
+}
+
+export interface AttentionExample {
+  shape: AttentionCase;
+  tables: { rows?: number; c2p?: boolean; p2c?: boolean; scale?: number };
+  seeds?: readonly number[];
+}
+
+/**
+ * Half: what is stored is rounded to `unit`, and gradients are sums over what was rounded before, kept probabilities,
+ * dScores and the context; the position terms are added to gradients that were. Matrices round probabilities for the
+ * context as well.
+ */
+function toleranceOf(name: string, precision: Precision, variant: string): Tolerance {
+  const unit = { fp32: 0, fp16: 2 ** -11, bf16: 2 ** -8 }[name === "logSumExp" ? "fp32" : precision];
+  const sums = name === "context" && !variant.startsWith("matrices") ? 0 : 2 * unit;
+  return { atol: 4e-6 + sums, rtol: 2e-5 + unit };
+}
+
+/**
+ * What a gradient that is 0 in theory is the difference of: a sequence of one token has the dScore dContext·value −
+ * dContext·context, two equal sums that may be rounded in different orders.
+ */
+function cancelledTerms(
+  { heads, headSize }: AttentionCase,
+  x: AttentionArrays & { dContext: ArrayLike<number> },
+): number {
+  const dots = Array.from(
+    { length: heads },
+    (_, head) =>
+      Array.from(
+        { length: headSize },
+        (_, i) => Math.abs(x.dContext[head * headSize + i] * x.value[head * headSize + i]),
+      )
+        .reduce((sum, term) => sum + term),
+  );
+  const factors = [x.query, x.key, x.positionKey ?? [], x.positionQuery ?? []].flatMap((values) => Array.from(values));
+  return Math.max(...dots) * Math.max(...factors.map(Math.abs)) / Math.sqrt(headSize);
+}
+
+/** Both directions by a variant, every seed. */
+export async function checkAgainstReference(
+  gpu: Gpu,
+  { shape, tables, seeds = [11, 42] }: AttentionExample,
+  variant: string,
+  precision: Precision = "fp32",
+) {
+  for (const seed of seeds) {
+    const x = roundedInputs(randomInputs(shape, seed, tables), storageOf(precision, shape.headSize));
+    const actual = await runAttention(gpu, shape, x, { variant, precision });
+    const expected: Record<string, Float64Array> = {
+      ...attentionForwardReference(shape, x),
+      ...attentionBackwardReference(shape, x, x.dContext),
+    };
+    for (const [name, values] of Object.entries(actual)) {
+      const size = Math.max(...expected[name].map(Math.abs)) || cancelledTerms(shape, x);
+      const { atol, rtol } = toleranceOf(name, precision, variant);
+      assertClose(values, expected[name], { atol: atol * size, rtol }, `${variant} ${name}, seed ${seed}`);
+    }
+  }
 }

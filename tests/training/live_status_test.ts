@@ -12,7 +12,17 @@ Deno.test("writeLiveStatus: says where the training is, passes on what is report
     const reporter = { ...silentReporter, training: (state: TrainingState) => passed.push(state) };
     const gpu = { name: "a device", activity: createActivity() };
     const live = writeLiveStatus(folder, { gpu, folds: [1, 3], bytes: 1234, reporter });
-    const state = { fold: 1, epoch: 2, epochs: 5, steps: 50, loss: 1, skipped: 0, bestF1: null, samplesPerSecond: 8 };
+    const state = {
+      fold: 1,
+      foldsLeft: 1,
+      epoch: 2,
+      epochs: 5,
+      steps: 50,
+      loss: 1,
+      skipped: 0,
+      bestF1: null,
+      samplesPerSecond: 8,
+    };
     live.reporter.training({ ...state, step: 10 });
     await new Promise((resolve) => setTimeout(resolve, 50));
     live.reporter.training({ ...state, step: 20 });
