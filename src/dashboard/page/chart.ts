@@ -50,12 +50,7 @@ export function createChart(height: number, onClick?: (name: string, index: numb
       chart.on("click", ({ seriesName, dataIndex }) => onClick?.(seriesName ?? "", dataIndex));
     }
     chart.setOption(
-      themed({
-        animation: false,
-        backgroundColor: COLOURS.paper,
-        textStyle: { fontFamily: "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", color: COLOURS.ink },
-        ...last,
-      }),
+      themed({ ...CHART_BASE, ...last }),
       { replaceMerge: ["series"] },
     );
   };
