@@ -1,6 +1,6 @@
 /** What the page is made of: its own files, what it shares with the reports, and the drawing library. */
-import { stripTypeScriptTypes } from "node:module";
-import { COLOURS, DARK_COLOURS } from "../report/colours.ts";
+import { browserModule, chartLibrary } from "../report/browser_modules.ts";
+import { COLOUR_STYLE } from "../report/colours.ts";
 import { VERSION } from "../version.ts";
 
 const SOURCE = new URL("../", import.meta.url);
@@ -29,12 +29,7 @@ export const PAGE_MODULES = [
   "report/ticks.ts",
 ];
 
-const variables = (colours: Record<string, string>): string =>
-  Object.entries(colours).map(([name, colour]) => `--${name}: ${colour};`).join(" ");
-
-const text = (path: string | URL): Promise<string> => Deno.readTextFile(new URL(path, SOURCE));
-
-const javaScript = async (path: string | URL) => ({ type: "text/javascript", body: await text(path) });
+const text = (path: string): Promise<string> => Deno.readTextFile(new URL(path, SOURCE));
 
 /** By path. */
 const ASSETS: Record<string, () => Promise<{ type: string; body: string; isKept?: boolean }>> = {
@@ -44,18 +39,12 @@ const ASSETS: Record<string, () => Promise<{ type: string; body: string; isKept?
   }),
   "/style.css": async () => ({
     type: "text/css",
-    body: `:root { color-scheme: light dark; ${variables(COLOURS)} }\n` +
-      `@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }\n${await text(
-        "dashboard/page/style.css",
-      )}`,
+    body: `${COLOUR_STYLE}${await text("dashboard/page/style.css")}`,
   }),
-  "/echarts.js": async () => ({
-    ...await javaScript(import.meta.resolve("echarts/dist/echarts.min.js")),
-    isKept: true,
-  }),
+  "/echarts.js": async () => ({ type: "text/javascript", body: await chartLibrary(), isKept: true }),
   ...Object.fromEntries(PAGE_MODULES.map((path) => [
     `/src/${path}`,
-    async () => ({ type: "text/javascript", body: stripTypeScriptTypes(await text(path)) }),
+    async () => ({ type: "text/javascript", body: await browserModule(new URL(path, SOURCE)) }),
   ])),
 };
 
