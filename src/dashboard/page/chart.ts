@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** A chart in the page that is shown again and again with more in it. */
 import type { EChartsType } from "echarts";
-import type { ChartOption } from "../../report/chart.ts";
+import type { ChartOption } from "../../report/plot.ts";
 import { COLOURS, darkOf } from "../../report/colours.ts";
 import { h } from "./dom.ts";
 
