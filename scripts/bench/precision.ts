@@ -106,7 +106,7 @@ if (options.folds) {
 }
 Deno.removeSync(work, { recursive: true });
 
-const svg = renderSvg("precision", {
+const option = {
   ...cartesian(
     "optimizer step",
     `loss, mean of ${SMOOTHING} steps`,
@@ -124,6 +124,7 @@ const svg = renderSvg("precision", {
       data: curve.map((loss, at) => [at + SMOOTHING, loss]),
     }))
   ),
-}, { width: 960, height: 360 });
+};
+const svg = renderSvg({ name: "precision", option, size: { width: 960, height: 360 } });
 Deno.writeTextFileSync(new URL("precision.svg", import.meta.url), svg);
 console.log(JSON.stringify({ steps: Number(options.steps), seeds, spread, rows }, null, 2));

@@ -9,7 +9,6 @@ import {
   VisualMapContinuousComponent,
 } from "echarts/components";
 import { init, use } from "echarts/core";
-import type { EChartsOption } from "echarts";
 import { SVGRenderer } from "echarts/renderers";
 import { CHART_BASE } from "./chart_style.ts";
 import { revived } from "./formatters.ts";
@@ -30,8 +29,6 @@ use([
   VisualMapContinuousComponent,
   SVGRenderer,
 ]);
-
-export type ChartOption = EChartsOption;
 
 /**
  * Draws a chart on a white sheet: the same chart, the same text. Its name becomes part of the names inside, which are
