@@ -1,6 +1,6 @@
 /** What the page is made of: its own files, what it shares with the reports, and the drawing library. */
 import { browserModule, chartLibrary } from "../report/browser_modules.ts";
-import { COLOUR_STYLE } from "../report/page.ts";
+import { COLOUR_STYLE } from "../report/colours.ts";
 import { VERSION } from "../version.ts";
 
 /** Modules of the page, by their place below src/. The browser gets them without their types. */
@@ -43,7 +43,7 @@ const ASSETS: Record<string, Asset> = {
   "/echarts.js": { type: "text/javascript", read: chartLibrary, isKept: true },
   ...Object.fromEntries(PAGE_MODULES.map((path): [string, Asset] => [
     `/src/${path}`,
-    { type: "text/javascript", read: () => browserModule(`../${path}`) },
+    { type: "text/javascript", read: () => browserModule(new URL(`../${path}`, import.meta.url)) },
   ])),
 };
 

@@ -187,13 +187,13 @@ async function versionOf(path: string): Promise<string | null> {
 }
 
 /** Reads what was appended to a fold's log; one that was replaced is read anew. */
-async function readFold({ run, folder, folds, described }: Watched, fold: number, publish: Publish): Promise<void> {
+async function readFold(watched: Watched, fold: number, publish: Publish): Promise<void> {
+  const { run, folder, folds, described, summary } = watched;
   const path = join(foldFolder(folder, fold), "metrics.jsonl");
   const info = await Deno.stat(path).catch(() => null);
   if (info === null) return void folds.delete(fold);
   let log = folds.get(fold);
-  const isNew = log === undefined;
-  const isReplaced = !isNew && (info.ino !== log!.inode || info.size < log!.bytes);
+  const isReplaced = log !== undefined && (info.ino !== log.inode || info.size < log.bytes);
   if (log === undefined || isReplaced) {
     const empty = { bytes: 0, inode: info.ino, rest: new Uint8Array(), lastStep: null, epochs: [], finished: false };
     folds.set(fold, log = empty);
@@ -204,7 +204,8 @@ async function readFold({ run, folder, folds, described }: Watched, fold: number
     else log.epochs.push(entry);
   }
   if (isReplaced) publish("log", jsonText({ run, fold, reset: true, entries: [] }));
-  else if (!isNew && entries.length > 0) publish("log", jsonText({ run, fold, reset: false, entries }));
+  // What is there at the first look at a run is nobody's news.
+  else if (summary !== null && entries.length > 0) publish("log", jsonText({ run, fold, reset: false, entries }));
   if (!log.finished) {
     const state = await peekState(foldFolder(described!.config.checkpoint_dir, fold)).catch(() => null);
     log.finished = state?.finished ?? false;

@@ -11,14 +11,13 @@ export const EXPLORE_MODULES = [
   "browser/explore.ts",
 ] as const;
 
-/** One of this room's modules as a browser takes it. */
-export async function browserModule(path: string): Promise<string> {
-  return stripTypeScriptTypes(await Deno.readTextFile(new URL(path, import.meta.url)));
-}
+/** A module as a browser takes it. */
+export const browserModule = async (place: URL): Promise<string> =>
+  stripTypeScriptTypes(await Deno.readTextFile(place));
 
-/** Modules as one script that imports nothing: one after the other, all names in one room. */
+/** Modules of this room as one script that imports nothing: one after the other, all names in one room. */
 export async function joinedModules(paths: readonly string[]): Promise<string> {
-  const texts = await Promise.all(paths.map(browserModule));
+  const texts = await Promise.all(paths.map((path) => browserModule(new URL(path, import.meta.url))));
   return texts.join("\n").replace(/^import\b[^;]*;$/gm, "").replace(/^export /gm, "").replace(/^\s*\n/gm, "");
 }
 

@@ -2,7 +2,6 @@
 import {
   BarChart,
   DatasetComponent,
-  type EChartsOption,
   GridComponent,
   HeatmapChart,
   init,
@@ -36,8 +35,6 @@ use([
   VisualMapContinuousComponent,
   SVGRenderer,
 ]);
-
-export type ChartOption = EChartsOption;
 
 /**
  * Draws a chart on a white sheet: the same chart, the same text. Its name becomes part of the names inside, which are

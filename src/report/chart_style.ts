@@ -1,5 +1,5 @@
 /** What the charts have in common to look at. */
-import type { ChartOption } from "./chart.ts";
+import type { ChartOption } from "./plot.ts";
 import type { LegendComponentOption } from "../packages/echarts.ts";
 import { COLOURS } from "./colours.ts";
 import { LINE_HEIGHT } from "./labels.ts";

@@ -44,6 +44,25 @@ export const DARK_COLOURS: Record<keyof typeof COLOURS, string> = {
   scale6: "#f98547",
 };
 
+const DARK_OF = new Map(
+  (Object.keys(COLOURS) as (keyof typeof COLOURS)[]).map((name): [string, string] => [
+    COLOURS[name],
+    DARK_COLOURS[name],
+  ]),
+);
+
+/** A colour of the charts where the page is dark; any other as it is. */
+export const darkOf = (colour: string): string => DARK_OF.get(colour) ?? colour;
+
+const variables = (colours: Record<string, string>): string =>
+  Object.entries(colours).map(([name, colour]) => `--${name}: ${colour};`).join(" ");
+
+/** The colours as a page's variables, light or dark as the reader's system is. */
+export const COLOUR_STYLE = `
+:root { color-scheme: light dark; ${variables(COLOURS)} }
+@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }
+`;
+
 /** For things of one kind, in this order. */
 export const HUES = [
   COLOURS.blue,

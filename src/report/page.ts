@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { Marked } from "../packages/marked.ts";
 import { chartLibrary, EXPLORE_MODULES, joinedModules } from "./browser_modules.ts";
-import { COLOURS, DARK_COLOURS } from "./colours.ts";
+import { COLOUR_STYLE, COLOURS } from "./colours.ts";
 import { plain } from "./markdown.ts";
 import type { Plot } from "./plot.ts";
 
@@ -13,15 +13,6 @@ export interface PageCharts {
   /** What is told of each trial, by number: the values of `names`, null where it has none. */
   readonly trials?: { readonly names: readonly string[]; readonly rows: Record<number, readonly (string | null)[]> };
 }
-
-const variables = (colours: Record<string, string>): string =>
-  Object.entries(colours).map(([name, colour]) => `--${name}: ${colour};`).join(" ");
-
-/** The colours as variables, light or dark as the reader's system is. */
-export const COLOUR_STYLE = `
-:root { color-scheme: light dark; ${variables(COLOURS)} }
-@media (prefers-color-scheme: dark) { :root { ${variables(DARK_COLOURS)} } }
-`;
 
 /** Charts to explore and their controls. */
 export const CHART_STYLE = `

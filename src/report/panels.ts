@@ -1,5 +1,5 @@
 /** Several charts in one: panels in two columns, or in one where a screen is narrow. */
-import type { ChartOption } from "./chart.ts";
+import type { ChartOption } from "./plot.ts";
 
 const COLUMNS = 2;
 const WIDTH = 960;

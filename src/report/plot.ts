@@ -1,4 +1,6 @@
-import type { ChartOption } from "./chart.ts";
+import type { EChartsOption } from "../packages/echarts.ts";
+
+export type ChartOption = EChartsOption;
 
 /** A chart as a report, a dashboard or a file shows it: nothing but data, drawn by `renderSvg` or in a browser. */
 export interface Plot {

@@ -1,5 +1,6 @@
 /** Where the time of an optimizer step goes, kernel by kernel, beside the least that the adapter would take. */
-import { type ChartOption, renderSvg } from "./chart.ts";
+import { renderSvg } from "./chart.ts";
+import type { ChartOption } from "./plot.ts";
 import { AXIS_STYLE } from "./chart_style.ts";
 import { COLOURS } from "./colours.ts";
 

@@ -179,6 +179,11 @@ Deno.test("dashboard: the stream tells what changes, and nothing else", async ()
       assert.deepEqual(log, { run, fold: 2, reset: false, entries: [entry] });
       assert.equal((await nextEvent(events, "run", ({ folds }) => folds[2].step === 99)).status, "stopped");
 
+      await Deno.remove(join(run, "fold_1", "metrics.jsonl"));
+      await nextEvent(events, "run", ({ folds }) => folds.length === 2);
+      await appendEntries(join(run, "fold_1", "metrics.jsonl"), [entry]);
+      assert.deepEqual(await nextEvent(events, "log"), { run, fold: 1, reset: false, entries: [entry] });
+
       await storage.deleteStudy(studyId);
       assert.equal((await nextEvent(events, "study_removed")).study_name, NAME);
       await response.body!.cancel().catch(() => {});

@@ -1,8 +1,9 @@
 /// <reference lib="dom" />
 /** A chart in the page that is shown again and again with more in it. */
 import type { EChartsType } from "../../packages/echarts.ts";
-import type { ChartOption } from "../../report/chart.ts";
-import { COLOURS, DARK_COLOURS } from "../../report/colours.ts";
+import { CHART_BASE } from "../../report/chart_style.ts";
+import type { ChartOption } from "../../report/plot.ts";
+import { COLOURS, darkOf } from "../../report/colours.ts";
 import { h } from "./dom.ts";
 
 declare const echarts: { init(place: HTMLElement): EChartsType };
@@ -16,17 +17,11 @@ export interface Chart {
 
 const isDark = matchMedia("(prefers-color-scheme: dark)");
 
-const DARK_OF = new Map(
-  Object.entries(COLOURS).map((
-    [name, colour],
-  ): [string, string] => [colour, DARK_COLOURS[name as keyof typeof COLOURS]]),
-);
-
 /** The option with the colours of a dark page in place of its own. */
 function themed<Kind>(option: Kind): Kind {
   if (!isDark.matches) return option;
   const seen = (value: unknown): unknown => {
-    if (typeof value === "string") return DARK_OF.get(value) ?? value;
+    if (typeof value === "string") return darkOf(value);
     if (Array.isArray(value)) return isPoints(value) ? value : value.map(seen);
     if (typeof value !== "object" || value === null) return value;
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, seen(each)]));
@@ -49,12 +44,7 @@ export function createChart(height: number, onClick?: (name: string, index: numb
       chart.on("click", ({ seriesName, dataIndex }) => onClick?.(seriesName ?? "", dataIndex));
     }
     chart.setOption(
-      themed({
-        animation: false,
-        backgroundColor: COLOURS.paper,
-        textStyle: { fontFamily: "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif", color: COLOURS.ink },
-        ...last,
-      }),
+      themed({ ...CHART_BASE, ...last }),
       { replaceMerge: ["series"] },
     );
   };

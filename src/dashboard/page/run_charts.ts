@@ -1,5 +1,5 @@
 /** The charts of a run that goes on. */
-import type { ChartOption } from "../../report/chart.ts";
+import type { ChartOption } from "../../report/plot.ts";
 import { cartesian } from "../../report/chart_style.ts";
 import { HUES } from "../../report/colours.ts";
 import { tickText } from "../../report/labels.ts";

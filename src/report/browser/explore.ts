@@ -2,7 +2,7 @@
 /** A chart in a browser, to explore: what is under a pointer, zoom, switches, choices, brushes. Works in any page. */
 import type { EChartsType } from "../../packages/echarts.ts";
 import { CHART_BASE } from "../chart_style.ts";
-import { COLOURS, DARK_COLOURS } from "../colours.ts";
+import { COLOURS, darkOf } from "../colours.ts";
 import { revived } from "../formatters.ts";
 import { tickText } from "../labels.ts";
 import type { Plot } from "../plot.ts";
@@ -57,7 +57,7 @@ export function explore(place: HTMLElement, first: Plot, surroundings: Surroundi
     show();
   });
 
-  const colourOf = (colour: string): string => isDark.matches ? DARK_OF.get(colour) ?? colour : colour;
+  const colourOf = (colour: string): string => isDark.matches ? darkOf(colour) : colour;
   const ownOption = (): Plot["option"] => ({ ...plot.option, ...plot.choices?.[choice]?.option });
 
   /** Sizes, names and switches: all but the drawing. */
@@ -130,7 +130,7 @@ export function explore(place: HTMLElement, first: Plot, surroundings: Surroundi
           backgroundColor: colourOf(COLOURS.paper),
           borderColor: colourOf(COLOURS.line),
           textStyle: { color: colourOf(COLOURS.ink), fontSize: 13 },
-          formatter: (told: unknown) => told_(told as Told | Told[]),
+          formatter: (told: unknown) => tooltip(told as Told | Told[], surroundings.detailsOf),
         },
         ...option.xAxis === undefined ? {} : {
           // Its buttons are out of sight: dragging zooms at once.
@@ -149,8 +149,6 @@ export function explore(place: HTMLElement, first: Plot, surroundings: Surroundi
       };
     }
   }
-
-  const told_ = (told: Told | Told[]): HTMLElement => tooltip(told, surroundings.detailsOf);
 
   function draw(): void {
     if (chart !== null) return;
@@ -215,13 +213,6 @@ export function explore(place: HTMLElement, first: Plot, surroundings: Surroundi
     },
   };
 }
-
-const DARK_OF = new Map(
-  (Object.keys(COLOURS) as (keyof typeof COLOURS)[]).map((name): [string, string] => [
-    COLOURS[name],
-    DARK_COLOURS[name],
-  ]),
-);
 
 interface Brushed {
   getSeries(): { getRawIndicesByActiveState(state: string): number[] }[];

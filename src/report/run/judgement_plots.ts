@@ -2,13 +2,12 @@
 import { scoreOf } from "../../evaluation/calibration.ts";
 import { type CurvePoint, precisionRecallCurve, reliability, rocCurve } from "../../evaluation/curves.ts";
 import type { Verdict } from "../../training/summary.ts";
-import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE, cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
 import { formatter } from "../formatters.ts";
 import { LINE_HEIGHT, mostLines, wrapped } from "../labels.ts";
 import { plain } from "../markdown.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { outsideText, spanOf, within } from "../span.ts";
 import { foldStyles } from "./fold_style.ts";
 import type { Judgement } from "./judgement.ts";

@@ -1,9 +1,8 @@
 /** How much of its pairs a run does not read. */
 import type { RunResults } from "../../training/run_results.ts";
-import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { linearTicks } from "../ticks.ts";
 
 const MOST_BINS = 20;

@@ -2,12 +2,11 @@
 import { METRIC_TITLES } from "./verdict_tables.ts";
 import type { EpochEntry } from "../../training/metrics_log.ts";
 import type { FoldResults } from "../../training/run_results.ts";
-import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE, cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
 import { formatter } from "../formatters.ts";
 import { panels } from "../panels.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { clipping, reachingAll, type Row, spanOf } from "../span.ts";
 import { foldStyles } from "./fold_style.ts";
 

@@ -1,9 +1,8 @@
 /** Contours: the value over two parameters, smoothed between trials. */
 import type { Direction, FrozenTrial } from "../../studies/frozen_trial.ts";
-import type { ChartOption } from "../chart.ts";
 import { COLOURS, SCALE } from "../colours.ts";
 import { formatter } from "../formatters.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { outsideText, within } from "../span.ts";
 import { pairAxes, type Paired, pairedParameters, pairedRows, pairText } from "./pairs.ts";
 import type { PlottedStudy } from "./plotted_study.ts";

@@ -1,9 +1,8 @@
 /** The empirical distribution function: which share of trials came to at most a value. */
-import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE, cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
 import { formatter } from "../formatters.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { outsideText, roundSpan } from "../span.ts";
 import type { PlottedStudy } from "./plotted_study.ts";
 import { drawable, type Point, valueSpan } from "./series.ts";

@@ -1,8 +1,7 @@
 /** Optimization history: what every trial came to, and the best so far. */
-import type { ChartOption } from "../chart.ts";
 import { cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { clipping, reachingAll, type Row, spanOf } from "../span.ts";
 import type { PlottedStudy } from "./plotted_study.ts";
 import { drawable, type Point, runningBest } from "./series.ts";

@@ -1,11 +1,10 @@
 /** Importances as bars. */
-import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
 import { formatter } from "../formatters.ts";
 import { LINE_HEIGHT, mostLines, wrapped } from "../labels.ts";
 import { plain } from "../markdown.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import type { PlottedStudy } from "./plotted_study.ts";
 
 /** Letters in a line of a parameter's name beside its bar, and where a screen is narrow. */

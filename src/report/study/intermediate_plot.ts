@@ -1,8 +1,7 @@
 /** Intermediate values: the curve of every trial. */
-import type { ChartOption } from "../chart.ts";
 import { cartesian, lineOpacity } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { clipping, reachingAll, type Row, spanOf } from "../span.ts";
 import type { PlottedStudy } from "./plotted_study.ts";
 import { curves } from "./series.ts";

@@ -1,10 +1,9 @@
 /** Parallel coordinates: every parameter on an axis of its own, every trial a line through them. */
 import type { FrozenTrial } from "../../studies/frozen_trial.ts";
-import type { ChartOption } from "../chart.ts";
 import { lineOpacity } from "../chart_style.ts";
 import { SCALE } from "../colours.ts";
 import { LETTER_WIDTH, LINE_HEIGHT, mostLines, wrapped } from "../labels.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { outsideText, type Span } from "../span.ts";
 import { unitAxis } from "./axis_style.ts";
 import { type PlottedStudy, someText, topParameters } from "./plotted_study.ts";

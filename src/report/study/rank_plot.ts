@@ -1,8 +1,7 @@
 /** Ranks: trials over two parameters, coloured by how well they rank. */
-import type { ChartOption } from "../chart.ts";
 import { chartLegend } from "../chart_style.ts";
 import { SCALE } from "../colours.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { pairAxes, pairedParameters, pairedRows, pairText } from "./pairs.ts";
 import type { PlottedStudy } from "./plotted_study.ts";
 import { drawable, rankShares, scaleStep } from "./series.ts";

@@ -1,10 +1,9 @@
 /** Slices: the value over each parameter alone. */
-import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
 import { besideEachOther, LINE_HEIGHT, mostLines, wrapped } from "../labels.ts";
 import { panels } from "../panels.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import { clipping, outsideText, reachingAll, type Row } from "../span.ts";
 import { unitAxis } from "./axis_style.ts";
 import { type PlottedStudy, someText, topParameters } from "./plotted_study.ts";

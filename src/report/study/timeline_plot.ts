@@ -1,9 +1,8 @@
 /** The timeline: when each trial ran. */
 import { constraintViolation, type FrozenTrial, type TrialState } from "../../studies/frozen_trial.ts";
-import type { ChartOption } from "../chart.ts";
 import { AXIS_STYLE, cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
-import type { Plot } from "../plot.ts";
+import type { ChartOption, Plot } from "../plot.ts";
 import type { PlottedStudy } from "./plotted_study.ts";
 
 export interface TimelineBar {
