@@ -190,7 +190,7 @@ async function trainFolds(
       await describeInFolder(config, record, split);
     }
     await addChosenKernels(config.output_dir, gpu, session.choices);
-    recorder?.runStarted({ continued: plan.kind === "continue" });
+    recorder?.runStarted({ continued: plan.kind === "continue", content: record.content });
     const indices = pairs.map((_, index) => index);
     for (const [at, fold] of selected.entries()) {
       reporter.working(`fold ${fold}: loading the weights`);
