@@ -5,10 +5,13 @@
 import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stringify } from "yaml";
 import { makeFolder, writeFileAtomic } from "../formats/atomic_write.ts";
 import { copyArtifact } from "./artifact_files.ts";
+import { DATASET_CONTEXT, datasetEntry } from "./dataset_entry.ts";
 import { type Meta, parseMeta, printMeta } from "./meta_file.ts";
 import {
+  type DatasetOperation,
   type LeftOperation,
   type MetricPoint,
   Refused,
@@ -91,6 +94,8 @@ export async function openFileStore(folder: string): Promise<Store> {
           return await writeTexts(join(run.folder, "artifacts"), { [operation.path]: operation.text });
         case "artifact":
           return await copyArtifact(operation.file, join(run.folder, "artifacts", operation.folder));
+        case "dataset":
+          return await addDataset(run, operation);
         case "end": {
           const meta = await readMeta(run.folder);
           if (!meta) throw new Refused(`${run.folder} is no longer there`);
@@ -107,6 +112,30 @@ async function allTags({ folder }: OpenRun, { tags, runs = {} }: TagsOperation):
     if (await readMeta(join(dirname(folder), run))) found[key] = run;
   }
   return { ...tags, ...found };
+}
+
+const md5 = (...texts: string[]): string =>
+  texts.reduce((hash, text) => hash.update(text), createHash("md5")).digest("hex");
+
+/** The dataset once in the experiment's folder, and in the run's that it was an input of it; ids as MLflow makes them. */
+async function addDataset({ folder }: OpenRun, operation: DatasetOperation): Promise<void> {
+  const { run, context } = operation;
+  const dataset = datasetEntry(operation);
+  const id = md5(dataset.name, dataset.digest);
+  const input = {
+    destination_id: id, // MLflow's own is this, too
+    destination_type: "RUN",
+    source_id: id,
+    source_type: "DATASET",
+    tags: { [DATASET_CONTEXT]: context },
+  };
+  await writeYaml(join(dirname(folder), "datasets", id), { ...dataset, profile: null, schema: null });
+  await writeYaml(join(folder, "inputs", md5(id, run)), input);
+}
+
+async function writeYaml(folder: string, content: object): Promise<void> {
+  await makeFolder(folder);
+  await writeFileAtomic(join(folder, "meta.yaml"), stringify(content, { compat: "yaml-1.1", sortMapEntries: true }));
 }
 
 /** The experiment of that name. Its id follows from its name, so that processes that begin together agree on it. */

@@ -35,6 +35,7 @@ const FIELDS: Record<Operation["kind"], Record<string, "string" | "number" | "ob
   tags: { tags: "object" },
   text: { path: "string", text: "string" },
   artifact: { file: "string", folder: "string", bytes: "number", modified: "number" },
+  dataset: { name: "string", digest: "string", path: "string", context: "string" },
   end: { status: "string", endTime: "number" },
   left: { experiment: "string", status: "string", endTime: "number", tags: "object" },
 };

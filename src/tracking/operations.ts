@@ -62,6 +62,16 @@ export interface ArtifactOperation {
   modified: number;
 }
 
+/** A file that the run reads, as MLflow knows datasets: by its name and digest. */
+export interface DatasetOperation {
+  kind: "dataset";
+  run: string;
+  name: string;
+  digest: string;
+  path: string;
+  context: string;
+}
+
 export interface EndOperation {
   kind: "end";
   run: string;
@@ -86,6 +96,7 @@ export type Operation =
   | TagsOperation
   | TextOperation
   | ArtifactOperation
+  | DatasetOperation
   | EndOperation
   | LeftOperation;
 

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { makeFolder } from "../formats/atomic_write.ts";
 import { copyArtifact } from "./artifact_files.ts";
+import { DATASET_CONTEXT, datasetEntry } from "./dataset_entry.ts";
 import { MAX_BATCH } from "./limits.ts";
 import {
   type ArtifactOperation,
@@ -172,6 +173,11 @@ export function createRestStore(client: RestClient, settleMs: number): Store {
         case "text":
         case "artifact":
           return await artifact(operation, attempt);
+        case "dataset": {
+          const tags = [{ key: DATASET_CONTEXT, value: operation.context }];
+          const datasets = [{ dataset: datasetEntry(operation), tags }];
+          return void await client.call("POST", "runs/log-inputs", { run_id: id, datasets }, attempt);
+        }
         case "end":
           await client.call("POST", "runs/update", {
             run_id: id,

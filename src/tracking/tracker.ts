@@ -57,6 +57,8 @@ export interface TrackedRun {
   logText(text: string, path: string): void;
   /** Files a file, or the files in a folder, under `folder` of the run's artifacts (its top without one). */
   logArtifact(path: string, folder?: string): void;
+  /** A file that the run reads, with its digest, as a dataset. */
+  logDataset(path: string, digest: string, context: string): void;
   end(status: Exclude<RunStatus, "RUNNING">, endTime?: number): void;
 }
 
@@ -198,6 +200,9 @@ function startRun(delivery: Delivery, { experimentName, source }: TrackerOptions
         const target = [folder, below].filter(Boolean).join("/");
         delivery.push({ kind: "artifact", run, file, folder: target, bytes, modified });
       }
+    },
+    logDataset(path, digest, context) {
+      delivery.push({ kind: "dataset", run, name: basename(path), digest, path: resolve(path), context });
     },
     end: (status, endTime = Date.now()) => delivery.push({ kind: "end", run, status, endTime }),
   };

@@ -60,12 +60,17 @@ function trainingTracker(tracker: Tracker, config: Config, reporter: Reporter): 
   };
 
   return {
-    runStarted({ continued }) {
+    runStarted({ continued, content }) {
       reporter.info(tracker.description);
       if (continued) memory = recall(config, location) ?? memory;
       run = tracker.startRun({ name: config.experiment_name, id: memory.run_id, params });
       run.logText(printConfig(config), "config.yaml");
       run.logArtifact(join(config.output_dir, "folds.csv"));
+      const { groundtruth_csv, criteria_json, annotations_csv } = config.data;
+      for (const [name, path] of Object.entries({ groundtruth_csv, criteria_json, annotations_csv })) {
+        const digest = content[`data.${name}`];
+        if (path !== null && digest !== undefined) run.logDataset(path, digest, "training");
+      }
       remember();
     },
     foldStarted(fold) {

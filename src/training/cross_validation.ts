@@ -208,7 +208,7 @@ async function trainFolds(
     }
     await writePairLengths(join(config.output_dir, LENGTHS_FILE), pairs, tokens);
     await addChosenKernels(config.output_dir, gpu, session.choices);
-    recorder?.runStarted({ continued: plan.kind === "continue" });
+    recorder?.runStarted({ continued: plan.kind === "continue", content: record.content });
     live = writeLiveStatus(config.output_dir, { gpu, folds: selected, bytes: session.bytes, reporter });
     const indices = pairs.map((_, index) => index);
     for (const [at, fold] of selected.entries()) {

@@ -5,8 +5,11 @@ import type { LogEntry } from "./metrics_log.ts";
 
 /** Told of a run as it goes. Calls return at once, but for `close`. */
 export interface RunRecorder {
-  /** config.yaml and folds.csv are written; training begins, or goes on with a run that was begun before. */
-  runStarted(how: { continued: boolean }): void;
+  /**
+   * config.yaml and folds.csv are written; training begins, or goes on with a run that was begun before. `content` has the
+   * SHA-256 of what it reads, by the key that names it.
+   */
+  runStarted(how: { continued: boolean; content: Readonly<Record<string, string>> }): void;
   /** A fold begins, or goes on where its metrics.jsonl ends. */
   foldStarted(fold: number): void;
   /** What goes to the fold's metrics.jsonl. */

@@ -21,7 +21,7 @@ Deno.test("entail --help: names every command; each has a help of its own", asyn
   }
 });
 
-Deno.test("entail train --cfg job: prints the resolved configuration as YAML", async () => {
+Deno.test("entail train --cfg job: prints the configuration as YAML", async () => {
   const { code, stdout } = await entail(["train", "--cfg", "job", "training.learning_rate=3e-5", "seed=7"]);
   assert.equal(code, 0);
   const config = parse(stdout);

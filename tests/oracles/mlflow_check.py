@@ -53,6 +53,10 @@ def check(uri: str, folder: Path, infinity: float) -> None:
         history = client.get_metric_history(fold.info.run_id, key)
         points = sorted((point.step, point.value) for point in history)
         assert points == [(step, value(step)) for step in range(1, 1501)], (key, len(points))
+    [read] = client.get_run(whole.info.run_id).inputs.dataset_inputs
+    assert (read.dataset.name, read.dataset.digest) == ("config.json", "0123456789abcdef0123456789abcdef0123"), read.dataset
+    assert [(tag.key, tag.value) for tag in read.tags] == [("mlflow.data.context", "training")]
+    assert mlflow.data.get_source(read.dataset).load() == str(folder / "best" / "config.json")
     files = {item.path: item.file_size for item in client.list_artifacts(fold.info.run_id, "checkpoint")}
     assert files == {"checkpoint/config.json": 2, "checkpoint/model 1.safetensors": 3 << 20}, files
     local = client.download_artifacts(fold.info.run_id, "checkpoint/model 1.safetensors", str(folder))

@@ -27,6 +27,7 @@ Deno.mkdirSync(join(folder, "best"), { recursive: true });
 Deno.writeTextFileSync(join(folder, "best/config.json"), "{}");
 Deno.writeFileSync(join(folder, "best/model 1.safetensors"), new Uint8Array(3 << 20).fill(7));
 fold.logArtifact(join(folder, "best"), "checkpoint");
+parent.logDataset(join(folder, "best/config.json"), "0123456789abcdef".repeat(4), "training");
 fold.end(status as "FINISHED" | "KILLED");
 parent.end(status as "FINISHED" | "KILLED");
 await tracker.close();

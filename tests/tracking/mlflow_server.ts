@@ -11,6 +11,7 @@ export interface ServedRun {
   params: Record<string, string>;
   tags: Record<string, string>;
   artifacts: Record<string, Uint8Array>;
+  datasets: { name: string; digest: string; source: string; source_type: string }[];
 }
 
 export interface MlflowServer {
@@ -71,6 +72,7 @@ export function serveMlflow(
       params: {},
       tags: Object.fromEntries((body.tags as Entry[]).map(({ key, value }) => [key, value])),
       artifacts: {},
+      datasets: [],
     };
     runs.set(run.run_id, run);
     return Response.json({ run: document(run) });
@@ -125,6 +127,16 @@ export function serveMlflow(
     const run = runs.get(body.run_id as string);
     if (!run) return refuse(404, "RESOURCE_DOES_NOT_EXIST", `Run with id=${body.run_id} not found`);
     if (path === "runs/log-batch") return logBatch(run, body);
+    if (path === "runs/log-inputs") {
+      const inputs = body.datasets as { dataset: ServedRun["datasets"][number] }[];
+      for (const { dataset } of inputs) {
+        if (dataset.digest.length > 36 || !JSON.parse(dataset.source).uri) return invalid("a dataset");
+        if (!run.datasets.some(({ name, digest }) => name === dataset.name && digest === dataset.digest)) {
+          run.datasets.push(dataset);
+        }
+      }
+      return Response.json({});
+    }
     if (path === "runs/update") {
       run.status = body.status as string;
       if (body.end_time !== undefined) run.end_time = body.end_time as number;

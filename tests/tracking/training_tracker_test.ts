@@ -36,6 +36,7 @@ const epoch = (epoch: number): LogEntry => ({
   eval_macro_pr_auc: null,
   eval_ece: 0.125,
 });
+const CONTENT = { "data.groundtruth_csv": "ab".repeat(32), "data.criteria_json": "cd".repeat(32) };
 const FIXED = { calibration: "none", thresholdMode: "fixed", positiveThreshold: 0.5, globalInit: 0.5 } as const;
 const RESULT = { best: { epoch: 1, loss: 0.5, metrics: METRICS }, evaluations: 1, seconds: 1, updates: 2, skipped: 0 };
 
@@ -62,7 +63,7 @@ Deno.test("openTrainingTracker: an interrupted training goes on in the same runs
       const overrides = ["mlflow.enable=true", `mlflow.tracking_uri=${server.uri}`, "experiment_name=demo"];
       const first = (await openTrainingTracker(runConfig(folder, ...overrides), silentReporter))!;
       await writeRun(run, 0, []);
-      first.runStarted({ continued: false });
+      first.runStarted({ continued: false, content: CONTENT });
       first.foldStarted(0);
       first.logged(0, [step(1), step(2)]);
       first.logged(0, [epoch(1)]);
@@ -80,7 +81,7 @@ Deno.test("openTrainingTracker: an interrupted training goes on in the same runs
       await writeRun(run, 1, [step(1), step(2), epoch(1)]);
       const callsBefore = server.calls.length;
       const second = (await openTrainingTracker(runConfig(folder, ...overrides), silentReporter))!;
-      second.runStarted({ continued: true });
+      second.runStarted({ continued: true, content: CONTENT });
       second.foldStarted(0);
       second.foldEnded(0, RESULT);
       second.foldStarted(1);
@@ -122,6 +123,12 @@ Deno.test("openTrainingTracker: an interrupted training goes on in the same runs
       assert.deepEqual(metric("fold_f1"), [[0, 0.5], [1, 0.5]]);
       assert.deepEqual(metric("mean_auc"), [[2, "NaN"]]);
       assert.deepEqual(metric("criterion/A.1/precision"), [[2, 1]]);
+      const datasets = whole.datasets.map(({ name, digest, source_type }) => [name, digest, source_type]);
+      assert.deepEqual(datasets, [["groundtruth.csv", "ab".repeat(18), "local"], [
+        "criteria.json",
+        "cd".repeat(18),
+        "local",
+      ]]);
       // A fold that was recorded to its end is not touched, its checkpoint not sent again.
       const fold0 = server.runNamed("demo fold 0").run_id;
       assert.ok(!server.calls.slice(callsBefore).some((call) => call.includes(fold0)));
@@ -138,7 +145,7 @@ Deno.test("openTrainingTracker: mlflow.enable=false records nothing; an error fa
     const config = runConfig(folder, "mlflow.enable=true", `mlflow.tracking_uri=${store}`);
     const tracker = (await openTrainingTracker(config, silentReporter))!;
     await writeRun(join(folder, "run"), 0, []);
-    tracker.runStarted({ continued: false });
+    tracker.runStarted({ continued: false, content: CONTENT });
     tracker.failed(new Error("defect"));
     await tracker.close();
     const { run_id } = JSON.parse(await Deno.readTextFile(join(folder, "run/mlflow.json")));
