@@ -31,9 +31,10 @@ export function appendCall<T extends AttentionInputs & HeadTensors>(
 ): void {
   const sizes = { ...wholeQuads(given), label };
   const shape = shapeOf(plan, sizes, directions.name, directions.read.flatMap((name) => tensors[name] ?? []));
-  appendChosen(plan, ATTENTION, shape, (on, { kernel, windows, cut: cutWork }) => {
+  appendChosen(plan, ATTENTION, shape, (on, { kernel, windows, inParts, cut: cutWork }) => {
     const { padded: t, copyBack } = padHeads(on, tensors, { ...given, label }, directions);
     const cut = cutWork(on.gpu, shape);
+    if (cut.parts > 1 && !inParts) throw new Error(`${label}: ${kernel} does not take queries part by part`);
     const tableRows = fixedRows(on.gpu, "position table rows", sizes.relativeRows);
     const copyOf = (name: keyof HeadTensors): [Tensor, Tensor] => {
       const [rows, room] = isTable(name) ? [tableRows, alignRows(sizes.relativeRows)] : [sizes.tokens, paddedRows(cut)];

@@ -43,6 +43,8 @@ export interface AttentionVariant extends Variant<AttentionShape> {
   readonly kernel: "attention_rows" | "attention_tiles";
   /** Whether columns are bound as uniforms, chunk by chunk and one head at a time. */
   readonly windows: boolean;
+  /** Whether its backward can take the queries of a sequence part by part; else it suits no shape that asks for that. */
+  readonly inParts: boolean;
   cut(gpu: Gpu, shape: AttentionShape): Cut;
 }
 
@@ -55,6 +57,7 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
       adapters: ["hardware"],
       kernel: "attention_tiles",
       windows: false,
+      inParts: true,
       suits: ({ maxWorkgroupBytes }, { headSize }) => tileBytes(headSize) <= maxWorkgroupBytes,
       cut: cutByMemory,
     },
@@ -63,6 +66,7 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
       adapters: ["software"],
       kernel: "attention_rows",
       windows: true,
+      inParts: false,
       suits: (gpu, shape) => cutByWindows(gpu, shape) !== null,
       cut: (gpu, shape) => cutByWindows(gpu, shape)!,
     },
@@ -71,6 +75,7 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
       adapters: ["software", "hardware"],
       kernel: "attention_rows",
       windows: false,
+      inParts: true,
       suits: () => true,
       cut: cutByMemory,
     },
