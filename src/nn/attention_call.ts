@@ -37,10 +37,11 @@ export function appendCall<T extends AttentionInputs & HeadTensors>(
   const shape = shapeOf(plan, sizes, directions.name, directions.read.flatMap((name) => tensors[name] ?? []));
   appendChosen(plan, ATTENTION, shape, (on, variant) => {
     const { padded: t, copyBack } = padHeads(on, tensors, { ...given, label }, directions);
-    const { kernel, rows, windows, inUnits = false } = variant;
+    const { kernel, rows, windows, inParts, inUnits = false } = variant;
     const { pairs } = shape;
     const own = inUnits ? { ...shape, pairs: { ...pairs, dScores: pairs.weights } } : shape;
     const cut = variant.cut(on.gpu, own);
+    if (cut.parts > 1 && !inParts) throw new Error(`${label}: ${kernel} does not take queries part by part`);
     const tableRows = fixedRows(on.gpu, "position table rows", sizes.relativeRows);
     const copyOf = (name: keyof HeadTensors): [Tensor, Tensor] => {
       const [rows, room] = isTable(name) ? [tableRows, alignRows(sizes.relativeRows)] : [sizes.tokens, paddedRows(cut)];

@@ -46,6 +46,8 @@ export interface AttentionVariant extends Variant<AttentionShape> {
   readonly rows: number;
   /** Whether columns are bound as uniforms, chunk by chunk and one head at a time. */
   readonly windows: boolean;
+  /** Whether its backward can take the queries of a sequence part by part; else it suits no shape that asks for that. */
+  readonly inParts: boolean;
   cut(gpu: Gpu, shape: AttentionShape): Cut;
   /** Whether it keeps dScores as f16, in units that suit them (kernels/attention_units.wgsl). */
   readonly inUnits?: boolean;
@@ -58,10 +60,11 @@ const TILES = {
   kernel: "attention_tiles",
   rows: 32,
   windows: false,
+  inParts: true,
   cut: cutByMemory,
 } as const;
 
-/** For tensor cores. Parts of queries are left to the others. */
+/** For tensor cores. */
 const matrices = (tiling: MatrixTiling) =>
   ({
     name: `matrices ${tiling.subgroups * tiling.each}x${tiling.columns}`,
@@ -69,6 +72,7 @@ const matrices = (tiling: MatrixTiling) =>
     kernel: "attention_matrices",
     rows: tiling.subgroups * tiling.each,
     windows: false,
+    inParts: false,
     suits: (gpu, shape) =>
       fitsMatrices(gpu, shape, tiling) && (shape.direction === "forward" || cutByMemory(gpu, shape).parts === 1),
     cut: cutByMemory,
@@ -94,6 +98,7 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
       kernel: "attention_rows",
       rows: 32,
       windows: true,
+      inParts: false,
       suits: (gpu, shape) => cutByWindows(gpu, shape) !== null,
       cut: (gpu, shape) => cutByWindows(gpu, shape)!,
     },
@@ -103,6 +108,7 @@ export const ATTENTION: Operation<AttentionShape, AttentionVariant> = {
       kernel: "attention_rows",
       rows: 32,
       windows: false,
+      inParts: true,
       suits: () => true,
       cut: cutByMemory,
     },

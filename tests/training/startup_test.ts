@@ -26,7 +26,6 @@ Deno.test("createStartup: says once, before the first steps, what the time until
     skipped: 0,
     bestF1: null,
     samplesPerSecond: 1,
-    foldsLeft: 0,
   };
   for (let i = 0; i < 2; i++) {
     now += 500;
