@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { stringify } from "yaml";
+import { stringify } from "../packages/yaml.ts";
 import { makeFolder, writeFileAtomic } from "../formats/atomic_write.ts";
 import { copyArtifact } from "./artifact_files.ts";
 import { DATASET_CONTEXT, datasetEntry } from "./dataset_entry.ts";
