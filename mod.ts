@@ -31,7 +31,7 @@ export { type CamelCase, type CamelCaseOptions, createConfig, type Options } fro
 export type * from "./src/config/settings.ts";
 
 // The device.
-export type { BackendName } from "./src/gpu/backend.ts";
+export type { AskedBackend, BackendName } from "./src/gpu/backend.ts";
 export { type Gpu, type GpuOptions, openGpu } from "./src/gpu/device.ts";
 
 // Models.
@@ -73,6 +73,7 @@ export {
 export { loadRun, type OpenRun } from "./src/training/run_folder.ts";
 export { decisionSettings } from "./src/training/decisions.ts";
 export type { RunRecord } from "./src/training/run_record.ts";
+export type { PairLength } from "./src/training/pair_lengths.ts";
 export { type FoldResults, type KeptEvaluation, readRunResults, type RunResults } from "./src/training/run_results.ts";
 export { writeRunReport } from "./src/report/run/run_report.ts";
 
@@ -135,7 +136,7 @@ export { HyperbandPruner, type HyperbandPrunerOptions } from "./src/studies/hype
 export { paramImportances } from "./src/studies/importance.ts";
 export { MedianPruner, type MedianPrunerOptions } from "./src/studies/median_pruner.ts";
 export { NopPruner } from "./src/studies/nop_pruner.ts";
-export { openStorage } from "./src/studies/open_storage.ts";
+export { openStorage, type OpenStorageOptions } from "./src/studies/open_storage.ts";
 export type { ErrorClass, Objective, OptimizeOptions, StudyCallback } from "./src/studies/optimize.ts";
 export type { Pruner, PruningContext, PruningDecision } from "./src/studies/pruner.ts";
 export type { JsonValue } from "./src/studies/python_text.ts";

@@ -35,10 +35,10 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   evaluation: ["errors", "random"],
   dataset: ["errors", "packages", "formats", "random", "tokenizers"],
   augmentation: ["errors", "packages", "formats", "random", "dataset"],
-  studies: ["errors", "formats", "random"],
+  studies: ["errors", "packages", "formats", "random"],
   gpu: ["errors"],
   nn: ["errors", "gpu"],
-  models: ["errors", "formats", "random", "tokenizers", "gpu", "nn"],
+  models: ["errors", "packages", "formats", "random", "tokenizers", "gpu", "nn"],
   tuning: ["errors", "formats", ...DEVICE],
   training: [
     ...LEAVES,

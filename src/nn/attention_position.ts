@@ -33,7 +33,11 @@ interface PositionGradients {
   sums?: Tensor;
 }
 
-/** dX += sums · table, dTable += sumsᵀ · x. */
+/**
+ * dX += sums · table, dTable += sumsᵀ · x. The sums are f32, and so these products are not for tensor cores: a key's sum over
+ * a bucket has no bound but the sequence's length times that of a dScore, which leaves f16 too few digits for small ones,
+ * and sums in two halves would take another pass over them and twice the products.
+ */
 export function positionBackward(
   call: Call,
   group: HeadGroup,

@@ -64,7 +64,14 @@ const TILES = {
   cut: cutByMemory,
 } as const;
 
-/** For tensor cores. */
+/**
+ * For tensor cores. As with the other cores, position terms are gathered by bucket from batched products, and the backward
+ * leaves two numbers a pair for a group of heads; both are f16 here. Two other ways are known: to shear dScores in the tile,
+ * or to store them sheared, so that all gradients of positions are plain products with tables expanded to diagonals. Both
+ * want as many rows of such tables as there are distances, twice the longest sequence, where buckets stay as few as they
+ * are; and they would be a second way to the same sums, with kernels of their own. What they would gain is the sum over
+ * buckets (kernels/attention_buckets.wgsl), which reads half as much here as with f32.
+ */
 const matrices = (tiling: MatrixTiling) =>
   ({
     name: `matrices ${tiling.subgroups * tiling.each}x${tiling.columns}`,
