@@ -6,6 +6,7 @@ import { MemoryStorage } from "./memory_storage.ts";
 import { openSqliteStorage } from "./sqlite_storage.ts";
 import type { Storage } from "./storage.ts";
 
+/** How a storage is opened. */
 export interface OpenStorageOptions {
   /** To look at it: nothing is made or changed, and every change is refused. */
   readOnly?: boolean;

@@ -6,11 +6,15 @@ import { readCsv } from "../formats/csv.ts";
 
 const COLUMNS = ["post_id", "criterion_id", "tokens", "chunks", "lost"];
 
+/** How much of a pair is read. */
 export interface PairLength {
+  /** The post. */
   readonly postId: string;
+  /** The criterion. */
   readonly criterionId: string;
   /** Of all its chunks. */
   readonly tokens: number;
+  /** Chunks that it is read in. */
   readonly chunks: number;
   /** Tokens of the post that are in no chunk. */
   readonly lost: number;
