@@ -41,7 +41,9 @@ export function appendCall<T extends AttentionInputs & HeadTensors>(
     const { pairs } = shape;
     const own = inUnits ? { ...shape, pairs: { ...pairs, dScores: pairs.weights } } : shape;
     const cut = variant.cut(on.gpu, own);
-    if (cut.parts > 1 && !inParts) throw new Error(`${label}: ${kernel} does not take queries part by part`);
+    if (directions.name === "backward" && cut.parts > 1 && !inParts) {
+      throw new Error(`${label}: ${kernel} does not take queries part by part`);
+    }
     const tableRows = fixedRows(on.gpu, "position table rows", sizes.relativeRows);
     const copyOf = (name: keyof HeadTensors): [Tensor, Tensor] => {
       const [rows, room] = isTable(name) ? [tableRows, alignRows(sizes.relativeRows)] : [sizes.tokens, paddedRows(cut)];

@@ -26,7 +26,8 @@ export function fitsMatrices(
     headSize % Math.min(columns, headSize) === 0 && each % matrix.m === 0;
   const lanes = matrix.subgroup * WORD / each;
   const { WORDS, ROWS } = matrixConstants(gpu, headSize, tiling);
-  return can.matrices && dtype === "f16" && isWhole && lanes >= 1 && columns % lanes === 0 &&
+  const compiles = 2 * each * columns * headSize <= matrix.most;
+  return can.matrices && dtype === "f16" && isWhole && compiles && lanes >= 1 && columns % lanes === 0 &&
     16 * WORDS + 4 * ROWS + 4 <= maxWorkgroupBytes;
 }
 

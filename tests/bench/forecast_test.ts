@@ -65,7 +65,6 @@ Deno.test("workOf: bytes of what has no products are those of its tensors", asyn
   const all = [bert, deberta].flatMap((config) => modelParameters(config));
   const parameters = all.filter(({ trainable }) => trainable).reduce((sum, { shape }) => sum + elements(shape), 0);
   near(bytesOf("adamw.step").reduce((sum, bytes) => sum + bytes), 28 * parameters);
-  near(bytesOf("gelu.forward")[0], 2 * 4 * TOKENS * SIZES.intermediate_size);
   // The table of words is not read whole; DeBERTa has no other.
   near(bytesOf("embedding.forward")[0], 4 * TOKENS * SIZES.hidden_size * 3);
 });

@@ -82,7 +82,7 @@ gpuTest("benchVariants: every variant, in the type that is asked for, or the one
 
 /** What no benchmark has: it moves a few words, or belongs to what DeBERTa-v3 has not, or is the roof itself. */
 const NOT_TIMED = [
-  ...["step_log.record", "embedding.position_gradient", "embedding.type_partials", "embedding.sum", "roof."],
+  ...["step_log.record", "embedding.position_gradient", "embedding.type_partials", "embedding.sum", "roof.", "probe."],
   ...["convolution.spread", "convolution.gather", "tanh.forward"],
 ];
 

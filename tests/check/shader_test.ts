@@ -30,7 +30,7 @@ gpuTest("shaderText: what does not expand or compile is said with file and line"
   await assert.rejects(shader("nothing"), /expected one of .*gelu\.…/);
   await assert.rejects(shader("gelu.forward", "COLUMNS"), /COLUMNS: expected a constant or a type/);
   const { problem } = await shaderText(brokenGpu(gpu, "gelu.wgsl", "load_pre_activation(", "load_that("), {
-    name: "gelu.forward",
+    name: "gelu.backward",
     settings: [],
   });
   assert.match(problem!, /kernels\/gelu\.wgsl:\d+/);

@@ -42,7 +42,8 @@ Deno.test("entail report: writes the report, prints the importances, refuses wha
     assert.equal(plain.stdout, ["parameter\timportance\n", ...lines].join(""));
     assert.match(plain.stderr, /^written to outputs\/report\/small: open outputs\/report\/small\/report\.html$/m);
     const files = (path: string) => [...Deno.readDirSync(join(folder, path))].map(({ name }) => name).sort();
-    const expected = ["history.svg", "importances.svg", "parallel.svg", "report.html", "report.md", "slices.svg"];
+    const charts = ["contour", "edf", "history", "importances", "parallel", "rank", "slices", "timeline"];
+    const expected = [...charts.map((name) => `${name}.svg`), "report.html", "report.md"].sort();
     assert.deepEqual(files("outputs/report/small"), expected);
 
     assert.deepEqual([elsewhere.code, elsewhere.stderr], [0, ""]);

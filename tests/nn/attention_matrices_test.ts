@@ -55,13 +55,16 @@ for (const [shape, variant, example] of EXAMPLES) {
 const QUICK: Shape = [16, 16, 16, 32];
 const quick = { variant: "matrices 16x16", precision: "fp16" } as const;
 
-/** All heads at once, two at a time, and chunks of 80 tokens of one head: the same bits. */
+/** All heads at once, two at a time, and chunks of the tokens of one head: the same bits. */
 async function checkCuts(gpu: Gpu) {
   const shape = { ...base, heads: 3, lengths: [33, 7, 20, 40, 1, 12, 39, 40, 5] };
   const x = roundedInputs(randomInputs(shape, 5, tables), "f16");
   const whole = await runAttention(by(gpu, QUICK), shape, x, quick);
-  const pairsOfHead = 2 * 2 * 197 * 80;
-  for (const limits of [{}, { workspaceBytes: 2 * pairsOfHead }, { workspaceBytes: 1 }]) {
+  const bytesOfHead = 197 * (2 * 2 * 80 + 3 * 4 * tables.rows);
+  // Two chunks whose sequences have room for 159 tokens.
+  const bytesOfChunk = 159 * (2 + 4) * 80;
+  for (const workspaceBytes of [undefined, 2 * bytesOfHead, bytesOfChunk]) {
+    const limits = workspaceBytes && { workspaceBytes };
     const again = await runAttention(by(gpu, QUICK), shape, x, { ...quick, ...limits });
     for (const [name, values] of Object.entries(whole)) {
       assert.deepEqual(again[name], values, `${JSON.stringify(limits)}: ${name}`);
