@@ -81,6 +81,15 @@ export const MODELS: Readonly<Record<string, Model>> = {
     loss: "distillation",
     longest: 40,
   },
+  "a model with a convolution and GELU behind it": {
+    architecture: {
+      ...{ ...V3, hidden_size: 48, num_attention_heads: 4, intermediate_size: 96 },
+      ...{ conv_kernel_size: 3, conv_act: "gelu" },
+    },
+    head: "linear",
+    loss: "cross_entropy",
+    longest: 40,
+  },
   "a model with a convolution and narrow embeddings": {
     architecture: {
       vocab_size: 200,
