@@ -14,7 +14,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
-import { parse } from "csv-parse/sync";
+import { parse } from "../../src/packages/csv_parse.ts";
 import Table from "cli-table3";
 import { watched } from "./watched.ts";
 
