@@ -88,7 +88,7 @@ console.log(table(
   }),
 ));
 console.log(
-  "\n* if its subgroups had one size: matrices are left alone on adapters with several (src/gpu/matrix.ts)",
+  "\n* if kernels can ask for subgroups of one size (src/gpu/matrix.ts)",
 );
 for (const { what, forecast } of steps.filter(({ card }) => card === chosen)) {
   const rows = (name: string, of: readonly { ms: number; dispatches: number }[], names: readonly string[]) =>
