@@ -1,15 +1,16 @@
 /**
  * Time of one trial on the nine-parameter space: ask with nine suggestions, and tell, after N finished trials.
  *
- *     deno run -A scripts/bench/sampler.ts [--optuna PYTHON] [N …]
+ *     deno run -A scripts/bench/sampler.ts [--optuna PYTHON] [--postgres] [N …]
  *
  * `--optuna` names a Python with Optuna; scripts/bench/sampler_optuna.py then measures the same on copies of the same
  * database, so both columns come from one run on one machine. Medians of 25 trials after 25 that warm up,
- * for both.
+ * for both. `--postgres` takes a PostgreSQL server of its own instead of SQLite files (and Optuna's psycopg2).
  */
 
 import { cpuUsage } from "node:process";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { Mt19937 } from "../../src/random/mt19937.ts";
 import type { StoredParam } from "../../src/studies/storage.ts";
 import { type Distribution, toInternal } from "../../src/studies/distributions.ts";
@@ -19,8 +20,10 @@ import { RandomSampler } from "../../src/studies/random_sampler.ts";
 import type { Sampler } from "../../src/studies/sampler.ts";
 import { createStudy, loadStudy, type Study } from "../../src/studies/study.ts";
 import { TPESampler } from "../../src/studies/tpe.ts";
+import { sqlitePath } from "../../src/studies/sqlite_storage.ts";
 import type { Storage } from "../../src/studies/storage.ts";
 import { spaceA } from "../../tests/studies/functions.ts";
+import { startPostgres } from "../../tests/studies/postgres_server.ts";
 
 const WARM_UP = 25;
 const REPEATS = 25;
@@ -111,28 +114,58 @@ async function measureOptuna(python: string, url: string, sampler: string): Prom
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-const python = Deno.args[0] === "--optuna" ? Deno.args[1] : null;
-const given = (python === null ? Deno.args : Deno.args.slice(2)).map(Number);
-const sizes = given.length > 0 ? given : [100, 1000, 2000];
-const folder = Deno.makeTempDirSync({ prefix: "entail-bench-" });
-console.log("storage  N      sampler                  open ms   ask ms  tell ms   cpu ms");
+/** Databases of one kind: new ones, and copies of those. */
+interface Databases {
+  make(): Promise<string>;
+  copy(url: string): Promise<string>;
+  remove(): Promise<void>;
+}
+
+async function sqliteFiles(): Promise<Databases> {
+  const folder = await Deno.makeTempDir({ prefix: "entail-bench-" });
+  let files = 0;
+  const path = () => `${folder}/${files++}.db`;
+  return {
+    make: () => Promise.resolve(`sqlite:///${path()}`),
+    async copy(url) {
+      const copied = path();
+      await Deno.copyFile(sqlitePath(url), copied);
+      return `sqlite:///${copied}`;
+    },
+    remove: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+async function postgresDatabases(): Promise<Databases> {
+  const server = await startPostgres();
+  return { make: () => server.newDatabase(), copy: (url) => server.newDatabase(url), remove: () => server.remove() };
+}
+
+const { values: options, positionals } = parseArgs({
+  options: { optuna: { type: "string" }, postgres: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const sizes = positionals.length > 0 ? positionals.map(Number) : [100, 1000, 2000];
+const databases = await (options.postgres ? postgresDatabases() : sqliteFiles());
+const kind = options.postgres ? "postgres" : "sqlite";
+console.log("storage   N      sampler                  open ms   ask ms  tell ms   cpu ms");
 const line = (storage: string, size: number, name: string, { openMs, askMs, tellMs, cpuMs }: Timing) => {
   const numbers = [openMs, askMs, tellMs, cpuMs].map((ms) => ms.toFixed(2).padStart(9)).join("");
-  console.log(`${storage.padEnd(9)}${String(size).padEnd(7)}${name.padEnd(24)}${numbers}`);
+  console.log(`${storage.padEnd(10)}${String(size).padEnd(7)}${name.padEnd(24)}${numbers}`);
 };
-for (const size of sizes) {
-  const path = `${folder}/full-${size}.db`;
-  await (await fill(`sqlite:///${path}`, size)).close();
-  for (const [name, make] of Object.entries(SAMPLERS)) {
-    const copy = (kind: string) => {
-      const target = `${folder}/${kind}-${size}-${name.replace(/\W/g, "")}.db`;
-      Deno.copyFileSync(path, target);
-      return `sqlite:///${target}`;
-    };
-    line("sqlite", size, name, await measure(copy("own"), make()));
-    if (python !== null) line("sqlite", size, `${name} (Optuna)`, await measureOptuna(python, copy("optuna"), name));
-    const study = await fill(null, size);
-    line("memory", size, name, await measure(study.storage, make()));
+try {
+  for (const size of sizes) {
+    const full = await databases.make();
+    await (await fill(full, size)).close();
+    for (const [name, make] of Object.entries(SAMPLERS)) {
+      line(kind, size, name, await measure(await databases.copy(full), make()));
+      if (options.optuna !== undefined) {
+        const url = (await databases.copy(full)).replace(/^postgresql:/, "postgresql+psycopg2:");
+        line(kind, size, `${name} (Optuna)`, await measureOptuna(options.optuna, url, name));
+      }
+      if (!options.postgres) line("memory", size, name, await measure((await fill(null, size)).storage, make()));
+    }
   }
+} finally {
+  await databases.remove();
 }
-Deno.removeSync(folder, { recursive: true });

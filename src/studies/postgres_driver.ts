@@ -151,8 +151,9 @@ export async function openPostgresDriver(address: PostgresAddress, { readOnly = 
     const own = await client.reserve();
     const sql: Sql = { all: (text, parameters) => isLost() ? new Promise(() => {}) : run(own, text, parameters) };
     try {
-      await sql.all("BEGIN");
-      const result = await body(sql);
+      // Not waited for: what the body asks first goes with it.
+      const begun = sql.all("BEGIN");
+      const [result] = await Promise.all([body(sql), begun]);
       await sql.all("COMMIT");
       return result;
     } catch (error) {

@@ -67,13 +67,13 @@ export async function withDetails(driver: SqlDriver, rows: readonly SqlRow[]): P
   const ids = JSON.stringify(rows.map((row) => row.trial_id));
   const condition = driver.dialect.inJsonList("trial_id");
   const details = {} as Record<Detail, Map<unknown, SqlRow[]>>;
-  for (const detail of Object.keys(DETAIL_QUERIES) as Detail[]) {
-    const byTrial = new Map<unknown, SqlRow[]>(rows.map((row) => [row.trial_id, []]));
+  // All at once: a server far away is asked once.
+  await Promise.all((Object.keys(DETAIL_QUERIES) as Detail[]).map(async (detail) => {
+    const byTrial = details[detail] = new Map<unknown, SqlRow[]>(rows.map((row) => [row.trial_id, []]));
     for (const row of await driver.all(DETAIL_QUERIES[detail].replace("#", condition), [ids])) {
       byTrial.get(row.trial_id)!.push(row);
     }
-    details[detail] = byTrial;
-  }
+  }));
   return rows.map((trial) => ({
     trial,
     params: details.params.get(trial.trial_id)!,

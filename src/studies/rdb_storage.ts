@@ -300,29 +300,37 @@ export class RdbStorage implements Storage {
     return { state: row.state as TrialState, studyId, number: Number(row.number) };
   }
 
+  /** Everything at once, so that a server far away is asked once; parameters only when their domains are known to fit. */
   async #writeChanges(sql: Sql, trialId: number, studyId: number, changes: TrialChanges): Promise<void> {
-    for (const param of changes.params ?? []) await this.#writeParam(sql, trialId, studyId, param);
-    for (const kind of ["user", "system"] as const) {
-      const attributes = (kind === "user" ? changes.userAttrs : changes.systemAttrs) ?? {};
-      for (const [key, value] of Object.entries(attributes)) {
-        await sql.all(
+    for (const param of changes.params ?? []) await this.#checkDomain(sql, studyId, param);
+    const attributes = (["user", "system"] as const).flatMap((kind) =>
+      Object.entries((kind === "user" ? changes.userAttrs : changes.systemAttrs) ?? {}).map(([key, value]) =>
+        sql.all(
           `INSERT INTO trial_${kind}_attributes (trial_id, "key", value_json) VALUES (?, ?, ?) ` +
             `ON CONFLICT (trial_id, "key") DO UPDATE SET value_json = excluded.value_json`,
           [trialId, key, pythonJson(value)],
-        );
-      }
-    }
-    for (const [step, value] of changes.intermediateValues ?? []) {
-      await sql.all(
+        )
+      )
+    );
+    const reports = (changes.intermediateValues ?? []).map(([step, value]) =>
+      sql.all(
         "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) " +
           "VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, step) DO UPDATE SET " +
           "intermediate_value = excluded.intermediate_value, intermediate_value_type = excluded.intermediate_value_type",
         [trialId, step, ...valueColumns(value)],
-      );
-    }
+      )
+    );
+    const params = (changes.params ?? []).map(({ name, internal, distribution }) =>
+      sql.all(
+        "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?) " +
+          "ON CONFLICT (trial_id, param_name) DO UPDATE SET param_value = excluded.param_value",
+        [trialId, name, internal, distributionToJson(distribution)],
+      )
+    );
+    await Promise.all([...params, ...attributes, ...reports]);
   }
 
-  async #writeParam(sql: Sql, trialId: number, studyId: number, param: StoredParam): Promise<void> {
+  async #checkDomain(sql: Sql, studyId: number, param: StoredParam): Promise<void> {
     const { domains } = this.#cacheOf(studyId);
     let domain = domains.get(param.name);
     if (domain === undefined) {
@@ -336,11 +344,6 @@ export class RdbStorage implements Storage {
       if (first !== undefined) domains.set(param.name, domain = distributionFromJson(String(first.distribution_json)));
     }
     if (domain !== undefined) checkCompatible(param.name, domain, param.distribution);
-    await sql.all(
-      "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?) " +
-        "ON CONFLICT (trial_id, param_name) DO UPDATE SET param_value = excluded.param_value",
-      [trialId, param.name, param.internal, distributionToJson(param.distribution)],
-    );
   }
 
   async #writeValues(sql: Sql, trialId: number, values: readonly number[] | null): Promise<void> {

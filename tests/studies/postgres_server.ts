@@ -11,8 +11,8 @@ export interface PostgresServer {
   readonly port: number;
   /** The folder of its socket. */
   readonly folder: string;
-  /** The address of a new, empty database. */
-  newDatabase(): Promise<string>;
+  /** The address of a new database: empty, or a copy of another that nobody is connected to. */
+  newDatabase(template?: string): Promise<string>;
   /** Runs statements as the administrator, in a database. */
   run(url: string, statement: string): Promise<Record<string, unknown>[]>;
   /** Without giving it time to end what it does. */
@@ -119,9 +119,9 @@ export async function startPostgres(...settings: string[]): Promise<PostgresServ
   return {
     port,
     folder,
-    async newDatabase() {
+    async newDatabase(template) {
       const name = `d${databases++}`;
-      await run("postgres", `CREATE DATABASE ${name}`);
+      await run("postgres", `CREATE DATABASE ${name}${template ? ` TEMPLATE ${nameOf(template)}` : ""}`);
       return `postgresql://entail:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${name}`;
     },
     run: (url, statement) => run(nameOf(url), statement),
