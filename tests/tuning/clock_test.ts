@@ -46,9 +46,9 @@ Deno.test("raising: gives up where the clock does not come back", async () => {
   assert.equal(now, 1600);
 });
 
-gpuTest("raiseClock: the work compiles and runs, and is left alone once it is seen to run on a CPU", async (gpu) => {
+gpuTest("raiseClock: the work compiles and runs, and ends soon on a CPU that is taken for a GPU", async (gpu) => {
   const taken = { ...gpu, kind: "hardware" } as const;
-  for (let i = 0; i < 100; i++) await raiseClock(taken);
+  for (let i = 0; i < 3; i++) await raiseClock(taken);
   taken.check();
   if (gpu.kind === "software") assert.equal(await raiseClock(gpu), undefined);
 });
