@@ -31,6 +31,18 @@ export const chartLegend = (legend: readonly { name: string; colour: string }[])
   data: legend.map(({ name, colour }) => ({ name, itemStyle: { color: colour, opacity: 1 } })),
 });
 
+/** The best value of a study so far, by number of trial. */
+export const bestSoFar = (data: readonly (readonly number[])[]) => ({
+  name: "best so far",
+  type: "line" as const,
+  step: "end" as const,
+  symbol: "none",
+  silent: true,
+  itemStyle: { color: COLOURS.orange },
+  lineStyle: { color: COLOURS.orange, width: 2 },
+  data: data.map((point) => [...point]),
+});
+
 /** Two axes, whole numbers on the horizontal one, and a legend above. */
 export function cartesian(x: string, y: string, legend: readonly { name: string; colour: string }[]): ChartOption {
   return {

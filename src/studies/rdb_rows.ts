@@ -1,11 +1,18 @@
 /** How Optuna writes a trial into rows, and back. */
 
 import { EntailError } from "../errors.ts";
-import { type Distribution, distributionFromJson, type ParamValue, toExternal } from "./distributions.ts";
+import {
+  type Distribution,
+  distributionFromJson,
+  distributionToJson,
+  type ParamValue,
+  toExternal,
+} from "./distributions.ts";
 import type { Direction, FrozenTrial, TrialState } from "./frozen_trial.ts";
-import { type JsonValue, parsePythonJson } from "./python_text.ts";
+import { type JsonValue, parsePythonJson, pythonJson } from "./python_text.ts";
 import { STREAM_ATTRIBUTE } from "./sampler.ts";
-import type { SqlDriver, SqlRow } from "./sql_driver.ts";
+import type { Sql, SqlDriver, SqlRow } from "./sql_driver.ts";
+import type { TrialChanges } from "./storage.ts";
 
 const STATES: readonly string[] = ["RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING"];
 
@@ -37,6 +44,46 @@ export function valueFromColumns(value: unknown, type: unknown): number {
   if (type === "INF_NEG") return -Infinity;
   if (type === "NAN") return NaN;
   throw new EntailError("data", `a stored value of type ${type} cannot be ${value}`);
+}
+
+/** Stores everything at once, so that a server far away is asked once. */
+export async function insertChanges(sql: Sql, trialId: number, changes: TrialChanges): Promise<void> {
+  const attributes = (["user", "system"] as const).flatMap((kind) =>
+    Object.entries((kind === "user" ? changes.userAttrs : changes.systemAttrs) ?? {}).map(([key, value]) =>
+      sql.all(
+        `INSERT INTO trial_${kind}_attributes (trial_id, "key", value_json) VALUES (?, ?, ?) ` +
+          `ON CONFLICT (trial_id, "key") DO UPDATE SET value_json = excluded.value_json`,
+        [trialId, key, pythonJson(value)],
+      )
+    )
+  );
+  const reports = (changes.intermediateValues ?? []).map(([step, value]) =>
+    sql.all(
+      "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) " +
+        "VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, step) DO UPDATE SET " +
+        "intermediate_value = excluded.intermediate_value, intermediate_value_type = excluded.intermediate_value_type",
+      [trialId, step, ...valueColumns(value)],
+    )
+  );
+  const params = (changes.params ?? []).map(({ name, internal, distribution }) =>
+    sql.all(
+      "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?) " +
+        "ON CONFLICT (trial_id, param_name) DO UPDATE SET param_value = excluded.param_value",
+      [trialId, name, internal, distributionToJson(distribution)],
+    )
+  );
+  await Promise.all([...params, ...attributes, ...reports]);
+}
+
+/** Stores what a trial has come to. */
+export async function insertValues(sql: Sql, trialId: number, values: readonly number[] | null): Promise<void> {
+  for (const [objective, value] of (values ?? []).entries()) {
+    await sql.all("INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, ?)", [
+      trialId,
+      objective,
+      ...valueColumns(value),
+    ]);
+  }
 }
 
 /** The rows of one trial, from the six tables that hold it. */

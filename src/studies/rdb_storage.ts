@@ -1,16 +1,17 @@
 /** Studies in Optuna's relational schema, over any database that has a driver. */
 
 import { EntailError } from "../errors.ts";
-import { checkCompatible, type Distribution, distributionFromJson, distributionToJson } from "./distributions.ts";
+import { checkCompatible, type Distribution, distributionFromJson } from "./distributions.ts";
 import { type Direction, type FrozenTrial, isFinished, type TrialState } from "./frozen_trial.ts";
 import { type JsonValue, pythonJson } from "./python_text.ts";
 import {
   attributesFromRows,
   directionFromColumn,
+  insertChanges,
+  insertValues,
   parseTime,
   timeText,
   trialFromRows,
-  valueColumns,
   withDetails,
 } from "./rdb_rows.ts";
 import type { Sql, SqlDriver, SqlRow } from "./sql_driver.ts";
@@ -176,7 +177,7 @@ export class RdbStorage implements Storage {
     );
     const trialId = Number(row.trial_id);
     await this.#writeChanges(sql, trialId, studyId, template);
-    await this.#writeValues(sql, trialId, template.values ?? null);
+    await insertValues(sql, trialId, template.values ?? null);
     return trialId;
   }
 
@@ -224,7 +225,7 @@ export class RdbStorage implements Storage {
         throw new EntailError("data", `${this.#place}: trial ${before.number} is ${before.state}, not RUNNING`);
       }
       await this.#writeChanges(sql, trialId, before.studyId, changes);
-      await this.#writeValues(sql, trialId, values);
+      await insertValues(sql, trialId, values);
       await sql.all("UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?", [
         state,
         datetimeComplete,
@@ -300,34 +301,10 @@ export class RdbStorage implements Storage {
     return { state: row.state as TrialState, studyId, number: Number(row.number) };
   }
 
-  /** Everything at once, so that a server far away is asked once; parameters only when their domains are known to fit. */
+  /** Parameters are stored only when the domains of all are known to fit. */
   async #writeChanges(sql: Sql, trialId: number, studyId: number, changes: TrialChanges): Promise<void> {
     for (const param of changes.params ?? []) await this.#checkDomain(sql, studyId, param);
-    const attributes = (["user", "system"] as const).flatMap((kind) =>
-      Object.entries((kind === "user" ? changes.userAttrs : changes.systemAttrs) ?? {}).map(([key, value]) =>
-        sql.all(
-          `INSERT INTO trial_${kind}_attributes (trial_id, "key", value_json) VALUES (?, ?, ?) ` +
-            `ON CONFLICT (trial_id, "key") DO UPDATE SET value_json = excluded.value_json`,
-          [trialId, key, pythonJson(value)],
-        )
-      )
-    );
-    const reports = (changes.intermediateValues ?? []).map(([step, value]) =>
-      sql.all(
-        "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) " +
-          "VALUES (?, ?, ?, ?) ON CONFLICT (trial_id, step) DO UPDATE SET " +
-          "intermediate_value = excluded.intermediate_value, intermediate_value_type = excluded.intermediate_value_type",
-        [trialId, step, ...valueColumns(value)],
-      )
-    );
-    const params = (changes.params ?? []).map(({ name, internal, distribution }) =>
-      sql.all(
-        "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?) " +
-          "ON CONFLICT (trial_id, param_name) DO UPDATE SET param_value = excluded.param_value",
-        [trialId, name, internal, distributionToJson(distribution)],
-      )
-    );
-    await Promise.all([...params, ...attributes, ...reports]);
+    await insertChanges(sql, trialId, changes);
   }
 
   async #checkDomain(sql: Sql, studyId: number, param: StoredParam): Promise<void> {
@@ -344,16 +321,6 @@ export class RdbStorage implements Storage {
       if (first !== undefined) domains.set(param.name, domain = distributionFromJson(String(first.distribution_json)));
     }
     if (domain !== undefined) checkCompatible(param.name, domain, param.distribution);
-  }
-
-  async #writeValues(sql: Sql, trialId: number, values: readonly number[] | null): Promise<void> {
-    for (const [objective, value] of (values ?? []).entries()) {
-      await sql.all("INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, ?, ?, ?)", [
-        trialId,
-        objective,
-        ...valueColumns(value),
-      ]);
-    }
   }
 
   #cacheOf(studyId: number): StudyCache {

@@ -1,6 +1,6 @@
 /** The charts of a study that goes on. */
 import type { ChartOption } from "../../report/plot.ts";
-import { cartesian } from "../../report/chart_style.ts";
+import { bestSoFar, cartesian } from "../../report/chart_style.ts";
 import { COLOURS, HUES } from "../../report/colours.ts";
 import { spanOf } from "../../report/span.ts";
 import type { StudySummary, TrialRow } from "./api.ts";
@@ -61,16 +61,7 @@ export function historyChart(study: StudySummary, rows: readonly TrialRow[]): [o
           itemStyle: { color: colour, opacity: 0.7 },
           data: data as unknown as number[][],
         })),
-        {
-          name: "best so far",
-          type: "line",
-          step: "end",
-          symbol: "none",
-          silent: true,
-          itemStyle: { color: COLOURS.orange },
-          lineStyle: { color: COLOURS.orange, width: 2 },
-          data: best,
-        },
+        bestSoFar(best),
       ],
     },
     `${name} of ${values.length} trials` +

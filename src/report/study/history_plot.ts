@@ -1,5 +1,5 @@
 /** Optimization history: what every trial came to, and the best so far. */
-import { cartesian } from "../chart_style.ts";
+import { bestSoFar, cartesian } from "../chart_style.ts";
 import { COLOURS } from "../colours.ts";
 import type { ChartOption, Plot } from "../plot.ts";
 import { clipping, reachingAll, type Row, spanOf } from "../span.ts";
@@ -40,16 +40,7 @@ export function historyPlot({ trials, direction, valueName }: PlottedStudy): Plo
         itemStyle: { color: colour, opacity: 0.7 },
         data: points.map(([number, value]) => [number, value, number]),
       })),
-      {
-        name: "best so far",
-        type: "line",
-        step: "end",
-        symbol: "none",
-        silent: true,
-        itemStyle: { color: COLOURS.orange },
-        lineStyle: { color: COLOURS.orange, width: 2 },
-        data: best.map((point) => [...point]),
-      },
+      bestSoFar(best),
       ...clipped.marks,
     ],
   };
