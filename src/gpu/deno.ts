@@ -20,11 +20,12 @@ export function denoBackend(hidden: GPUFeatureName = "subgroups"): Backend {
     },
     async requestDevice(adapter, requiredLimits) {
       const requiredFeatures = listed(adapter, ["timestamp-query", "shader-f16"]);
-      try {
-        return await adapter.requestDevice({ requiredFeatures: [...requiredFeatures, hidden], requiredLimits });
-      } catch {
-        return await adapter.requestDevice({ requiredFeatures, requiredLimits });
-      }
+      const features = [...requiredFeatures, hidden];
+      const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits })
+        .catch(() => adapter.requestDevice({ requiredFeatures, requiredLimits }));
+      // A process that ends while a device works may end in its driver, and with the driver's status. Asking waits.
+      globalThis.addEventListener("unload", () => void device.queue.onSubmittedWorkDone().catch(() => {}));
+      return device;
     },
     adapterName: ({ description, device }) => description || device || "unknown adapter",
   };
